@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+uint64_t sys_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators", 2014), one state a thread */
+uint32_t sys_random(void)
+{
+	static _Thread_local uint64_t state;
+	if (state == 0)
+		state = sys_now_ns() | 1;
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (uint32_t)((state * UINT64_C(0x2545F4914F6CDD1D)) >> 32);
+}
+
+ssize_t sys_recv(int fd, void *buf, size_t size, int flags)
+{
+	ssize_t n = recv(fd, buf, size, MSG_DONTWAIT | flags);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t sys_send(int fd, const struct iovec *iov, size_t iov_count, int flags)
+{
+	flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
+	ssize_t n;
+	if (iov_count == 1) {
+		n = send(fd, iov->iov_base, iov->iov_len, flags);
+	} else {
+		struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = iov_count};
+		n = sendmsg(fd, &message, flags);
+	}
+	return n < 0 ? -errno : n;
+}
+
+ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size)
+{
+	ssize_t n = splice(socket_fd, NULL, pipe_fd, NULL, size, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size, int more)
+{
+	unsigned flags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0);
+	ssize_t n = splice(pipe_fd, NULL, socket_fd, NULL, size, flags);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t sys_read(int fd, void *buf, size_t size)
+{
+	ssize_t n = read(fd, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
+{
+	return connect(fd, addr, addr_len) < 0 ? -errno : 0;
+}
+
+int sys_recycle(int fd)
+{
+	/* tcpi_state is the first byte of struct tcp_info; asking for no more spares copying the rest. */
+	uint8_t state = 0;
+	socklen_t size = sizeof(state);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &size) < 0 || state != TCP_CLOSE)
+		return -EBUSY;
+	struct sockaddr nothing = {.sa_family = AF_UNSPEC};
+	return connect(fd, &nothing, sizeof(nothing)) < 0 ? -EBUSY : 0;
+}
+
+int sys_accept(int fd)
+{
+	int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return accepted < 0 ? -errno : accepted;
+}
+
+int sys_socket_error(int fd)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		return -errno;
+	return -error;
+}
+
+int sys_shutdown_write(int fd)
+{
+	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+void sys_close(int fd)
+{
+	/* EINTR and EIO leave the descriptor closed on Linux (close(2)); EBADF would be a bug of ours. */
+	CHECK(close(fd) == 0 || errno != EBADF);
+}
+
+void sys_close_reset(int fd)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	sys_close(fd);
+}
+
+void sys_delay_ack(int fd)
+{
+	int off = 0;
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+}
+
+int sys_refuse_handshakes(int fd)
+{
+	/* A socket filter sees the TCP header at offset 0; byte 13 holds the flags: SYN is 0x02, ACK 0x10 (RFC 9293). */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {.len = ARRAY_COUNT(code), .filter = code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
+}
+
+int sys_send_space(int fd, struct sys_send_space *ret)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t size = sizeof(memory);
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0)
+		return -errno;
+	/* TCP counts what it queues in wmem_queued; a unix socket charges what its peer has not read to wmem_alloc. */
+	uint32_t used = memory[SK_MEMINFO_WMEM_QUEUED];
+	if (used == 0)
+		used = memory[SK_MEMINFO_WMEM_ALLOC];
+	ret->limit = memory[SK_MEMINFO_SNDBUF];
+	ret->free = used < ret->limit ? ret->limit - used : 0;
+	return 0;
+}
+
+int sys_unsent(int fd)
+{
+	int bytes = 0;
+	return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+}
+
+int sys_peer(int fd, struct sockaddr_storage *ret)
+{
+	socklen_t size = sizeof(*ret);
+	return getpeername(fd, (struct sockaddr *)ret, &size) < 0 ? -errno : 0;
+}
