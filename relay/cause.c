@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/cause.h"
+
+#include "base/check.h"
+
+const char *cause_name(enum cause cause)
+{
+	static const char *const names[] = {
+#define X(name, text, help) text,
+		CAUSE_TABLE(X)
+#undef X
+	};
+	_Static_assert(ARRAY_COUNT(names) == CAUSE_COUNT, "a text for each cause");
+	CHECK(cause < CAUSE_COUNT);
+	return names[cause];
+}

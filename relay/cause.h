@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a connection ended: each closed one has exactly one of these, in the log, the counters and the control API alike. */
+#ifndef NSRELAY_RELAY_CAUSE_H
+#define NSRELAY_RELAY_CAUSE_H
+
+/*	name			text			what it means */
+#define CAUSE_TABLE(X)                                                                                                 \
+	X(CLIENT_CLOSED,	"client_closed",	"the client ended its direction first; both completed")        \
+	X(SERVER_CLOSED,	"server_closed",	"the backend ended its direction first; both completed")       \
+	X(CLIENT_RESET,		"client_reset",		"the client reset the connection")                             \
+	X(SERVER_RESET,		"server_reset",		"the backend reset the connection")                            \
+	X(CLIENT_LOST,		"client_lost",		"the client stopped answering: keepalive or TCP_USER_TIMEOUT") \
+	X(SERVER_LOST,		"server_lost",		"the backend stopped answering")                               \
+	X(CONNECT_FAILED,	"connect_failed",	"every backend refused or was unreachable")                    \
+	X(CONNECT_TIMEOUT,	"connect_timeout",	"no backend answered within the connect timeout")              \
+	X(IDLE_TIMEOUT,		"idle_timeout",		"no byte in either direction for the idle timeout")            \
+	X(HALF_CLOSE_TIMEOUT,	"half_close_timeout",	"one direction had ended, and the other fell silent")          \
+	X(DRAINED,		"drained",		"the daemon was told to stop and the drain time was over")     \
+	X(KILLED,		"killed",		"an operator ended it")                                        \
+	X(POLICY,		"policy",		"a rule forbids it")                                           \
+	X(NO_BACKEND,		"no_backend",		"no backend may be used")                                      \
+	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
+	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
+
+enum cause {
+#define X(name, text, help) CAUSE_##name,
+	CAUSE_TABLE(X)
+#undef X
+	CAUSE_COUNT,
+};
+
+/* cause_name - the text in logs and counters */
+const char *cause_name(enum cause cause);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void config_init(struct config *config)
+{
+	*config = (struct config){
+		.drain_ms = 30000,
+		.log_level = CONFIG_LOG_INFO,
+		.log_format = CONFIG_LOG_LOGFMT,
+		.log_rate = 1000,
+	};
+}
+
+void config_relay_init(struct config_relay *relay)
+{
+	*relay = (struct config_relay){
+		.timeouts = {
+			.connect_ms = 5000,
+			.idle_ms = 3600 * 1000,
+			/* Under the 60 s after which conntrack forgets a half-closed connection
+			 * (nf_conntrack_tcp_timeout_close_wait). */
+			.half_close_ms = 50000,
+		},
+		.tcp = {
+			.nodelay = true,
+			.keepalive_idle_s = 60,
+			.keepalive_interval_s = 10,
+			.keepalive_count = 3,
+			.user_timeout_ms = 90000,
+			/* bbr paces, and that halves the throughput of veth and loopback. */
+			.congestion = "cubic",
+			.backlog = 4096,
+		},
+		.lane = CONFIG_LANE_AUTO,
+	};
+}
+
+/* grow - room for one more element of @size bytes in an array of @count that doubles at powers of two */
+static void *grow(void *array, size_t count, size_t size)
+{
+	if (count != 0 && (count & (count - 1)) != 0)
+		return array;
+	return reallocarray(array, count ? count * 2 : 1, size);
+}
+
+struct config_pool *config_add_pool(struct config *config)
+{
+	struct config_pool *pools = grow(config->pools, config->pool_count, sizeof(*pools));
+	if (!pools)
+		return NULL;
+	config->pools = pools;
+	struct config_pool *pool = &pools[config->pool_count++];
+	*pool = (struct config_pool){0};
+	return pool;
+}
+
+struct config_relay *config_add_relay(struct config *config)
+{
+	struct config_relay *relays = grow(config->relays, config->relay_count, sizeof(*relays));
+	if (!relays)
+		return NULL;
+	config->relays = relays;
+	struct config_relay *relay = &relays[config->relay_count++];
+	config_relay_init(relay);
+	return relay;
+}
+
+/* append - add a copy of @endpoint to an owned array */
+static int append(struct endpoint **array, size_t *count, const struct endpoint *endpoint)
+{
+	struct endpoint *grown = grow(*array, *count, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	grown[(*count)++] = *endpoint;
+	return 0;
+}
+
+int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend)
+{
+	return append(&pool->backends, &pool->backend_count, backend);
+}
+
+int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener)
+{
+	return append(&relay->listeners, &relay->listener_count, listener);
+}
+
+void config_fini(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->relay_count; i++)
+		free(config->relays[i].listeners);
+	for (size_t i = 0; i < config->pool_count; i++)
+		free(config->pools[i].backends);
+	free(config->relays);
+	free(config->pools);
+	config->relays = NULL;
+	config->pools = NULL;
+	config->relay_count = config->pool_count = 0;
+}

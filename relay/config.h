@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the relay is told to do: plain, immutable data once it has been checked. Built by app/ from options or from a YAML
+ * file; every default stands in config_defaults() and nowhere else.
+ */
+#ifndef NSRELAY_RELAY_CONFIG_H
+#define NSRELAY_RELAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/endpoint.h"
+
+enum { CONFIG_NAME_MAX = 64, CONFIG_CONGESTION_MAX = 16 };
+
+/* Deadlines of one relay; 0 switches that one off. */
+struct config_timeouts {
+	uint32_t connect_ms;    /* one attempt at one backend */
+	uint32_t idle_ms;       /* no byte in either direction */
+	uint32_t half_close_ms; /* one direction has ended, and no byte in the other */
+};
+
+/* TCP settings of one relay, for its listeners (accepted sockets inherit them) and upstream sockets alike. */
+struct config_tcp {
+	bool nodelay;
+	uint32_t keepalive_idle_s; /* 0: no keepalive */
+	uint32_t keepalive_interval_s;
+	uint32_t keepalive_count;
+	uint32_t user_timeout_ms;               /* TCP_USER_TIMEOUT, RFC 5482; 0: the kernel's own */
+	char congestion[CONFIG_CONGESTION_MAX]; /* "": the namespace's default */
+	uint32_t backlog;                       /* listen(2) */
+};
+
+enum config_lane { CONFIG_LANE_AUTO, CONFIG_LANE_INTERACTIVE, CONFIG_LANE_BULK };
+
+struct config_pool {
+	char name[CONFIG_NAME_MAX];
+	struct endpoint *backends; /* owned */
+	size_t backend_count;
+};
+
+struct config_relay {
+	char name[CONFIG_NAME_MAX];
+	struct endpoint *listeners; /* owned */
+	size_t listener_count;
+	size_t pool; /* index into config.pools */
+	struct config_timeouts timeouts;
+	struct config_tcp tcp;
+	enum config_lane lane; /* for measuring; auto unless asked */
+};
+
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
+
+struct config {
+	struct config_relay *relays; /* owned */
+	size_t relay_count;
+	struct config_pool *pools; /* owned */
+	size_t pool_count;
+	uint32_t threads;         /* 0: one per processor the program may run on */
+	uint32_t max_connections; /* 0: as many as RLIMIT_NOFILE permits */
+	uint32_t drain_ms;        /* how long connections may go on after SIGTERM */
+	char user[32];            /* who the relay process runs as; "": nsrelay if there is one, else nobody */
+	enum config_log_level log_level;
+	enum config_log_format log_format;
+	uint32_t log_rate; /* records a second, 0: no limit */
+};
+
+/* config_init - an empty configuration with every daemon-wide default */
+void config_init(struct config *config);
+
+/* config_relay_init - the defaults of one relay */
+void config_relay_init(struct config_relay *relay);
+
+/*
+ * config_add_pool, config_add_relay - append one, initialized; the pointer is valid until the next call
+ * Return NULL when memory is out.
+ */
+struct config_pool *config_add_pool(struct config *config);
+struct config_relay *config_add_relay(struct config *config);
+
+/* config_pool_add_backend, config_relay_add_listener - append a copy; 0 or -ENOMEM */
+int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend);
+int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener);
+
+/* config_fini - free what @config owns; NULL and a half-built one are allowed */
+void config_fini(struct config *config);
+
+#endif

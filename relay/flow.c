@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/flow.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/check.h"
+#include "base/sm.h"
+#include "io/errno_table.h"
+#include "io/sys.h"
+#include "relay/lanes.h"
+#include "relay/worker.h"
+
+/* docs/ARCHITECTURE.md draws this table. Any state may end: its session may have lost the receiver. */
+static const struct sm_state states[FLOW_STATE_COUNT] = {
+	[FLOW_NEW] = {"new", SM_BIT(FLOW_PARKED) | SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_ENDED)},
+	[FLOW_PARKED] = {"parked", SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_ENDED)},
+	[FLOW_RECV] = {"recv", SM_BIT(FLOW_STOPPING) | SM_BIT(FLOW_ENDED)},
+	[FLOW_STOPPING] = {"stopping",
+			   SM_BIT(FLOW_PARKED) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_HELD) | SM_BIT(FLOW_ENDED)},
+	[FLOW_BULK] = {"bulk", SM_BIT(FLOW_RECV) | SM_BIT(FLOW_ENDED)},
+	[FLOW_HELD] = {"held", SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_ENDED)},
+	[FLOW_ENDED] = {"ended", 0},
+};
+
+static const struct sm machine = {"flow", states, FLOW_STATE_COUNT};
+
+static void set_state(struct flow *flow, enum flow_state state)
+{
+	sm_move(&machine, flow, &flow->state, (uint8_t)state);
+}
+
+static const struct buffer_chain empty_chain = {RING_NO_BUFFER, RING_NO_BUFFER};
+
+void flow_init(struct flow *flow, enum side source)
+{
+	flow->side = (uint8_t)source;
+	list_init(&flow->work);
+	flow->arrived = flow->sending = empty_chain;
+}
+
+void flow_schedule(struct worker *worker, struct flow *flow)
+{
+	list_remove(&flow->work);
+	list_append(&worker->work, &flow->work);
+}
+
+/* ---- operations ---- */
+
+static enum config_lane forced_lane(const struct worker *worker, const struct session *session)
+{
+	return worker_relay(worker, session)->lane;
+}
+
+struct operation {
+	uint8_t bit;
+	uint8_t kind;
+};
+
+static const struct operation operations[] = {
+	{FLOW_OP_RECV, TAG_KIND_RECV},
+	{FLOW_OP_POLL_IN, TAG_KIND_POLL_IN},
+	{FLOW_OP_POLL_OUT, TAG_KIND_POLL_OUT},
+	{FLOW_OP_WATCH, TAG_KIND_WATCH},
+};
+
+static uint8_t operation_bit(uint8_t kind)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(operations); i++) {
+		if (operations[i].kind == kind)
+			return operations[i].bit;
+	}
+	return 0;
+}
+
+/* arm - put one operation into the kernel's hands, unless it is there (or its cancellation has not come back yet) */
+static void arm(struct worker *worker, struct session *session, enum side source, uint8_t bit)
+{
+	struct flow *flow = &session->flows[source];
+	int source_fd = session->fds[source], sink_fd = session->fds[side_other(source)];
+	if (flow->armed & bit)
+		return;
+	switch (bit) {
+	case FLOW_OP_RECV:
+		ring_recv(worker->ring, source_fd, session_tag(worker, session, TAG_KIND_RECV, source));
+		break;
+	case FLOW_OP_POLL_IN:
+		if (flow->state == FLOW_BULK)
+			ring_poll_edges(worker->ring, source_fd, POLLIN | POLLRDHUP,
+					session_tag(worker, session, TAG_KIND_POLL_IN, source));
+		else
+			ring_poll(worker->ring, source_fd, POLLIN | POLLRDHUP,
+				  session_tag(worker, session, TAG_KIND_POLL_IN, source));
+		break;
+	case FLOW_OP_POLL_OUT:
+		ring_poll(worker->ring, sink_fd, POLLOUT,
+			  session_tag(worker, session, TAG_KIND_POLL_OUT, source));
+		break;
+	case FLOW_OP_WATCH:
+		ring_poll(worker->ring, source_fd, 0, session_tag(worker, session, TAG_KIND_WATCH, source));
+		break;
+	default:
+		CHECK(!"one operation at a time");
+	}
+	flow->armed |= bit;
+	session->queued_turn = worker->turn;
+}
+
+/* cancel - ask for the end of the operations in @bits that are armed */
+static void cancel(struct worker *worker, struct session *session, enum side source, uint8_t bits)
+{
+	struct flow *flow = &session->flows[source];
+	for (size_t i = 0; i < ARRAY_COUNT(operations); i++) {
+		const struct operation *op = &operations[i];
+		if (!(bits & flow->armed & (uint8_t)~flow->cancelling & op->bit))
+			continue;
+		ring_cancel(worker->ring, session_tag(worker, session, op->kind, source));
+		flow->cancelling |= op->bit;
+		session->queued_turn = worker->turn;
+	}
+}
+
+bool flow_cancel_all(struct worker *worker, struct session *session, enum side source)
+{
+	cancel(worker, session, source, UINT8_MAX);
+	return session->flows[source].armed == 0;
+}
+
+/* arm_wanted - what the state wants; see the top of flow.h */
+static void arm_wanted(struct worker *worker, struct session *session, enum side source)
+{
+	static const uint8_t wanted[FLOW_STATE_COUNT] = {
+		[FLOW_PARKED] = FLOW_OP_POLL_IN,
+		[FLOW_RECV] = FLOW_OP_RECV,
+		[FLOW_BULK] = FLOW_OP_POLL_IN,
+	};
+	struct flow *flow = &session->flows[source];
+	if (wanted[flow->state] && !flow->ended)
+		arm(worker, session, source, wanted[flow->state]);
+	if (flow->blocked && flow->state != FLOW_ENDED)
+		arm(worker, session, source, FLOW_OP_POLL_OUT);
+}
+
+void flow_watch(struct worker *worker, struct session *session, enum side source)
+{
+	CHECK(session->flows[source].state == FLOW_ENDED);
+	arm(worker, session, source, FLOW_OP_WATCH);
+}
+
+/* ---- facts ---- */
+
+static void append_arrived(struct worker *worker, struct flow *flow, uint16_t buffer, uint32_t size)
+{
+	worker->buffer_links[buffer] = RING_NO_BUFFER;
+	worker->buffer_sizes[buffer] = size;
+	if (flow->arrived.head == RING_NO_BUFFER)
+		flow->arrived.head = buffer;
+	else
+		worker->buffer_links[flow->arrived.tail] = buffer;
+	flow->arrived.tail = buffer;
+}
+
+/* source_failed - a read said why no more will come; 0 and "not now" say nothing */
+static void source_failed(struct worker *worker, struct session *session, enum side source, int result)
+{
+	switch (io_outcome(IO_OP_RECV, result)) {
+	case IO_RETRY:
+	case IO_CANCELLED:
+		break;
+	case IO_EXHAUSTED:
+		counter_add(worker->counters, COUNTER_STARVED, 1);
+		break;
+	default:
+		session->flows[source].ended = true;
+		session_broken(worker, session, source, result);
+	}
+}
+
+static void recv_completed(struct worker *worker, struct session *session, enum side source,
+			   const struct completion *completion)
+{
+	struct flow *flow = &session->flows[source];
+	bool live = session->state == SESSION_OPEN && flow->state != FLOW_ENDED;
+	if (completion->flags & COMPLETION_BUFFER) {
+		if (live && completion->result > 0)
+			append_arrived(worker, flow, completion->buffer, (uint32_t)completion->result);
+		else
+			worker_return_buffer(worker, completion->buffer);
+	}
+	if (!live)
+		return;
+	if (completion->result == 0)
+		flow->ended = true;
+	else if (completion->result < 0)
+		source_failed(worker, session, source, completion->result);
+}
+
+static void watch_completed(struct worker *worker, struct session *session, enum side source, int result)
+{
+	if (result < 0 || session->state != SESSION_OPEN)
+		return;
+	int error = sys_socket_error(session->fds[source]);
+	session_broken(worker, session, source, error ? error : -ECONNRESET);
+}
+
+void flow_completed(struct worker *worker, struct session *session, struct tag tag,
+		    const struct completion *completion)
+{
+	enum side source = tag.side;
+	struct flow *flow = &session->flows[source];
+	uint8_t bit = operation_bit(tag.kind);
+	if (!(completion->flags & COMPLETION_MORE)) {
+		flow->armed &= (uint8_t)~bit;
+		flow->cancelling &= (uint8_t)~bit;
+	}
+	switch (tag.kind) {
+	case TAG_KIND_RECV:
+		recv_completed(worker, session, source, completion);
+		break;
+	case TAG_KIND_POLL_IN:
+		flow->readable |= completion->result >= 0;
+		break;
+	case TAG_KIND_POLL_OUT:
+		flow->blocked &= completion->result < 0;
+		break;
+	case TAG_KIND_WATCH:
+		watch_completed(worker, session, source, completion->result);
+		break;
+	case TAG_KIND_SEND:
+		if (session->state == SESSION_OPEN && flow->state != FLOW_ENDED) {
+			int rc = lane_interactive_cut_short(worker, session, source, completion->result);
+			if (rc < 0)
+				session_broken(worker, session, side_other(source), rc);
+		}
+		break;
+	default:
+		CHECK(!"an operation of a flow");
+	}
+	if (session->state == SESSION_OPEN)
+		flow_schedule(worker, flow);
+}
+
+/* ---- acting on them ---- */
+
+static bool holds_bytes(const struct flow *flow)
+{
+	return flow->blocked || !spill_empty(&flow->residue);
+}
+
+static struct lane_result send_residue(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	struct lane_result result = {0};
+	if (flow->blocked || spill_empty(&flow->residue))
+		return result;
+	int flags = flow->ended && !session->broken[source] ? MSG_MORE : 0;
+	ssize_t n = spill_send(&worker->spill, &flow->residue, session->fds[side_other(source)], flags);
+	if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
+		result.sink = (int)n;
+	else if (n > 0)
+		session->active_ms = worker->now_ms;
+	flow->blocked = !spill_empty(&flow->residue);
+	return result;
+}
+
+/* move_bytes - everything that can go now, oldest first */
+static struct lane_result move_bytes(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	struct lane_result result = send_residue(worker, session, source);
+	if (result.sink == 0)
+		result = lane_interactive_deliver(worker, session, source);
+	bool pump = flow->state == FLOW_BULK && flow->readable && !flow->ended && !holds_bytes(flow);
+	if (result.sink == 0 && pump)
+		result = lane_bulk_pump(worker, session, source);
+	return result;
+}
+
+/* leave_recv - the recv has to end before anything else reads: its bytes come first */
+static void leave_recv(struct worker *worker, struct session *session, enum side source, enum flow_state goal)
+{
+	struct flow *flow = &session->flows[source];
+	flow->goal = (uint8_t)goal;
+	cancel(worker, session, source, FLOW_OP_RECV);
+	set_state(flow, FLOW_STOPPING);
+	if (!(flow->armed & FLOW_OP_RECV))
+		flow_schedule(worker, flow);
+}
+
+/* stopped - the recv is over: go where leave_recv() was bound for */
+static void stopped(struct worker *worker, struct flow *flow)
+{
+	if (flow->armed & FLOW_OP_RECV)
+		return;
+	if (flow->sending.head != RING_NO_BUFFER) {
+		/* What was queued a moment ago must be sent before splice(2) may overtake it. */
+		flow_schedule(worker, flow);
+		return;
+	}
+	set_state(flow, holds_bytes(flow) ? FLOW_HELD : flow->goal);
+	flow->streak = flow->light_pumps = 0;
+	flow->readable = flow->state != FLOW_PARKED;
+	if (flow->state == FLOW_BULK)
+		counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+	if (!holds_bytes(flow))
+		flow_schedule(worker, flow);
+}
+
+/* steer - the state that the facts ask for */
+static void steer(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	enum config_lane lane = forced_lane(worker, session);
+	switch (flow->state) {
+	case FLOW_PARKED:
+		if (flow->readable)
+			set_state(flow, lane == CONFIG_LANE_BULK ? FLOW_BULK : FLOW_RECV);
+		if (flow->state == FLOW_BULK)
+			flow_schedule(worker, flow);
+		break;
+	case FLOW_RECV:
+		if (holds_bytes(flow))
+			leave_recv(worker, session, source, FLOW_HELD);
+		else if (lane == CONFIG_LANE_AUTO && lane_should_change(flow))
+			leave_recv(worker, session, source, FLOW_BULK);
+		break;
+	case FLOW_STOPPING:
+		stopped(worker, flow);
+		break;
+	case FLOW_BULK:
+		if (lane_should_change(flow) && !holds_bytes(flow) &&
+		    (lane == CONFIG_LANE_AUTO || flow->streak == UINT8_MAX)) {
+			flow->streak = 0;
+			cancel(worker, session, source, FLOW_OP_POLL_IN);
+			set_state(flow, FLOW_RECV);
+			counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+		}
+		break;
+	case FLOW_HELD:
+		if (holds_bytes(flow))
+			break;
+		/* A receiver that was full once is likely to be so again: the bulk lane asks it before reading. */
+		set_state(flow, lane == CONFIG_LANE_INTERACTIVE ? FLOW_RECV : FLOW_BULK);
+		flow->streak = flow->light_pumps = 0;
+		flow->readable = true;
+		flow_schedule(worker, flow);
+		break;
+	default:
+		break;
+	}
+}
+
+/* end - nothing more will be read or passed on */
+static void end(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	flow_discard(worker, flow);
+	cancel(worker, session, source, UINT8_MAX);
+	set_state(flow, FLOW_ENDED);
+}
+
+void flow_run(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	enum side sink = side_other(source);
+	flow->sending = empty_chain;
+	if (session->state != SESSION_OPEN || flow->state == FLOW_ENDED) {
+		flow_discard(worker, flow);
+		return;
+	}
+	if (session->broken[sink]) {
+		end(worker, session, source);
+		return;
+	}
+	struct lane_result result = move_bytes(worker, session, source);
+	if (result.sink < 0) {
+		end(worker, session, source);
+		session_broken(worker, session, sink, result.sink);
+		return;
+	}
+	if (result.source < 0)
+		source_failed(worker, session, source, result.source);
+	if (flow->ended && !holds_bytes(flow)) {
+		end(worker, session, source);
+		session_flow_ended(worker, session, source);
+		return;
+	}
+	steer(worker, session, source);
+	arm_wanted(worker, session, source);
+}
+
+void flow_start(struct worker *worker, struct session *session, enum side source, bool expect_bytes)
+{
+	struct flow *flow = &session->flows[source];
+	if (forced_lane(worker, session) == CONFIG_LANE_BULK)
+		set_state(flow, FLOW_BULK);
+	else
+		set_state(flow, expect_bytes ? FLOW_RECV : FLOW_PARKED);
+	flow->readable = flow->state == FLOW_BULK;
+	flow_schedule(worker, flow);
+}
+
+void flow_park(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	if (flow->state == FLOW_RECV && flow->armed & FLOW_OP_RECV && !holds_bytes(flow))
+		leave_recv(worker, session, source, FLOW_PARKED);
+}
+
+void flow_discard(struct worker *worker, struct flow *flow)
+{
+	while (flow->arrived.head != RING_NO_BUFFER) {
+		uint16_t buffer = flow->arrived.head;
+		flow->arrived.head = worker->buffer_links[buffer];
+		worker_return_buffer(worker, buffer);
+	}
+	flow->arrived = empty_chain;
+	spill_drop(&worker->spill, &flow->residue);
+	flow->blocked = false;
+	list_remove(&flow->work);
+}

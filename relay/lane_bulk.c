@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DOC: Theory of operation
+ *
+ * splice(2) moves pages from the source's receive queue into the thread's pipe and on into the receiver's send queue. The
+ * pipe is one for the whole thread and is empty whenever a pump ends: no more is spliced in than the receiver says it has
+ * room for, and the little that it then does not take (its estimate of its own overhead is not ours) is read out into spill
+ * chunks. So a flow that waits for a slow receiver costs no descriptors, and a thousand of them cannot hold each other up.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "io/errno_table.h"
+#include "io/sys.h"
+#include "relay/flow.h"
+#include "relay/lanes.h"
+#include "relay/worker.h"
+
+enum {
+	/* What one flow may move before the others have their turn: a few pipes full. */
+	TURN_SHARE = 4 * LIMIT_PIPE_SIZE,
+	/* A pump that finds less than this speaks for the interactive lane; docs/FIGURES.md, "Lanes". */
+	LIGHT_PUMP_BYTES = 16 * 1024,
+	/* Light pumps it takes for one step of flow.streak: a transfer's reader wakes early now and then. */
+	LIGHT_PUMPS = 4,
+};
+
+/*
+ * room - how much to splice in for this receiver; 0 when it should be left alone until it is writable
+ * A TCP socket is writable again when a third of its buffer is free (sk_stream_is_writeable()), so a threshold below that
+ * cannot make poll and pump disagree.
+ */
+static size_t room(const struct worker *worker, int sink_fd)
+{
+	struct sys_send_space space;
+	if (sys_send_space(sink_fd, &space) < 0)
+		space = (struct sys_send_space){.limit = SPILL_CHUNK_SIZE, .free = SPILL_CHUNK_SIZE};
+	if (space.free < space.limit / 4)
+		return 0;
+	/* Each queued segment costs the sender about an eighth of itself in the worst case of small ones. */
+	size_t size = space.free - space.free / 8;
+	size_t held = spill_pool_free_bytes(&worker->spill);
+	size = size < LIMIT_PIPE_SIZE ? size : LIMIT_PIPE_SIZE;
+	return size < held ? size : held;
+}
+
+struct pipe_tail {
+	int pipe_fd;
+	size_t left;
+};
+
+static ssize_t read_tail(void *ctx, void *buffer, size_t size)
+{
+	struct pipe_tail *tail = ctx;
+	ssize_t n = sys_read(tail->pipe_fd, buffer, size < tail->left ? size : tail->left);
+	CHECK(n > 0); /* the pipe holds at least `left` bytes, and they are ours */
+	tail->left -= (size_t)n;
+	return n;
+}
+
+/* spill_pipe - read the @size bytes that are left in the pipe into the residue; room() has made sure that they fit */
+static void spill_pipe(struct worker *worker, struct flow *flow, size_t size)
+{
+	struct pipe_tail tail = {worker->pipe_fds[0], size};
+	while (tail.left > 0)
+		CHECK(spill_append_with(&worker->spill, &flow->residue, read_tail, &tail) > 0);
+	counter_add(worker->counters, COUNTER_SPILLED, size);
+}
+
+/* push_out - pipe to receiver; bytes that went, or -errno when the receiver broke */
+static ssize_t push_out(const struct worker *worker, int sink_fd, size_t size, bool more)
+{
+	size_t done = 0;
+	while (done < size) {
+		ssize_t n = sys_splice_out(worker->pipe_fds[0], sink_fd, size - done, more);
+		if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
+			return n;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/*
+ * look_closer - splice(2) returned 0: the end of the stream, or an urgent byte that it cannot step over (trap: it returns 0
+ * for ever while more data follows). recv(2) in the interactive lane steps over it, so that is where the flow goes then.
+ */
+static int look_closer(struct flow *flow, int source_fd)
+{
+	char byte;
+	ssize_t n = sys_recv(source_fd, &byte, 1, MSG_PEEK);
+	if (n == 0)
+		flow->ended = true;
+	else if (n > 0 || io_outcome(IO_OP_RECV, (int)n) == IO_RETRY)
+		flow->streak = UINT8_MAX;
+	else
+		return (int)n;
+	return 0;
+}
+
+/* move_once - one pipe full; bytes that came in, 0 when the pump should end with @result saying more */
+static size_t move_once(struct worker *worker, struct session *session, enum side source, struct lane_result *result)
+{
+	struct flow *flow = &session->flows[source];
+	int sink_fd = session->fds[side_other(source)];
+	size_t want = room(worker, sink_fd);
+	if (want == 0) {
+		flow->blocked = true;
+		return 0;
+	}
+	ssize_t in = sys_splice_in(session->fds[source], worker->pipe_fds[1], want);
+	if (in <= 0) {
+		flow->readable = false;
+		if (in == 0)
+			result->source = look_closer(flow, session->fds[source]);
+		else if (io_outcome(IO_OP_RECV, (int)in) != IO_RETRY)
+			result->source = (int)in;
+		return 0;
+	}
+	ssize_t out = push_out(worker, sink_fd, (size_t)in, (size_t)in == want);
+	flow->bytes += (size_t)in;
+	flow->spliced += out > 0 ? (size_t)out : 0;
+	if (out < in) {
+		spill_pipe(worker, flow, (size_t)(in - (out > 0 ? out : 0)));
+		flow->blocked = true;
+		result->sink = out < 0 ? (int)out : 0;
+	}
+	return (size_t)in;
+}
+
+/* judge - count towards a change of lane */
+static void judge(struct flow *flow, size_t moved)
+{
+	if (flow->blocked || moved >= LIGHT_PUMP_BYTES) {
+		flow->light_pumps = flow->streak = 0;
+	} else if (flow->streak != UINT8_MAX && ++flow->light_pumps >= LIGHT_PUMPS) {
+		flow->light_pumps = 0;
+		flow->streak++;
+	}
+}
+
+struct lane_result lane_bulk_pump(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	struct lane_result result = {0};
+	size_t moved = 0, n;
+	uint64_t spliced = flow->spliced;
+	do {
+		n = move_once(worker, session, source, &result);
+		moved += n;
+	} while (n > 0 && !flow->blocked && moved < TURN_SHARE);
+	if (flow->readable && !flow->blocked)
+		flow_schedule(worker, flow);
+	if (moved > 0)
+		session->active_ms = worker->now_ms;
+	counter_add(worker->counters, COUNTER_BYTES_UP + source, moved);
+	counter_add(worker->counters, COUNTER_BYTES_SPLICED, flow->spliced - spliced);
+	judge(flow, moved);
+	return result;
+}

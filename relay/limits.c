@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/limits.h"
+
+#include <errno.h>
+
+#include "relay/counters.h"
+#include "relay/record.h"
+#include "relay/session.h"
+#include "relay/sockets.h"
+#include "relay/spill.h"
+
+enum {
+	/* Standard streams, control channel, log, and room for what libraries open now and then. */
+	PROCESS_FDS = 32,
+	/* Ring, pipe (2), socket source, mailbox. */
+	THREAD_FDS = 5,
+	CONNECTION_FDS = 2,
+	THREAD_STACK = 64 * 1024,
+};
+
+static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
+{
+	uint64_t per_thread = THREAD_FDS + input->listeners + LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX;
+	return PROCESS_FDS + threads * per_thread + LIMIT_ACCEPT_SLACK * CONNECTION_FDS;
+}
+
+static void sum_memory(struct limits *limits)
+{
+	size_t per_thread = 0;
+	per_thread += LIMIT_SQ_ENTRIES * 64 + LIMIT_CQ_ENTRIES * 16;       /* ring, shared with the kernel */
+	per_thread += LIMIT_BUFFER_COUNT * (LIMIT_BUFFER_SIZE + 16);       /* receive buffers and their ring */
+	per_thread += LIMIT_BUFFER_COUNT * 32;                             /* I/O vectors and chains */
+	per_thread += LIMIT_PIPE_SIZE;                                     /* bytes in the pipe, within a turn */
+	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
+	per_thread += THREAD_STACK;
+	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
+	limits->memory_fixed = limits->threads * per_thread;
+	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
+					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */
+	limits->memory_total = limits->memory_fixed + limits->connections * limits->memory_per_connection;
+}
+
+int limits_compute(const struct limits_input *input, struct limits *ret, struct err *err)
+{
+	struct limits limits = {.threads = input->threads ? input->threads : input->processors,
+				.nofile = input->nofile};
+	if (limits.threads > LIMIT_THREADS)
+		limits.threads = input->threads ? limits.threads : LIMIT_THREADS;
+	if (limits.threads == 0 || limits.threads > LIMIT_THREADS)
+		return err_set(err, EINVAL, "%u threads: expected 1 to %u", limits.threads, LIMIT_THREADS);
+	uint64_t reserved = reserved_fds(input, limits.threads);
+	if (input->nofile < reserved + CONNECTION_FDS)
+		return err_set(err, EMFILE,
+			       "%u listening sockets and %u threads need %llu file descriptors before the first connection, "
+			       "but only %llu may be open: raise RLIMIT_NOFILE (ulimit -n) or use fewer threads",
+			       input->listeners, limits.threads, (unsigned long long)reserved,
+			       (unsigned long long)input->nofile);
+	uint64_t possible = (input->nofile - reserved) / CONNECTION_FDS;
+	possible = possible < SLAB_CAPACITY_MAX / 2 ? possible : SLAB_CAPACITY_MAX / 2;
+	if (input->max_connections > possible)
+		return err_set(err, EMFILE,
+			       "max_connections %u needs %llu file descriptors, but only %llu may be open: raise RLIMIT_NOFILE "
+			       "(ulimit -n) or ask for at most %llu",
+			       input->max_connections,
+			       (unsigned long long)(reserved + (uint64_t)input->max_connections * CONNECTION_FDS),
+			       (unsigned long long)input->nofile, (unsigned long long)possible);
+	limits.connections = input->max_connections ? input->max_connections : (uint32_t)possible;
+	/* A chunk for each flow, as if all connections were one thread's, and two turns of receive buffers on top. */
+	limits.spill_chunks = SIDE_COUNT * limits.connections + 2 * LIMIT_BUFFER_COUNT;
+	sum_memory(&limits);
+	*ret = limits;
+	return 0;
+}

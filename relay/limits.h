@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every limit of the relay, computed in one place from the configuration and the machine: descriptors and own memory, each
+ * with one line per owner. Printed at start, so that a user sees what the daemon may come to use.
+ */
+#ifndef NSRELAY_RELAY_LIMITS_H
+#define NSRELAY_RELAY_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* The rings of one thread. Figures: docs/FIGURES.md, "Sizes". */
+enum {
+	LIMIT_SQ_ENTRIES = 512,
+	LIMIT_CQ_ENTRIES = 4096,
+	LIMIT_BUFFER_COUNT = 256,
+	LIMIT_BUFFER_SIZE = 4096,
+	LIMIT_PIPE_SIZE = 1 << 20,   /* fs.pipe-max-size, the most an unprivileged process could set; pipe(7) */
+	LIMIT_IDLE_SOCKETS = 128,    /* made in advance, of all targets of one thread together */
+	LIMIT_RECORDS = 256,         /* closing records on their way from one thread to the log */
+	LIMIT_ACCEPT_SLACK = 64,     /* connections accepted after the limit was reached, while accepts are cancelled */
+	LIMIT_THREADS = 64,
+};
+
+struct limits {
+	uint32_t threads;
+	uint32_t connections;        /* of all threads together */
+	uint32_t spill_chunks;       /* per thread */
+	uint64_t nofile;             /* what the descriptors were computed from */
+	size_t memory_fixed;         /* bytes of own memory, whatever the load */
+	size_t memory_per_connection; /* bytes of own memory, at the most on average over all connections */
+	size_t memory_total;         /* with all connections in use */
+};
+
+struct limits_input {
+	uint64_t nofile;      /* RLIMIT_NOFILE, soft */
+	uint32_t threads;     /* 0: as many as processors */
+	uint32_t processors;
+	uint32_t listeners;   /* sockets a thread listens on */
+	uint32_t max_connections; /* 0: as many as descriptors permit */
+};
+
+/*
+ * limits_compute - 0, or -EINVAL/-EMFILE with what is too many and which limit to raise
+ */
+int limits_compute(const struct limits_input *input, struct limits *ret, struct err *err);
+
+#endif

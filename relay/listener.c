@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accepting. Running out of descriptors, memory or allowed connections pauses it for a moment on all listeners: those who
+ * wait stay in the kernel's queue, what is established goes on, and nothing spins.
+ */
+#include <errno.h>
+
+#include "io/errno_table.h"
+#include "io/sys.h"
+#include "relay/worker.h"
+
+enum { PAUSE_MS = 100 };
+
+static uint64_t accept_tag(uint32_t index)
+{
+	return tag_pack((struct tag){.kind = TAG_KIND_ACCEPT, .index = index});
+}
+
+static bool at_limit(const struct worker *worker)
+{
+	uint32_t now = atomic_load_explicit(&worker->shared->connections, memory_order_relaxed);
+	return now >= worker->limits->connections;
+}
+
+static void arm(struct worker *worker, uint32_t index)
+{
+	struct listener *listener = &worker->listeners[index];
+	if (listener->armed || listener->closing || listener->fd < 0)
+		return;
+	ring_accept(worker->ring, listener->fd, accept_tag(index));
+	listener->armed = true;
+}
+
+void listener_arm_all(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++)
+		arm(worker, i);
+}
+
+/* cancel_all - end the accepts that are armed; their last completions say when */
+static void cancel_all(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
+		if (worker->listeners[i].armed)
+			ring_cancel(worker->ring, accept_tag(i));
+	}
+}
+
+static void pause_accepting(struct worker *worker)
+{
+	if (worker->accept_paused || worker->draining)
+		return;
+	worker->accept_paused = true;
+	counter_add(worker->counters, COUNTER_ACCEPT_PAUSES, 1);
+	cancel_all(worker);
+	timer_arm(&worker->wheel, &worker->accept_timer, worker->now_ms + PAUSE_MS);
+}
+
+void listener_retry(struct worker *worker)
+{
+	if (at_limit(worker)) {
+		timer_arm(&worker->wheel, &worker->accept_timer, worker->now_ms + PAUSE_MS);
+		return;
+	}
+	worker->accept_paused = false;
+	listener_arm_all(worker);
+}
+
+/* close_listener - take what still waits in its queue, then close it */
+static void close_listener(struct worker *worker, uint32_t index)
+{
+	struct listener *listener = &worker->listeners[index];
+	int fd;
+	while ((fd = sys_accept(listener->fd)) >= 0)
+		session_accept(worker, index, fd);
+	sys_close(listener->fd);
+	listener->fd = -1;
+}
+
+void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion)
+{
+	struct listener *listener = &worker->listeners[index];
+	if (completion->result >= 0)
+		session_accept(worker, index, completion->result);
+	if (!(completion->flags & COMPLETION_MORE))
+		listener->armed = false;
+	if (listener->closing && !listener->armed) {
+		close_listener(worker, index);
+		return;
+	}
+	bool exhausted = completion->result < 0 && io_outcome(IO_OP_ACCEPT, completion->result) == IO_EXHAUSTED;
+	if (exhausted || at_limit(worker))
+		pause_accepting(worker);
+	else if (!worker->accept_paused)
+		arm(worker, index);
+}
+
+void listener_close_all(struct worker *worker)
+{
+	timer_disarm(&worker->wheel, &worker->accept_timer);
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
+		struct listener *listener = &worker->listeners[i];
+		if (listener->fd < 0 || listener->closing)
+			continue;
+		listener->closing = true;
+		sys_refuse_handshakes(listener->fd);
+		if (listener->armed)
+			ring_cancel(worker->ring, accept_tag(i));
+		else
+			close_listener(worker, i);
+	}
+}

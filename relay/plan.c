@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/plan.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_tcp(const struct config_tcp *a, const struct config_tcp *b)
+{
+	return a->nodelay == b->nodelay && a->keepalive_idle_s == b->keepalive_idle_s &&
+	       a->keepalive_interval_s == b->keepalive_interval_s && a->keepalive_count == b->keepalive_count &&
+	       a->user_timeout_ms == b->user_timeout_ms && strcmp(a->congestion, b->congestion) == 0;
+}
+
+static bool same_target(const struct plan_target *a, const struct plan_target *b)
+{
+	sa_family_t family = a->endpoint->addr.family;
+	if (family != b->endpoint->addr.family)
+		return false;
+	if (family == AF_UNIX)
+		return endpoint_equal(a->endpoint, b->endpoint);
+	return netns_ref_equal(&a->endpoint->netns, &b->endpoint->netns) && same_tcp(a->tcp, b->tcp);
+}
+
+/* find_target - the number of @wanted, added when it is new */
+static uint32_t find_target(struct plan *plan, struct plan_target wanted)
+{
+	for (uint32_t i = 0; i < plan->target_count; i++) {
+		if (same_target(&plan->targets[i], &wanted))
+			return i;
+	}
+	plan->targets[plan->target_count] = wanted;
+	return plan->target_count++;
+}
+
+static int map_backends(struct plan *plan, size_t relay_index)
+{
+	const struct config_relay *relay = &plan->config->relays[relay_index];
+	const struct config_pool *pool = &plan->config->pools[relay->pool];
+	uint32_t *map = calloc(pool->backend_count + 1, sizeof(*map));
+	if (!map)
+		return -ENOMEM;
+	plan->backend_targets[relay_index] = map;
+	for (size_t i = 0; i < pool->backend_count; i++)
+		map[i] = find_target(plan, (struct plan_target){&pool->backends[i], &relay->tcp});
+	return 0;
+}
+
+static int allocate(struct plan *plan)
+{
+	const struct config *config = plan->config;
+	size_t listeners = 0, targets = 0;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		listeners += config->relays[i].listener_count;
+		targets += config->pools[config->relays[i].pool].backend_count;
+	}
+	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
+	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
+	plan->backend_targets = calloc(config->relay_count + 1, sizeof(*plan->backend_targets));
+	return plan->listeners && plan->targets && plan->backend_targets ? 0 : -ENOMEM;
+}
+
+int plan_init(struct plan *plan, const struct config *config)
+{
+	*plan = (struct plan){.config = config};
+	if (allocate(plan) < 0)
+		goto fail;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		for (size_t j = 0; j < relay->listener_count; j++)
+			plan->listeners[plan->listener_count++] =
+				(struct plan_listener){(uint32_t)i, &relay->listeners[j]};
+		if (map_backends(plan, i) < 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	plan_fini(plan);
+	return -ENOMEM;
+}
+
+void plan_fini(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; plan->backend_targets && i < plan->config->relay_count; i++)
+		free(plan->backend_targets[i]);
+	free(plan->backend_targets);
+	free(plan->listeners);
+	free(plan->targets);
+	*plan = (struct plan){0};
+}

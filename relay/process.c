@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "io/sys.h"
+#include "relay/record_log.h"
+#include "relay/worker.h"
+
+enum {
+	/* How long the control thread lets closing records pile up before it writes them: fewer wakeups. */
+	NAP_MS = 10,
+	/* What a relay thread needs; see sum_memory() in limits.c. Sanitizers want more. */
+#ifdef NSRELAY_SANITIZED
+	STACK_SIZE = 1024 * 1024,
+#else
+	STACK_SIZE = 64 * 1024,
+#endif
+};
+
+struct thread {
+	struct worker worker;
+	struct mailbox mailbox;
+	struct record_queue records;
+	struct relay *relay;
+	pthread_t id;
+	uint32_t number;
+	int result; /* of worker_open(), then of its last turn */
+	struct err err;
+};
+
+struct relay {
+	const struct relay_process *process;
+	struct shared shared;
+	struct thread *threads;
+	struct counters *counters; /* one for each thread */
+	uint32_t thread_count;     /* those that were started */
+	sem_t opened;	      /* posted by each thread that has tried to open its worker */
+	sem_t sealed;	      /* posted for each thread when it may go on */
+	bool abandoned;	      /* set before `sealed`: do not go on */
+	int doorbell_fd;      /* rung by records and by threads that end */
+	_Atomic bool sleeping; /* the control thread is about to sleep */
+	_Atomic uint32_t ended;
+};
+
+static void ring_doorbell(const struct relay *relay)
+{
+	uint64_t one = 1;
+	ssize_t n = write(relay->doorbell_fd, &one, sizeof(one));
+	(void)n;
+}
+
+/* wait_for - sem_wait() that signals do not cut short */
+static void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) < 0)
+		CHECK(errno == EINTR);
+}
+
+/* ---- relay threads ---- */
+
+static int open_worker(struct thread *thread)
+{
+	const struct relay_process *process = thread->relay->process;
+	struct ring_config config = {
+		.features = process->features,
+		.sq_entries = LIMIT_SQ_ENTRIES,
+		.cq_entries = LIMIT_CQ_ENTRIES,
+		.buffer_count = LIMIT_BUFFER_COUNT,
+		.buffer_size = LIMIT_BUFFER_SIZE,
+	};
+	return worker_open(&thread->worker, &config, &process->sources[thread->number],
+			   process->pipe_fds[thread->number], &thread->err);
+}
+
+static void *run_thread(void *arg)
+{
+	struct thread *thread = arg;
+	struct relay *relay = thread->relay;
+	thread->result = open_worker(thread);
+	sem_post(&relay->opened);
+	wait_for(&relay->sealed);
+	if (!relay->abandoned) {
+		worker_listen(&thread->worker);
+		while (thread->result == 0 && !worker_done(&thread->worker))
+			thread->result = worker_turn(&thread->worker);
+	}
+	worker_close(&thread->worker);
+	atomic_fetch_add(&relay->ended, 1);
+	ring_doorbell(relay);
+	return NULL;
+}
+
+/* take_listeners - give a thread its share of the listening sockets */
+static int take_listeners(struct thread *thread)
+{
+	const struct relay_process *process = thread->relay->process;
+	uint32_t count = process->plan->listener_count;
+	thread->worker.listeners = calloc(count + 1, sizeof(*thread->worker.listeners));
+	if (!thread->worker.listeners)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		thread->worker.listeners[i].fd = process->listener_fds[thread->number * count + i];
+	return 0;
+}
+
+static int prepare_thread(struct relay *relay, uint32_t number)
+{
+	struct thread *thread = &relay->threads[number];
+	thread->relay = relay;
+	thread->number = number;
+	thread->records.reader_sleeps = &relay->sleeping;
+	thread->records.doorbell_fd = relay->doorbell_fd;
+	thread->worker.plan = relay->process->plan;
+	thread->worker.limits = relay->process->limits;
+	thread->worker.shared = &relay->shared;
+	thread->worker.counters = &relay->counters[number];
+	thread->worker.records = log_enabled(LOG_LEVEL_INFO) ? &thread->records : NULL;
+	thread->worker.mailbox = &thread->mailbox;
+	int rc = mailbox_open(&thread->mailbox);
+	return rc < 0 ? rc : take_listeners(thread);
+}
+
+static int start_thread(struct relay *relay, uint32_t number)
+{
+	struct thread *thread = &relay->threads[number];
+	pthread_attr_t attr;
+	sigset_t all, before;
+	/* Signals are the supervisor's business. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	int rc = pthread_create(&thread->id, &attr, run_thread, thread);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -rc;
+}
+
+/* ---- the control thread ---- */
+
+static bool write_records(struct relay *relay)
+{
+	struct record record;
+	bool any = false;
+	for (uint32_t i = 0; i < relay->thread_count; i++) {
+		while (record_pop(&relay->threads[i].records, &record)) {
+			record_log(relay->process->plan, &record);
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void command_all(struct relay *relay, struct message message)
+{
+	for (uint32_t i = 0; i < relay->thread_count; i++)
+		mailbox_post(&relay->threads[i].mailbox, message);
+}
+
+static void obey(struct relay *relay, const struct control_message *control)
+{
+	switch (control->type) {
+	case CONTROL_DRAIN: {
+		uint64_t now_ms = sys_now_ns() / 1000000;
+		command_all(relay, (struct message){WORKER_DRAIN, now_ms + control->value});
+		break;
+	}
+	case CONTROL_STOP:
+		command_all(relay, (struct message){.type = WORKER_STOP});
+		break;
+	case CONTROL_COUNTERS:
+		counters_log(relay->counters, relay->thread_count);
+		break;
+	default:
+		break; /* from a newer supervisor */
+	}
+}
+
+/* read_control - take what the supervisor says; false once it has gone */
+static bool read_control(struct relay *relay)
+{
+	struct control_message control;
+	for (;;) {
+		ssize_t n = recv(relay->process->control_fd, &control, sizeof(control), MSG_DONTWAIT);
+		if (n == 0)
+			return false;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		if (n == sizeof(control))
+			obey(relay, &control);
+	}
+}
+
+static void clear_doorbell(const struct relay *relay)
+{
+	uint64_t count;
+	ssize_t n = read(relay->doorbell_fd, &count, sizeof(count));
+	(void)n;
+}
+
+/* sleep_until_asked - wait for a command, a record or the end of a thread */
+static void sleep_until_asked(struct relay *relay, struct pollfd fds[2])
+{
+	atomic_store_explicit(&relay->sleeping, true, memory_order_seq_cst);
+	/* A record pushed before `sleeping` was seen rang no bell: look once more. */
+	bool any = write_records(relay);
+	poll(fds, 2, any ? 0 : -1);
+	atomic_store_explicit(&relay->sleeping, false, memory_order_seq_cst);
+	if (fds[1].revents)
+		clear_doorbell(relay);
+}
+
+static void control(struct relay *relay)
+{
+	struct pollfd fds[] = {
+		{.fd = relay->process->control_fd, .events = POLLIN},
+		{.fd = relay->doorbell_fd, .events = POLLIN},
+	};
+	while (atomic_load(&relay->ended) < relay->thread_count) {
+		if (write_records(relay))
+			poll(fds, 1, NAP_MS);
+		else
+			sleep_until_asked(relay, fds);
+		if (fds[0].revents && !read_control(relay)) {
+			obey(relay, &(struct control_message){.type = CONTROL_STOP});
+			fds[0].fd = -1;
+		}
+	}
+	write_records(relay);
+}
+
+static void announce(const struct relay *relay)
+{
+	struct control_message ready = {.type = CONTROL_READY};
+	ssize_t n = send(relay->process->control_fd, &ready, sizeof(ready), MSG_NOSIGNAL);
+	(void)n;
+}
+
+/* ---- start and end ---- */
+
+static int prepare(struct relay *relay, struct err *err)
+{
+	uint32_t count = relay->process->limits->threads;
+	relay->threads = calloc(count, sizeof(*relay->threads));
+	size_t size = count * sizeof(*relay->counters);
+	relay->counters = aligned_alloc(alignof(struct counters), size);
+	relay->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!relay->threads || !relay->counters || relay->doorbell_fd < 0)
+		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
+	memset(relay->counters, 0, size);
+	for (uint32_t i = 0; i < count; i++)
+		relay->threads[i].mailbox.doorbell_fd = -1;
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = prepare_thread(relay, i);
+		if (rc < 0)
+			return err_set(err, -rc, "relay thread %u: %s", i, strerror(-rc));
+	}
+	return 0;
+}
+
+static int start_all(struct relay *relay, struct err *err)
+{
+	for (uint32_t i = 0; i < relay->process->limits->threads; i++) {
+		int rc = start_thread(relay, i);
+		if (rc < 0)
+			return err_set(err, -rc, "start thread %u: %s", i, strerror(-rc));
+		relay->thread_count++;
+	}
+	return 0;
+}
+
+/* opened_all - wait until every thread has tried; the first error of any of them */
+static int opened_all(struct relay *relay, struct err *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < relay->thread_count; i++)
+		wait_for(&relay->opened);
+	for (uint32_t i = 0; i < relay->thread_count && rc == 0; i++) {
+		rc = relay->threads[i].result;
+		if (rc < 0 && err)
+			*err = relay->threads[i].err;
+	}
+	return rc;
+}
+
+/* start - threads with open rings, then sealed; what goes wrong in one of them stops all */
+static int start(struct relay *relay, struct err *err)
+{
+	sem_init(&relay->opened, 0, 0);
+	sem_init(&relay->sealed, 0, 0);
+	int rc = start_all(relay, err);
+	int opened = opened_all(relay, rc < 0 ? NULL : err);
+	rc = rc < 0 ? rc : opened;
+	if (rc == 0 && relay->process->seal)
+		rc = relay->process->seal(err);
+	relay->abandoned = rc < 0;
+	for (uint32_t i = 0; i < relay->thread_count; i++)
+		sem_post(&relay->sealed);
+	return rc;
+}
+
+static int join_all(struct relay *relay, struct err *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < relay->thread_count; i++) {
+		pthread_join(relay->threads[i].id, NULL);
+		if (relay->threads[i].result < 0 && rc == 0 && !relay->abandoned)
+			rc = err_set(err, -relay->threads[i].result, "relay thread %u: io_uring_enter: %s", i,
+				     strerror(-relay->threads[i].result));
+	}
+	return rc;
+}
+
+static void release(struct relay *relay)
+{
+	for (uint32_t i = 0; relay->threads && i < relay->process->limits->threads; i++)
+		mailbox_close(&relay->threads[i].mailbox);
+	if (relay->doorbell_fd >= 0)
+		close(relay->doorbell_fd);
+	free(relay->threads);
+	free(relay->counters);
+	close(relay->process->control_fd);
+}
+
+int relay_process_run(const struct relay_process *process, struct err *err)
+{
+	struct relay relay = {.process = process, .doorbell_fd = -1};
+	int rc = prepare(&relay, err);
+	if (rc == 0) {
+		rc = start(&relay, err);
+		if (rc == 0) {
+			announce(&relay);
+			control(&relay);
+		}
+		int joined = join_all(&relay, err);
+		rc = rc < 0 ? rc : joined;
+	}
+	release(&relay);
+	return rc;
+}

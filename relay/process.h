@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The relay as a whole: its threads, and the control thread (the one that calls relay_process_run()) that takes commands
+ * and writes the log. Runs as a process of its own behind a sandbox, or as a thread of the program for debugging.
+ */
+#ifndef NSRELAY_RELAY_PROCESS_H
+#define NSRELAY_RELAY_PROCESS_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "io/ring.h"
+#include "relay/limits.h"
+#include "relay/plan.h"
+#include "relay/socket_source.h"
+
+/* Between the relay and whoever supervises it, one message a datagram (SOCK_SEQPACKET). */
+enum control_type {
+	CONTROL_DRAIN = 1, /* to the relay: stop accepting; value: ms until what is left is reset */
+	CONTROL_STOP,	   /* to the relay: end everything now */
+	CONTROL_COUNTERS,  /* to the relay: log every counter */
+	CONTROL_READY,	   /* from the relay: accepting */
+};
+
+struct control_message {
+	uint32_t type; /* enum control_type */
+	uint32_t reserved;
+	uint64_t value;
+};
+
+struct relay_process {
+	const struct plan *plan;
+	const struct limits *limits;
+	const struct io_features *features;
+	struct socket_source *sources; /* one for each thread */
+	const int *listener_fds;       /* [thread * plan.listener_count + listener]; the descriptors are taken */
+	const int (*pipe_fds)[2];      /* an empty pipe for each thread; taken */
+	int control_fd;		       /* taken; its end of file means "stop now" */
+
+	/* Called when every thread has its ring and before any of them accepts: the moment to give up what is left of
+	 * privilege. NULL: nothing to do. */
+	int (*seal)(struct err *err);
+};
+
+/*
+ * relay_process_run - relay until told to stop; takes every descriptor named above, also on failure
+ * Returns 0 after a drain or stop, else -errno with what failed to start.
+ */
+int relay_process_run(const struct relay_process *process, struct err *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the log says of a closed connection, on its way from a relay thread to the thread that writes: a bounded queue with
+ * one writer and one reader, so that a blocked standard error never stops a relay thread.
+ */
+#ifndef NSRELAY_RELAY_RECORD_H
+#define NSRELAY_RELAY_RECORD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/limits.h"
+#include "relay/session.h"
+
+struct record {
+	uint32_t listener; /* index into plan.listeners */
+	uint32_t backend;  /* index into the relay's pool; RECORD_NO_BACKEND */
+	uint64_t bytes[SIDE_COUNT];
+	uint64_t spliced[SIDE_COUNT];
+	uint64_t duration_us;
+	uint32_t connect_us;
+	uint8_t cause;
+	struct session_peer peer;
+};
+
+enum { RECORD_NO_BACKEND = UINT32_MAX };
+
+struct record_queue {
+	_Alignas(64) _Atomic uint32_t head; /* writer's */
+	_Alignas(64) _Atomic uint32_t tail; /* reader's */
+	_Atomic bool *reader_sleeps;        /* shared by all queues of one reader */
+	int doorbell_fd;                    /* eventfd of the reader */
+	struct record records[LIMIT_RECORDS];
+};
+
+/* record_push - writer; false when the queue is full */
+bool record_push(struct record_queue *queue, const struct record *record);
+
+/* record_pop - reader; false when there is none */
+bool record_pop(struct record_queue *queue, struct record *ret);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/record_log.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+static const char *peer_text(const struct session_peer *peer, char *buf, size_t size)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = peer->port};
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = peer->port};
+	switch (peer->family) {
+	case AF_INET:
+		memcpy(&in4.sin_addr, peer->address, sizeof(in4.sin_addr));
+		return endpoint_format_address((const struct sockaddr *)&in4, buf, size);
+	case AF_INET6:
+		memcpy(&in6.sin6_addr, peer->address, sizeof(in6.sin6_addr));
+		return endpoint_format_address((const struct sockaddr *)&in6, buf, size);
+	case AF_UNIX:
+		return "unix";
+	default:
+		return "unknown"; /* it was gone before it could be asked */
+	}
+}
+
+static void add_endpoint(struct log_record *log, const char *key, const char *netns_key,
+			 const struct endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	log_record_add_text(log, key, endpoint_format_address(&endpoint->addr.any, text, sizeof(text)));
+	log_record_add_text(log, netns_key, netns_ref_format(&endpoint->netns, text, sizeof(text)));
+}
+
+void record_log(const struct plan *plan, const struct record *record)
+{
+	const struct plan_listener *listener = &plan->listeners[record->listener];
+	const struct config_relay *relay = &plan->config->relays[listener->relay];
+	char text[ENDPOINT_TEXT_MAX];
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_INFO, "closed");
+	log_record_add_text(&log, "relay", relay->name);
+	log_record_add_text(&log, "client", peer_text(&record->peer, text, sizeof(text)));
+	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
+	if (record->backend != RECORD_NO_BACKEND)
+		add_endpoint(&log, "backend", "backend_netns",
+			     &plan->config->pools[relay->pool].backends[record->backend]);
+	uint64_t spliced = record->spliced[SIDE_CLIENT] + record->spliced[SIDE_SERVER];
+	uint64_t bytes = record->bytes[SIDE_CLIENT] + record->bytes[SIDE_SERVER];
+	log_record_add_u64(&log, "bytes_up", record->bytes[SIDE_CLIENT]);
+	log_record_add_u64(&log, "bytes_down", record->bytes[SIDE_SERVER]);
+	log_record_add_u64(&log, "spliced", spliced);
+	log_record_add_u64(&log, "copied", bytes - spliced);
+	log_record_add_double(&log, "duration_ms", (double)record->duration_us / 1000);
+	log_record_add_double(&log, "connect_ms", (double)record->connect_us / 1000);
+	log_record_add_text(&log, "cause", cause_name(record->cause));
+	log_record_end(&log);
+}
+
+void counters_log(const struct counters *threads, uint32_t count)
+{
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_INFO, "counters");
+	for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
+		uint64_t sum = 0;
+		for (uint32_t i = 0; i < count; i++)
+			sum += counter_read(&threads[i], counter);
+		log_record_add_u64(&log, counter_name(counter), sum);
+	}
+	log_record_end(&log);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/session.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/sm.h"
+#include "io/errno_table.h"
+#include "io/sys.h"
+#include "relay/flow.h"
+#include "relay/worker.h"
+
+_Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it");
+
+enum {
+	/* A flow that brought nothing for so long gives up its receive operation (1.6 KiB) for a poll (0.5 KiB). */
+	PARK_AFTER_MS = 2000,
+	/* A half-closed connection that lives on for so long gets a poll that notices its reset. */
+	WATCH_AFTER_MS = 250,
+	/* How long a RST waits for a receiver that has not taken what came before it. */
+	RESET_PATIENCE_MS = 5000,
+	RESET_RETRY_MIN_MS = 1,
+	RESET_RETRY_MAX_MS = 64,
+};
+
+static const struct sm_state states[SESSION_STATE_COUNT] = {
+	[SESSION_WAITING] = {"waiting", SM_BIT(SESSION_CONNECTING) | SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_CLOSING) |
+						SM_BIT(SESSION_WAITING)},
+	[SESSION_CONNECTING] = {"connecting",
+				SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
+	[SESSION_OPEN] = {"open", SM_BIT(SESSION_RESETTING) | SM_BIT(SESSION_CLOSING)},
+	[SESSION_RESETTING] = {"resetting", SM_BIT(SESSION_CLOSING)},
+	[SESSION_CLOSING] = {"closing", 0},
+};
+
+static const struct sm machine = {"session", states, SESSION_STATE_COUNT};
+
+void session_set_state(struct session *session, enum session_state state)
+{
+	sm_move(&machine, session, &session->state, (uint8_t)state);
+}
+
+uint64_t session_tag(const struct worker *worker, const struct session *session, uint8_t kind, enum side side)
+{
+	return tag_pack((struct tag){
+		.kind = kind,
+		.side = (uint8_t)side,
+		.generation = slab_generation(session),
+		.index = slab_index(&worker->sessions, session),
+	});
+}
+
+/* ---- opening ---- */
+
+static void note_peer(struct session *session)
+{
+	struct sockaddr_storage addr = {0};
+	if (sys_peer(session->fds[SIDE_CLIENT], &addr) < 0)
+		return;
+	session->peer.family = addr.ss_family;
+	if (addr.ss_family == AF_INET) {
+		const struct sockaddr_in *in4 = (const struct sockaddr_in *)&addr;
+		memcpy(session->peer.address, &in4->sin_addr, sizeof(in4->sin_addr));
+		session->peer.port = in4->sin_port;
+	} else if (addr.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
+		memcpy(session->peer.address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+		session->peer.port = in6->sin6_port;
+	}
+}
+
+static ssize_t read_client(void *ctx, void *buffer, size_t size)
+{
+	const struct session *session = ctx;
+	return sys_recv(session->fds[SIDE_CLIENT], buffer, size, 0);
+}
+
+/*
+ * read_early - take what the client has already sent, so that it leaves with the backend's handshake
+ * Saves a wakeup on short connections; costs one recv(2) where the server speaks first.
+ */
+static void read_early(struct worker *worker, struct session *session)
+{
+	struct flow *flow = &session->flows[SIDE_CLIENT];
+	ssize_t n = spill_append_with(&worker->spill, &flow->residue, read_client, session);
+	if (n == 0)
+		flow->ended = true;
+	if (n <= 0)
+		return; /* an error will show again */
+	flow->bytes += (size_t)n;
+	counter_add(worker->counters, COUNTER_BYTES_UP, (size_t)n);
+}
+
+static void session_init(struct worker *worker, struct session *session, uint32_t listener, int fd)
+{
+	flow_init(&session->flows[SIDE_CLIENT], SIDE_CLIENT);
+	flow_init(&session->flows[SIDE_SERVER], SIDE_SERVER);
+	timer_init(&session->timer);
+	list_init(&session->link);
+	session->fds[SIDE_CLIENT] = fd;
+	session->fds[SIDE_SERVER] = -1;
+	session->listener = listener;
+	session->accepted_ns = worker->now_ns;
+	session->active_ms = worker->now_ms;
+}
+
+void session_accept(struct worker *worker, uint32_t listener, int fd)
+{
+	counter_add(worker->counters, COUNTER_ACCEPTED, 1);
+	struct session *session = slab_take(&worker->sessions);
+	if (!session) {
+		counter_add(worker->counters, COUNTER_CLOSED + CAUSE_RESOURCE_LIMIT, 1);
+		sys_close_reset(fd);
+		return;
+	}
+	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
+	session_init(worker, session, listener, fd);
+	if (worker->records)
+		note_peer(session);
+	read_early(worker, session);
+	upstream_begin(worker, session);
+}
+
+/* expects_answer - the client has spoken, so the server will: receive at once instead of parking first */
+static bool expects_answer(const struct session *session)
+{
+	return !spill_empty(&session->flows[SIDE_CLIENT].residue);
+}
+
+/* earlier - the smaller of two deadlines, where 0 is none */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* half_closed - has exactly one direction ended? @ret_side is the side whose stream did. */
+static bool half_closed(const struct session *session, enum side *ret_side)
+{
+	bool up = session->flows[SIDE_CLIENT].state == FLOW_ENDED, down = session->flows[SIDE_SERVER].state == FLOW_ENDED;
+	*ret_side = up ? SIDE_CLIENT : SIDE_SERVER;
+	return up != down;
+}
+
+static uint64_t deadline_open(const struct worker *worker, const struct session *session)
+{
+	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
+	uint64_t active = session->active_ms, at = 0;
+	enum side ended;
+	if (timeouts->idle_ms)
+		at = active + timeouts->idle_ms;
+	if (session->give_up_ms)
+		at = earlier(at, session->give_up_ms);
+	if (half_closed(session, &ended)) {
+		if (timeouts->half_close_ms)
+			at = earlier(at, active + timeouts->half_close_ms);
+		if (!(session->flows[ended].armed & FLOW_OP_WATCH))
+			at = earlier(at, worker->now_ms + WATCH_AFTER_MS);
+	}
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		if (session->flows[i].state == FLOW_RECV)
+			at = earlier(at, active + PARK_AFTER_MS > worker->now_ms ? active + PARK_AFTER_MS
+										: worker->now_ms + PARK_AFTER_MS);
+	}
+	return at;
+}
+
+/* arm_timer - for whatever this session's state has to do next without being asked */
+static void arm_timer(struct worker *worker, struct session *session)
+{
+	uint64_t at = session->give_up_ms;
+	if (session->state == SESSION_OPEN)
+		at = deadline_open(worker, session);
+	else if (session->state == SESSION_RESETTING)
+		at = worker->now_ms + session->retry_ms;
+	if (at)
+		timer_arm(&worker->wheel, &session->timer, at);
+	else
+		timer_disarm(&worker->wheel, &session->timer);
+}
+
+void session_open(struct worker *worker, struct session *session)
+{
+	session_set_state(session, SESSION_OPEN);
+	counter_add(worker->counters, COUNTER_CONNECTED, 1);
+	session->connect_us = (uint32_t)((sys_now_ns() - session->accepted_ns) / 1000);
+	session->active_ms = worker->now_ms;
+	session->give_up_ms = 0;
+	bool spoken = expects_answer(session);
+	flow_start(worker, session, SIDE_CLIENT, spoken);
+	flow_start(worker, session, SIDE_SERVER, spoken);
+	arm_timer(worker, session);
+}
+
+void session_socket_ready(struct worker *worker, struct session *session, int fd)
+{
+	if (fd < 0)
+		upstream_failed(worker, session, fd);
+	else
+		upstream_connect(worker, session, fd);
+}
+
+/* ---- closing ---- */
+
+static bool nothing_armed(const struct session *session)
+{
+	return (session->flows[SIDE_CLIENT].armed | session->flows[SIDE_SERVER].armed) == 0;
+}
+
+/* close_session - no way back: cancel what is armed; the rest happens in sessions_finish() */
+static void close_session(struct worker *worker, struct session *session)
+{
+	session_set_state(session, SESSION_CLOSING);
+	timer_disarm(&worker->wheel, &session->timer);
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		flow_discard(worker, &session->flows[i]);
+		flow_cancel_all(worker, session, (enum side)i);
+	}
+	list_remove(&session->link);
+	list_append(&worker->closing, &session->link);
+}
+
+void session_abort(struct worker *worker, struct session *session, enum cause cause)
+{
+	if (session->state == SESSION_CLOSING)
+		return;
+	session->cause = (uint8_t)cause;
+	session->reset[SIDE_CLIENT] = session->reset[SIDE_SERVER] = true;
+	if (session->state == SESSION_WAITING)
+		upstream_forget(worker, session);
+	close_session(worker, session);
+}
+
+/* try_reset - pass the RST on if everything that came before it has arrived, or patience is over */
+static void try_reset(struct worker *worker, struct session *session)
+{
+	enum side gone = session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER, other = side_other(gone);
+	bool pending = !session->broken[other] && sys_unsent(session->fds[other]) > 0;
+	if (pending && worker->now_ms < session->give_up_ms) {
+		arm_timer(worker, session);
+		if (session->retry_ms < RESET_RETRY_MAX_MS)
+			session->retry_ms *= 2;
+		return;
+	}
+	session->reset[other] = true;
+	close_session(worker, session);
+}
+
+/* begin_reset - what @gone sent before it broke has been passed on */
+static void begin_reset(struct worker *worker, struct session *session, enum side gone)
+{
+	static const enum cause causes[][SIDE_COUNT] = {
+		[BROKEN_RESET] = {CAUSE_CLIENT_RESET, CAUSE_SERVER_RESET},
+		[BROKEN_LOST] = {CAUSE_CLIENT_LOST, CAUSE_SERVER_LOST},
+	};
+	session_set_state(session, SESSION_RESETTING);
+	session->cause = (uint8_t)causes[session->broken[gone]][gone];
+	session->retry_ms = RESET_RETRY_MIN_MS;
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		flow_discard(worker, &session->flows[i]);
+		flow_cancel_all(worker, session, (enum side)i);
+	}
+	try_reset(worker, session);
+}
+
+void session_broken(struct worker *worker, struct session *session, enum side side, int result)
+{
+	if (result == -ENOBUFS) { /* own memory ran out, not the peer */
+		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
+		return;
+	}
+	if (session->state != SESSION_OPEN || session->broken[side])
+		return;
+	bool lost = io_outcome(IO_OP_RECV, result) == IO_TIMED_OUT;
+	session->broken[side] = lost ? BROKEN_LOST : BROKEN_RESET;
+	session->give_up_ms = worker->now_ms + RESET_PATIENCE_MS;
+	if (session->flows[side].state == FLOW_ENDED) {
+		begin_reset(worker, session, side);
+		return;
+	}
+	session->flows[side].readable = true;
+	flow_schedule(worker, &session->flows[side]);
+	flow_schedule(worker, &session->flows[side_other(side)]);
+	arm_timer(worker, session);
+}
+
+/* close_cleanly - both streams have ended and nothing is held: plain closes, which send the last FIN by themselves */
+static void close_cleanly(struct worker *worker, struct session *session)
+{
+	bool client_first = session->first_ended == SIDE_CLIENT + 1;
+	session->cause = client_first ? CAUSE_CLIENT_CLOSED : CAUSE_SERVER_CLOSED;
+	close_session(worker, session);
+}
+
+void session_flow_ended(struct worker *worker, struct session *session, enum side source)
+{
+	if (session->broken[source]) {
+		begin_reset(worker, session, source);
+		return;
+	}
+	if (!session->first_ended)
+		session->first_ended = (uint8_t)(source + 1);
+	struct flow *other = &session->flows[side_other(source)];
+	if (other->state == FLOW_ENDED) {
+		close_cleanly(worker, session);
+		return;
+	}
+	/* Nothing to shut down when the peer has gone meanwhile: reading from it will say so. */
+	if (sys_shutdown_write(session->fds[side_other(source)]) == 0)
+		session->flows[source].fin_sent = true;
+	session->active_ms = worker->now_ms;
+	arm_timer(worker, session);
+}
+
+static void push_record(struct worker *worker, const struct session *session)
+{
+	struct record record = {
+		.listener = session->listener,
+		.backend = session->backends_tried ? session->backend : RECORD_NO_BACKEND,
+		.duration_us = (worker->now_ns - session->accepted_ns) / 1000,
+		.connect_us = session->connect_us,
+		.cause = session->cause,
+		.peer = session->peer,
+	};
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		record.bytes[i] = session->flows[i].bytes;
+		record.spliced[i] = session->flows[i].spliced;
+	}
+	if (!record_push(worker->records, &record))
+		counter_add(worker->counters, COUNTER_LOG_DROPPED, 1);
+}
+
+static void close_side(struct session *session, enum side side)
+{
+	if (session->fds[side] < 0)
+		return;
+	if (session->reset[side])
+		sys_close_reset(session->fds[side]);
+	else
+		sys_close(session->fds[side]);
+}
+
+/* ended_well - both streams were passed on to their ends */
+static bool ended_well(const struct session *session)
+{
+	return session->cause == CAUSE_CLIENT_CLOSED || session->cause == CAUSE_SERVER_CLOSED;
+}
+
+static void finish(struct worker *worker, struct session *session)
+{
+	close_side(session, SIDE_CLIENT);
+	if (!ended_well(session) || !upstream_recycle(worker, session))
+		close_side(session, SIDE_SERVER);
+	if (worker->records)
+		push_record(worker, session);
+	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
+	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);
+	list_remove(&session->link);
+	slab_give(&worker->sessions, session);
+}
+
+bool sessions_finish(struct worker *worker)
+{
+	bool more = false;
+	for (struct list *link = worker->closing.next, *next; link != &worker->closing; link = next) {
+		next = link->next;
+		struct session *session = LIST_ENTRY(link, struct session, link);
+		if (!nothing_armed(session))
+			continue;
+		/* A queued operation names its file by number: that number must not be free before it is submitted. */
+		if (session->queued_turn == worker->turn)
+			more = true;
+		else
+			finish(worker, session);
+	}
+	return more;
+}
+
+/* ---- events ---- */
+
+void session_completed(struct worker *worker, struct session *session, struct tag tag,
+		       const struct completion *completion)
+{
+	bool connecting = session->state == SESSION_CONNECTING;
+	flow_completed(worker, session, tag, completion);
+	if (connecting && tag.kind == TAG_KIND_POLL_OUT)
+		upstream_completed(worker, session);
+}
+
+static void timer_fired_open(struct worker *worker, struct session *session)
+{
+	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
+	uint64_t quiet = worker->now_ms - session->active_ms;
+	enum side ended;
+	bool half = half_closed(session, &ended);
+	if (session->give_up_ms && worker->now_ms >= session->give_up_ms) {
+		begin_reset(worker, session, session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER);
+		return;
+	}
+	if (half && timeouts->half_close_ms && quiet >= timeouts->half_close_ms) {
+		session_abort(worker, session, CAUSE_HALF_CLOSE_TIMEOUT);
+		return;
+	}
+	if (timeouts->idle_ms && quiet >= timeouts->idle_ms) {
+		session_abort(worker, session, CAUSE_IDLE_TIMEOUT);
+		return;
+	}
+	if (half)
+		flow_watch(worker, session, ended);
+	for (int i = 0; quiet >= PARK_AFTER_MS && i < SIDE_COUNT; i++)
+		flow_park(worker, session, (enum side)i);
+	arm_timer(worker, session);
+}
+
+void session_timer_fired(struct worker *worker, struct session *session)
+{
+	switch (session->state) {
+	case SESSION_WAITING:
+	case SESSION_CONNECTING:
+		upstream_timed_out(worker, session);
+		break;
+	case SESSION_OPEN:
+		timer_fired_open(worker, session);
+		break;
+	case SESSION_RESETTING:
+		try_reset(worker, session);
+		break;
+	default:
+		CHECK(!"a closing session has no timer");
+	}
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session is one relayed connection: two sockets and two flows, one for each direction. It belongs to the thread that
+ * accepted it, from accept to close.
+ */
+#ifndef NSRELAY_RELAY_SESSION_H
+#define NSRELAY_RELAY_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "io/ring.h"
+#include "io/tag.h"
+#include "io/wheel.h"
+#include "relay/cause.h"
+#include "relay/spill.h"
+
+struct worker;
+
+/* The two ends. A flow carries the number of the side it reads from: flow CLIENT goes up, flow SERVER goes down. */
+enum side { SIDE_CLIENT, SIDE_SERVER, SIDE_COUNT };
+
+static inline enum side side_other(enum side side)
+{
+	return side == SIDE_CLIENT ? SIDE_SERVER : SIDE_CLIENT;
+}
+
+enum flow_state {
+	FLOW_NEW,      /* the session is not open yet */
+	FLOW_PARKED,   /* quiet: a poll waits for bytes */
+	FLOW_RECV,     /* interactive lane: a multishot recv delivers into shared buffers */
+	FLOW_STOPPING, /* that recv is being cancelled; what it still delivers is passed on */
+	FLOW_BULK,     /* bulk lane: splice(2) whenever a poll says that bytes wait */
+	FLOW_HELD,     /* not read from, until the receiver took what is spilled */
+	FLOW_ENDED,    /* the end of the stream was passed on, or nothing more can be */
+	FLOW_STATE_COUNT,
+};
+
+/* A queue of receive buffers, linked through worker.buffer_links. */
+struct buffer_chain {
+	uint16_t head, tail; /* RING_NO_BUFFER when empty */
+};
+
+struct flow {
+	struct list work;            /* in worker.work while there is something to look at */
+	uint64_t bytes;              /* taken from the source */
+	uint64_t spliced;            /* of these, without a copy */
+	struct spill residue;        /* read, and not taken by the receiver yet */
+	struct buffer_chain arrived; /* read in this turn */
+	struct buffer_chain sending; /* submitted in the last turn */
+	uint8_t side;                /* enum side that it reads from: its index in session.flows */
+	uint8_t state;               /* enum flow_state */
+	uint8_t armed;               /* FLOW_OP_* in the kernel's hands */
+	uint8_t cancelling;          /* of these, those whose cancellation was asked for */
+	uint8_t goal;                /* enum flow_state that a STOPPING flow goes to */
+	uint8_t streak;              /* steps towards a change of lane */
+	uint8_t light_pumps;         /* bulk: pumps in a row that found little */
+	bool readable;               /* bulk: the source may hold bytes */
+	bool blocked;                /* the receiver's socket is full: wait until it is writable */
+	bool ended;                  /* the source's end of stream was seen */
+	bool fin_sent;               /* and passed on by shutdown(2) */
+};
+
+enum {
+	FLOW_OP_RECV = 1 << 0,     /* multishot recv on the source */
+	FLOW_OP_POLL_IN = 1 << 1,  /* poll for reading on the source: once when parked, at edges in the bulk lane */
+	FLOW_OP_POLL_OUT = 1 << 2, /* poll for writing on the receiver; while connecting: on the upstream socket */
+	FLOW_OP_WATCH = 1 << 3,    /* poll for errors alone on a source that has ended */
+};
+
+enum session_state {
+	SESSION_WAITING,    /* for an upstream socket */
+	SESSION_CONNECTING, /* connect(2) is under way */
+	SESSION_OPEN,       /* bytes flow */
+	SESSION_RESETTING,  /* one side is gone: its RST is passed on when the other has everything that came before */
+	SESSION_CLOSING,    /* over; the kernel still holds operations */
+	SESSION_STATE_COUNT,
+};
+
+/* How a side ended before its time. */
+enum breakage { INTACT, BROKEN_RESET, BROKEN_LOST };
+
+/* An address without the padding of sockaddr_storage: for the log. */
+struct session_peer {
+	uint8_t address[16];
+	uint16_t port; /* network order */
+	uint16_t family;
+};
+
+struct session {
+	struct flow flows[SIDE_COUNT]; /* first: session_of() counts on it */
+	int fds[SIDE_COUNT];
+	uint8_t state;               /* enum session_state */
+	uint8_t broken[SIDE_COUNT];  /* enum breakage */
+	uint8_t cause;               /* enum cause, from SESSION_RESETTING or SESSION_CLOSING on */
+	bool reset[SIDE_COUNT];      /* close this side with RST */
+	bool timed_out;              /* CONNECTING: the deadline passed, the poll is being cancelled */
+	uint8_t first_ended;         /* enum side + 1 of the side whose stream ended first; 0: none yet */
+	uint8_t backends_tried;
+	uint16_t retry_ms;           /* SESSION_RESETTING: how long until the next look at the receiver's queue */
+	uint32_t listener;           /* index into plan.listeners */
+	uint32_t backend;            /* index into the pool of the listener's relay */
+	uint32_t connect_us;         /* from accept to the backend's answer; 0 until then */
+	uint32_t queued_turn;        /* the turn in which an operation was last queued: its fds must not be closed in it */
+	uint64_t accepted_ns;
+	uint64_t active_ms;          /* when a byte last moved */
+	uint64_t give_up_ms;         /* connect deadline; SESSION_RESETTING: when the RST is sent in any case */
+	struct timer timer;
+	struct list link;            /* in a target's queue (WAITING) or worker.closing (CLOSING) */
+	struct session_peer peer;
+};
+
+/* session_accept - take over the accepted socket @fd of @listener. Owns @fd from here on, whatever happens. */
+void session_accept(struct worker *worker, uint32_t listener, int fd);
+
+/* session_set_state - the one setter; aborts on a move that the table does not have */
+void session_set_state(struct session *session, enum session_state state);
+
+/* session_socket_ready - a socket for the target it waits for, or (@fd < 0) -errno that none can be had. Takes @fd. */
+void session_socket_ready(struct worker *worker, struct session *session, int fd);
+
+/* session_completed - a completion of one of its operations */
+void session_completed(struct worker *worker, struct session *session, struct tag tag,
+		       const struct completion *completion);
+
+/* session_timer_fired - its timer is due */
+void session_timer_fired(struct worker *worker, struct session *session);
+
+/* session_open - the upstream socket is connected: let the flows run */
+void session_open(struct worker *worker, struct session *session);
+
+/* session_flow_ended - a flow has passed on its end; close when both have */
+void session_flow_ended(struct worker *worker, struct session *session, enum side source);
+
+/* session_broken - @side was reset or lost: no more bytes go to it, and what came from it is still passed on */
+void session_broken(struct worker *worker, struct session *session, enum side side, int result);
+
+/* session_abort - end it now for @cause, with RST to both sides */
+void session_abort(struct worker *worker, struct session *session, enum cause cause);
+
+/* session_of - the session a flow is part of */
+static inline struct session *session_of(struct flow *flow)
+{
+	return (struct session *)(flow - flow->side);
+}
+
+/*
+ * sessions_finish - close and free what can be of worker.closing: sessions without an operation in the kernel's hands or
+ * waiting for submission. The one place where a session ends. True when another turn will end more, whatever happens.
+ */
+bool sessions_finish(struct worker *worker);
+
+/* session_tag - the user_data of an operation of @session */
+uint64_t session_tag(const struct worker *worker, const struct session *session, uint8_t kind, enum side side);
+
+/* Kinds of operations of a thread's ring (io/tag.h). */
+enum tag_kind {
+	TAG_KIND_RECV = 1,
+	TAG_KIND_SEND,
+	TAG_KIND_POLL_IN,
+	TAG_KIND_POLL_OUT,
+	TAG_KIND_WATCH,
+	TAG_KIND_ACCEPT,
+	TAG_KIND_SOCKETS, /* the socket source has a reply */
+	TAG_KIND_MAILBOX,
+};
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/sockets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "io/sys.h"
+#include "relay/worker.h"
+
+enum { FIRST_DEPTH = 4 };
+
+int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan)
+{
+	sockets->source = source;
+	sockets->idle = 0;
+	sockets->pool_count = plan->target_count;
+	sockets->pools = calloc(plan->target_count + 1, sizeof(*sockets->pools));
+	list_init(&sockets->recent);
+	if (!sockets->pools)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < plan->target_count; i++) {
+		struct socket_pool *pool = &sockets->pools[i];
+		list_init(&pool->recent);
+		list_init(&pool->waiting);
+		pool->single_use = plan->targets[i].endpoint->addr.family == AF_UNIX;
+		pool->depth = pool->single_use ? 0 : FIRST_DEPTH;
+	}
+	return 0;
+}
+
+static int pop(struct socket_pools *sockets, struct socket_pool *pool)
+{
+	CHECK(pool->count > 0 && sockets->idle > 0);
+	sockets->idle--;
+	int fd = pool->fds[--pool->count];
+	if (pool->count == 0)
+		list_remove(&pool->recent);
+	return fd;
+}
+
+static void push(struct socket_pools *sockets, struct socket_pool *pool, int fd)
+{
+	if (pool->count == SOCKET_BATCH_MAX) {
+		sys_close(fd);
+		return;
+	}
+	pool->fds[pool->count++] = fd;
+	sockets->idle++;
+	if (list_empty(&pool->recent))
+		list_append(&sockets->recent, &pool->recent);
+}
+
+static void empty(struct socket_pools *sockets, struct socket_pool *pool)
+{
+	while (pool->count > 0)
+		sys_close(pop(sockets, pool));
+}
+
+void sockets_fini(struct socket_pools *sockets)
+{
+	for (uint32_t i = 0; sockets->pools && i < sockets->pool_count; i++)
+		empty(sockets, &sockets->pools[i]);
+	free(sockets->pools);
+	sockets->pools = NULL;
+}
+
+/* evict - bring the thread's idle sockets down to the limit, sparing @keep */
+static void evict(struct socket_pools *sockets, const struct socket_pool *keep)
+{
+	struct list *link = sockets->recent.next;
+	while (sockets->idle > LIMIT_IDLE_SOCKETS && link != &sockets->recent) {
+		struct socket_pool *pool = LIST_ENTRY(link, struct socket_pool, recent);
+		link = link->next;
+		if (pool != keep)
+			empty(sockets, pool);
+	}
+}
+
+/* refill - ask for what is missing once half is gone; one request at a time, so that a slow broker is not flooded */
+static void refill(struct socket_pools *sockets, uint32_t target)
+{
+	struct socket_pool *pool = &sockets->pools[target];
+	uint32_t wanted = pool->depth + pool->waiting_count;
+	if (pool->asked || pool->count * 2 > wanted || wanted == 0)
+		return;
+	uint32_t count = wanted - pool->count;
+	count = count < SOCKET_BATCH_MAX ? count : SOCKET_BATCH_MAX;
+	if (sockets->source->request(sockets->source->ctx, target, count) == 0)
+		pool->asked = count;
+}
+
+int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *waiter)
+{
+	struct socket_pool *pool = &sockets->pools[target];
+	if (pool->count > 0) {
+		int fd = pop(sockets, pool);
+		if (pool->count > 0) { /* now the most recently used */
+			list_remove(&pool->recent);
+			list_append(&sockets->recent, &pool->recent);
+		}
+		refill(sockets, target);
+		return fd;
+	}
+	if (!pool->single_use && pool->depth < SOCKET_BATCH_MAX)
+		pool->depth *= 2;
+	list_append(&pool->waiting, waiter);
+	pool->waiting_count++;
+	refill(sockets, target);
+	return -EAGAIN;
+}
+
+bool sockets_recycle(struct socket_pools *sockets, uint32_t target, int fd)
+{
+	struct socket_pool *pool = &sockets->pools[target];
+	if (pool->single_use || pool->count >= pool->depth || sockets->idle >= LIMIT_IDLE_SOCKETS)
+		return false;
+	if (sys_recycle(fd) < 0)
+		return false;
+	push(sockets, pool, fd);
+	return true;
+}
+
+void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *waiter)
+{
+	if (list_empty(waiter))
+		return;
+	list_remove(waiter);
+	sockets->pools[target].waiting_count--;
+}
+
+/* next_waiter - take the session that has waited longest */
+static struct session *next_waiter(struct socket_pool *pool)
+{
+	struct list *link = list_shift(&pool->waiting);
+	if (!link)
+		return NULL;
+	pool->waiting_count--;
+	return LIST_ENTRY(link, struct session, link);
+}
+
+/* hand_out - give what came to those that wait, and keep the rest */
+static void hand_out(struct worker *worker, const struct socket_reply *reply)
+{
+	struct socket_pool *pool = &worker->sockets.pools[reply->target];
+	for (uint32_t i = 0; i < reply->count; i++) {
+		struct session *session = next_waiter(pool);
+		if (session)
+			session_socket_ready(worker, session, reply->fds[i]);
+		else if (pool->single_use)
+			sys_close(reply->fds[i]); /* its session gave up meanwhile */
+		else
+			push(&worker->sockets, pool, reply->fds[i]);
+	}
+}
+
+static void fail_waiters(struct worker *worker, const struct socket_reply *reply)
+{
+	struct socket_pool *pool = &worker->sockets.pools[reply->target];
+	/* A session that fails may queue up again at once, for its next backend: only those that wait now. */
+	uint32_t failing = pool->waiting_count < reply->asked ? pool->waiting_count : reply->asked;
+	counter_add(worker->counters, COUNTER_SOCKET_FAILURES, 1);
+	while (failing-- > 0) {
+		struct session *session = next_waiter(pool);
+		if (session)
+			session_socket_ready(worker, session, -reply->error);
+	}
+}
+
+void sockets_received(struct worker *worker)
+{
+	struct socket_pools *sockets = &worker->sockets;
+	struct socket_reply reply;
+	while (sockets->source->receive(sockets->source->ctx, &reply) == 1) {
+		CHECK(reply.target < sockets->pool_count);
+		struct socket_pool *pool = &sockets->pools[reply.target];
+		pool->asked = 0;
+		hand_out(worker, &reply);
+		if (reply.error)
+			fail_waiters(worker, &reply);
+		evict(sockets, pool);
+		if (pool->waiting_count > 0)
+			refill(sockets, reply.target);
+	}
+}

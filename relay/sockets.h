@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Upstream sockets made in advance, in small pools per target: a connect then costs no round trip to the broker. A pool is
+ * filled on first use, grows while it is found empty, and is refilled when half of it is gone; over all targets of a thread
+ * no more than LIMIT_IDLE_SOCKETS are kept, the least recently used pool is emptied first.
+ */
+#ifndef NSRELAY_RELAY_SOCKETS_H
+#define NSRELAY_RELAY_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "relay/socket_source.h"
+
+struct socket_pool {
+	struct list recent;  /* in socket_pools.recent while it holds sockets, the least recently used first */
+	struct list waiting; /* session.link of those that wait for a socket, oldest first */
+	uint32_t depth;      /* sockets to keep */
+	uint32_t count;
+	uint32_t asked;      /* of the source, not answered yet */
+	uint32_t waiting_count;
+	bool single_use;     /* a unix target: sockets come connected, so none is made in advance */
+	int fds[SOCKET_BATCH_MAX];
+};
+
+struct socket_pools {
+	struct socket_source *source;
+	struct socket_pool *pools; /* one for each target */
+	uint32_t pool_count;
+	uint32_t idle; /* sockets in all pools together */
+	struct list recent;
+};
+
+struct worker;
+struct session;
+struct plan;
+
+int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan);
+void sockets_fini(struct socket_pools *sockets);
+
+/* sockets_take - a socket of @target, or -EAGAIN: @waiter is queued and gets it by session_socket_ready() */
+int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *waiter);
+
+/*
+ * sockets_recycle - put @fd, whose connection has ended well, back where it came from; true when it was taken
+ * Saves the making of a new one, which costs more than the rest of a short connection's set-up in user space.
+ */
+bool sockets_recycle(struct socket_pools *sockets, uint32_t target, int fd);
+
+/* sockets_forget - @waiter of @target does not want one any more */
+void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *waiter);
+
+/* sockets_received - take all replies of the source and hand sockets to those that wait */
+void sockets_received(struct worker *worker);
+
+#endif

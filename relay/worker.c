@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "io/sys.h"
+#include "relay/flow.h"
+
+static void set_clock(struct worker *worker)
+{
+	worker->now_ns = sys_now_ns();
+	worker->now_ms = worker->now_ns / 1000000;
+}
+
+static int open_memory(struct worker *worker)
+{
+	const struct limits *limits = worker->limits;
+	worker->next_backend = calloc(worker->plan->config->pool_count + 1, sizeof(*worker->next_backend));
+	worker->buffer_links = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_links));
+	worker->buffer_sizes = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_sizes));
+	worker->iov = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->iov));
+	worker->sent = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->sent));
+	if (!worker->next_backend || !worker->buffer_links || !worker->buffer_sizes || !worker->iov || !worker->sent)
+		return -ENOMEM;
+	/* Threads start at different backends, so that few connections spread too. */
+	for (size_t i = 0; i < worker->plan->config->pool_count; i++)
+		worker->next_backend[i] = sys_random() & 0xffff;
+	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
+			   limits->connections + LIMIT_ACCEPT_SLACK);
+	return rc < 0 ? rc : spill_pool_init(&worker->spill, limits->spill_chunks);
+}
+
+int worker_open(struct worker *worker, const struct ring_config *config, struct socket_source *source,
+		const int pipe_fds[2], struct err *err)
+{
+	memcpy(worker->pipe_fds, pipe_fds, sizeof(worker->pipe_fds));
+	list_init(&worker->work);
+	list_init(&worker->closing);
+	timer_init(&worker->accept_timer);
+	timer_init(&worker->drain_timer);
+	set_clock(worker);
+	wheel_init(&worker->wheel, worker->now_ms);
+	int rc = open_memory(worker);
+	if (rc == 0)
+		rc = sockets_init(&worker->sockets, source, worker->plan);
+	if (rc < 0)
+		return err_set(err, -rc, "relay thread: %s", strerror(-rc));
+	worker->ring = ring_open(config, err);
+	if (!worker->ring)
+		return err_prefix(err, "relay thread");
+	ring_poll_edges(worker->ring, source->fd, POLLIN, tag_pack((struct tag){.kind = TAG_KIND_SOCKETS}));
+	if (worker->mailbox)
+		ring_poll_edges(worker->ring, worker->mailbox->doorbell_fd, POLLIN,
+				tag_pack((struct tag){.kind = TAG_KIND_MAILBOX}));
+	return 0;
+}
+
+void worker_close(struct worker *worker)
+{
+	ring_close(worker->ring);
+	sockets_fini(&worker->sockets);
+	for (uint32_t i = 0; worker->listeners && i < worker->plan->listener_count; i++) {
+		if (worker->listeners[i].fd >= 0)
+			sys_close(worker->listeners[i].fd);
+	}
+	sys_close(worker->pipe_fds[0]);
+	sys_close(worker->pipe_fds[1]);
+	spill_pool_fini(&worker->spill);
+	slab_fini(&worker->sessions);
+	free(worker->listeners);
+	free(worker->next_backend);
+	free(worker->buffer_links);
+	free(worker->buffer_sizes);
+	free(worker->iov);
+	free(worker->sent);
+}
+
+void worker_listen(struct worker *worker)
+{
+	listener_arm_all(worker);
+}
+
+const struct config_relay *worker_relay(const struct worker *worker, const struct session *session)
+{
+	return &worker->plan->config->relays[worker->plan->listeners[session->listener].relay];
+}
+
+void worker_return_buffer(struct worker *worker, uint16_t buffer)
+{
+	ring_buffer_return(worker->ring, buffer);
+}
+
+/* ---- commands ---- */
+
+/* end_all - abort every session for @cause */
+static void end_all(struct worker *worker, enum cause cause)
+{
+	uint32_t index = 0;
+	for (struct session *session; (session = slab_next(&worker->sessions, &index));)
+		session_abort(worker, session, cause);
+}
+
+void worker_drain(struct worker *worker, uint64_t deadline_ms)
+{
+	worker->draining = true;
+	listener_close_all(worker);
+	timer_arm(&worker->wheel, &worker->drain_timer, deadline_ms);
+}
+
+void worker_stop(struct worker *worker)
+{
+	worker->draining = worker->stopping = true;
+	listener_close_all(worker);
+	end_all(worker, CAUSE_DRAINED);
+}
+
+static bool listeners_closed(const struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
+		if (worker->listeners[i].fd >= 0)
+			return false;
+	}
+	return true;
+}
+
+bool worker_done(const struct worker *worker)
+{
+	return worker->draining && worker->sessions.used == 0 && listeners_closed(worker);
+}
+
+static void obey(struct worker *worker)
+{
+	struct message message;
+	mailbox_silence(worker->mailbox);
+	while (mailbox_take(worker->mailbox, &message)) {
+		switch (message.type) {
+		case WORKER_DRAIN:
+			worker_drain(worker, message.value);
+			break;
+		case WORKER_STOP:
+			worker_stop(worker);
+			break;
+		default:
+			CHECK(!"a command of worker.h");
+		}
+	}
+}
+
+/* ---- the turn ---- */
+
+static void complete_session(struct worker *worker, struct tag tag, const struct completion *completion)
+{
+	struct session *session = slab_find(&worker->sessions, tag.index, tag.generation);
+	if (session)
+		session_completed(worker, session, tag, completion);
+	else if (completion->flags & COMPLETION_BUFFER)
+		worker_return_buffer(worker, completion->buffer);
+}
+
+/* poll_again - a multishot poll of the thread's own can end, as after an overflow of the completion queue */
+static void poll_again(struct worker *worker, int fd, const struct completion *completion)
+{
+	if (!(completion->flags & COMPLETION_MORE))
+		ring_poll_edges(worker->ring, fd, POLLIN, completion->tag);
+}
+
+static void complete(void *ctx, const struct completion *completion)
+{
+	struct worker *worker = ctx;
+	struct tag tag = tag_unpack(completion->tag);
+	if (!worker->clock_set) {
+		set_clock(worker);
+		worker->clock_set = true;
+	}
+	switch (tag.kind) {
+	case TAG_KIND_ACCEPT:
+		listener_completed(worker, tag.index, completion);
+		break;
+	case TAG_KIND_SOCKETS:
+		sockets_received(worker);
+		poll_again(worker, worker->sockets.source->fd, completion);
+		break;
+	case TAG_KIND_MAILBOX:
+		obey(worker);
+		poll_again(worker, worker->mailbox->doorbell_fd, completion);
+		break;
+	default:
+		complete_session(worker, tag, completion);
+	}
+}
+
+static void fire(void *ctx, struct timer *timer)
+{
+	struct worker *worker = ctx;
+	if (timer == &worker->accept_timer)
+		listener_retry(worker);
+	else if (timer == &worker->drain_timer)
+		end_all(worker, CAUSE_DRAINED);
+	else
+		session_timer_fired(worker, LIST_ENTRY(timer, struct session, timer));
+}
+
+/* run_work - each flow once; what is scheduled meanwhile has its turn in the next turn */
+static void run_work(struct worker *worker)
+{
+	struct list work;
+	list_init(&work);
+	list_move_all(&work, &worker->work);
+	for (struct list *link; (link = list_shift(&work));) {
+		struct flow *flow = LIST_ENTRY(link, struct flow, work);
+		flow_run(worker, session_of(flow), flow->side);
+	}
+}
+
+/* return_sent - what the last turn submitted has been sent, or its rest was kept by lane_interactive_cut_short() */
+static void return_sent(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->sent_count; i++)
+		worker_return_buffer(worker, worker->sent[i]);
+	worker->sent_count = worker->iov_used = 0;
+	CHECK(ring_buffers_loaned(worker->ring) <= LIMIT_BUFFER_COUNT);
+}
+
+static uint64_t wake_ns(const struct worker *worker)
+{
+	if (worker->busy || !list_empty(&worker->work))
+		return 0;
+	uint64_t at_ms = wheel_next_ms(&worker->wheel);
+	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
+}
+
+int worker_turn(struct worker *worker)
+{
+	worker->turn++;
+	worker->clock_set = false;
+	int rc = ring_turn(worker->ring, wake_ns(worker), complete, worker);
+	return_sent(worker);
+	if (!worker->clock_set)
+		set_clock(worker);
+	wheel_advance(&worker->wheel, worker->now_ms, fire, worker);
+	run_work(worker);
+	worker->busy = sessions_finish(worker);
+	return rc;
+}

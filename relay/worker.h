@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One relay thread and all that it owns: ring, sessions, memory, timers, listening sockets, upstream sockets. Nothing here
+ * is shared but what `shared` points to.
+ */
+#ifndef NSRELAY_RELAY_WORKER_H
+#define NSRELAY_RELAY_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/slab.h"
+#include "io/mailbox.h"
+#include "io/ring.h"
+#include "io/wheel.h"
+#include "relay/counters.h"
+#include "relay/limits.h"
+#include "relay/plan.h"
+#include "relay/record.h"
+#include "relay/session.h"
+#include "relay/sockets.h"
+#include "relay/spill.h"
+
+/* What all threads see. */
+struct shared {
+	_Atomic uint32_t connections; /* sessions of all threads */
+};
+
+struct listener {
+	int fd;         /* owned; -1 once closed */
+	bool armed;     /* a multishot accept is in the kernel's hands */
+	bool closing;   /* accept what is queued, then close */
+};
+
+struct worker {
+	/* set by the creator before worker_open() */
+	const struct plan *plan;
+	const struct limits *limits;
+	struct shared *shared;
+	struct counters *counters;
+	struct record_queue *records; /* where closing records go; NULL: nowhere */
+	struct mailbox *mailbox;      /* commands; NULL: none */
+	struct listener *listeners;   /* plan.listener_count of them; owned */
+
+	/* the thread's own */
+	struct ring *ring;
+	struct wheel wheel;
+	struct slab sessions;
+	struct spill_pool spill;
+	struct socket_pools sockets;
+	struct list work;    /* flows to look at in this turn */
+	struct list closing; /* sessions whose fds may be closed after the next submission */
+	uint32_t *next_backend; /* round robin, per pool */
+	uint16_t *buffer_links; /* next buffer of a chain */
+	uint32_t *buffer_sizes; /* bytes in a buffer */
+	struct iovec *iov;      /* of the sends of this turn; one for each receive buffer */
+	uint32_t iov_used;
+	uint16_t *sent; /* buffers to be returned after the next submission */
+	uint32_t sent_count;
+	uint32_t turn;
+	uint64_t now_ns, now_ms;
+	int pipe_fds[2]; /* empty between flows */
+	struct timer accept_timer; /* armed while accepting is paused */
+	struct timer drain_timer;  /* armed while draining */
+	bool accept_paused;
+	bool clock_set; /* in this turn */
+	bool busy;      /* sessions can be closed after the next submission */
+	bool draining, stopping;
+};
+
+/* Commands (struct message.type). */
+enum worker_command {
+	WORKER_DRAIN, /* close listeners; value: CLOCK_MONOTONIC ms at which what is left is reset */
+	WORKER_STOP,  /* end every session now */
+};
+
+/*
+ * worker_open - make ring and memory, with no listener armed. Thread: the one that will call the other functions.
+ * @pipe_fds: an empty pipe, made while that was permitted; taken, also on failure
+ */
+int worker_open(struct worker *worker, const struct ring_config *config, struct socket_source *source,
+		const int pipe_fds[2], struct err *err);
+void worker_close(struct worker *worker);
+
+/* worker_listen - begin to accept */
+void worker_listen(struct worker *worker);
+
+/* worker_turn - one turn: submit, wait, act. 0, or -errno of a ring that is beyond use. */
+int worker_turn(struct worker *worker);
+
+/* worker_done - was told to stop or drain, and no session is left */
+bool worker_done(const struct worker *worker);
+
+/* worker_drain, worker_stop - what the commands of those names do */
+void worker_drain(struct worker *worker, uint64_t deadline_ms);
+void worker_stop(struct worker *worker);
+
+/* worker_return_buffer - a buffer that is not part of a submitted send */
+void worker_return_buffer(struct worker *worker, uint16_t buffer);
+
+/* worker_relay - the relay a session belongs to */
+const struct config_relay *worker_relay(const struct worker *worker, const struct session *session);
+
+/* listener.c: accepting */
+void listener_arm_all(struct worker *worker);
+void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion);
+void listener_retry(struct worker *worker);
+void listener_close_all(struct worker *worker);
+
+/* upstream.c: choosing a backend and connecting to it */
+void upstream_begin(struct worker *worker, struct session *session);
+void upstream_connect(struct worker *worker, struct session *session, int fd);
+void upstream_completed(struct worker *worker, struct session *session);
+void upstream_timed_out(struct worker *worker, struct session *session);
+void upstream_failed(struct worker *worker, struct session *session, int result);
+void upstream_forget(struct worker *worker, struct session *session);
+bool upstream_recycle(struct worker *worker, struct session *session);
+
+#endif
