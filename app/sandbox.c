@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+/* ---- who to be ---- */
+
+static bool may_change_user(void)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+	if (!caps)
+		return false;
+	cap_get_flag(caps, CAP_SETUID, CAP_EFFECTIVE, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+int sandbox_find_user(const char *name, struct sandbox_user *ret, struct err *err)
+{
+	if (!may_change_user()) {
+		*ret = (struct sandbox_user){getuid(), getgid()};
+		return 0;
+	}
+	const struct passwd *user = getpwnam(name[0] ? name : "nsrelay");
+	if (!user && !name[0])
+		user = getpwnam("nobody");
+	if (!user)
+		return err_set(err, ENOENT, "user '%s' does not exist: expected the name of a user that the relay may run as",
+			       name[0] ? name : "nobody");
+	*ret = (struct sandbox_user){user->pw_uid, user->pw_gid};
+	return 0;
+}
+
+/* ---- privileges ---- */
+
+static int change_user(const struct sandbox_user *user, struct err *err)
+{
+	if (!may_change_user())
+		return 0;
+	if (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, user->gid) < 0 ||
+	    setresuid(user->uid, user->uid, user->uid) < 0)
+		return err_set_errno(err, "become user %u", (unsigned)user->uid);
+	return 0;
+}
+
+/* empty_bounding_set - no executable gives anything back; not permitted without CAP_SETPCAP, and then not needed */
+static void empty_bounding_set(void)
+{
+	for (cap_value_t cap = 0; cap <= cap_max_bits(); cap++)
+		cap_drop_bound(cap);
+}
+
+int sandbox_drop(const struct sandbox_user *user, struct err *err)
+{
+	empty_bounding_set();
+	int rc = change_user(user, err);
+	if (rc < 0)
+		return rc;
+	cap_t none = cap_init();
+	if (!none || cap_set_proc(none) < 0) {
+		rc = err_set_errno(err, "drop capabilities");
+		cap_free(none);
+		return rc;
+	}
+	cap_free(none);
+	/* Also lost by becoming another user; said again for those who stay who they were. */
+	cap_reset_ambient();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set_errno(err, "no_new_privs");
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return 0;
+}
+
+/* ---- system calls ---- */
+
+/* Whatever their arguments are. */
+static const int allowed_calls[] = {
+	/* moving bytes */
+	SCMP_SYS(io_uring_enter), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
+	SCMP_SYS(splice), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev),
+	/* connections */
+	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
+	/* threads, time and memory */
+	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(munmap),
+	SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
+	/* ending, and abort() when an invariant is broken */
+	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
+};
+
+/* Only with these values in two of their arguments. */
+struct narrow_call {
+	int call;
+	unsigned first, second; /* which arguments */
+	scmp_datum_t first_value, second_value;
+};
+
+static const struct narrow_call narrow_calls[] = {
+	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_ERROR},
+	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_MEMINFO},
+	{SCMP_SYS(getsockopt), 1, 2, IPPROTO_TCP, TCP_INFO},
+	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_LINGER},
+	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_ATTACH_FILTER},
+	{SCMP_SYS(setsockopt), 1, 2, IPPROTO_TCP, TCP_QUICKACK},
+};
+
+/* Memory may be mapped and its protection changed, but never so that data becomes code. */
+static int allow_memory(scmp_filter_ctx filter)
+{
+	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
+		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
+					  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		if (rc < 0)
+			return rc;
+	}
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+}
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(allowed_calls); i++) {
+		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(narrow_calls); i++) {
+		const struct narrow_call *n = &narrow_calls[i];
+		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, n->call, 2,
+					  SCMP_CMP(n->first, SCMP_CMP_EQ, n->first_value),
+					  SCMP_CMP(n->second, SCMP_CMP_EQ, n->second_value));
+		if (rc < 0)
+			return rc;
+	}
+	return allow_memory(filter);
+}
+
+#ifdef NSRELAY_SANITIZED
+enum { SEAL_WANTED = 0 };
+#else
+enum { SEAL_WANTED = 1 };
+#endif
+
+int sandbox_seal(struct err *err)
+{
+	if (!SEAL_WANTED)
+		return 0;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!filter)
+		return err_set(err, ENOMEM, "seccomp filter: out of memory");
+	/* TSYNC: the threads that wait with their rings get the filter too. */
+	int rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (rc == 0)
+		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (rc == 0)
+		rc = add_rules(filter);
+	if (rc == 0)
+		rc = seccomp_load(filter);
+	seccomp_release(filter);
+	return rc < 0 ? err_set(err, -rc, "seccomp filter: %s", strerror(-rc)) : 0;
+}
