@@ -321,3 +321,9 @@ uint32_t ring_buffer_size(const struct ring *ring)
 {
 	return ring->buffer_size;
 }
+
+void ring_buffers_release(struct ring *ring)
+{
+	CHECK(ring->loaned == 0);
+	madvise(ring->buffer_memory, (size_t)ring->buffer_count * ring->buffer_size, MADV_DONTNEED);
+}

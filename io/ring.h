@@ -100,4 +100,10 @@ uint32_t ring_buffers_loaned(const struct ring *ring);
 
 uint32_t ring_buffer_size(const struct ring *ring);
 
+/*
+ * ring_buffers_release - let the machine have the memory of the buffers until they are used again
+ * Only while none is on loan: what is in them is lost. For a thread that has had nothing to receive for a while.
+ */
+void ring_buffers_release(struct ring *ring);
+
 #endif

@@ -10,6 +10,9 @@
 #include "io/sys.h"
 #include "relay/flow.h"
 
+/* A thread that received nothing for so long gives the memory of its receive buffers (1 MiB) back until it does. */
+enum { RELEASE_AFTER_MS = 3000 };
+
 static void set_clock(struct worker *worker)
 {
 	worker->now_ns = sys_now_ns();
@@ -42,6 +45,7 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	list_init(&worker->closing);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->drain_timer);
+	timer_init(&worker->quiet_timer);
 	set_clock(worker);
 	wheel_init(&worker->wheel, worker->now_ms);
 	int rc = open_memory(worker);
@@ -168,6 +172,13 @@ static void poll_again(struct worker *worker, int fd, const struct completion *c
 		ring_poll_edges(worker->ring, fd, POLLIN, completion->tag);
 }
 
+static void note_received(struct worker *worker)
+{
+	worker->received_ms = worker->now_ms;
+	if (!timer_armed(&worker->quiet_timer))
+		timer_arm(&worker->wheel, &worker->quiet_timer, worker->now_ms + RELEASE_AFTER_MS);
+}
+
 static void complete(void *ctx, const struct completion *completion)
 {
 	struct worker *worker = ctx;
@@ -176,6 +187,8 @@ static void complete(void *ctx, const struct completion *completion)
 		set_clock(worker);
 		worker->clock_set = true;
 	}
+	if (completion->flags & COMPLETION_BUFFER)
+		note_received(worker);
 	switch (tag.kind) {
 	case TAG_KIND_ACCEPT:
 		listener_completed(worker, tag.index, completion);
@@ -193,6 +206,16 @@ static void complete(void *ctx, const struct completion *completion)
 	}
 }
 
+/* quiet_fired - nothing was received since the timer was armed, or it is armed again */
+static void quiet_fired(struct worker *worker)
+{
+	uint64_t due_ms = worker->received_ms + RELEASE_AFTER_MS;
+	if (worker->now_ms < due_ms || ring_buffers_loaned(worker->ring) > 0)
+		timer_arm(&worker->wheel, &worker->quiet_timer, due_ms);
+	else
+		ring_buffers_release(worker->ring);
+}
+
 static void fire(void *ctx, struct timer *timer)
 {
 	struct worker *worker = ctx;
@@ -200,6 +223,8 @@ static void fire(void *ctx, struct timer *timer)
 		listener_retry(worker);
 	else if (timer == &worker->drain_timer)
 		end_all(worker, CAUSE_DRAINED);
+	else if (timer == &worker->quiet_timer)
+		quiet_fired(worker);
 	else
 		session_timer_fired(worker, LIST_ENTRY(timer, struct session, timer));
 }

@@ -65,6 +65,8 @@ struct worker {
 	int pipe_fds[2]; /* empty between flows */
 	struct timer accept_timer; /* armed while accepting is paused */
 	struct timer drain_timer;  /* armed while draining */
+	struct timer quiet_timer;  /* armed while receive buffers may hold memory */
+	uint64_t received_ms;      /* when a buffer was last filled */
 	bool accept_paused;
 	bool clock_set; /* in this turn */
 	bool busy;      /* sessions can be closed after the next submission */
