@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/sandbox.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/sockios.h>
@@ -11,6 +13,7 @@
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/mman.h>
@@ -47,6 +50,26 @@ int sandbox_find_user(const char *name, struct sandbox_user *ret, struct err *er
 			       name[0] ? name : "nobody");
 	*ret = (struct sandbox_user){user->pw_uid, user->pw_gid};
 	return 0;
+}
+
+/* ---- what was inherited ---- */
+
+static bool is_inherited(int fd)
+{
+	return fd > STDERR_FILENO && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+}
+
+void sandbox_close_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd"); /* close-on-exec itself, opendir(3) */
+	if (!dir)
+		return;
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		int fd = (int)strtol(entry->d_name, NULL, 10); /* "." and "..": 0, which stays */
+		if (is_inherited(fd))
+			close(fd);
+	}
+	closedir(dir);
 }
 
 /* ---- privileges ---- */
@@ -104,7 +127,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
 	/* ending, and abort() when an invariant is broken */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction),
-	SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
+	SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid),
 };
 
 /* Only with these values in two of their arguments. */
@@ -117,7 +140,6 @@ struct narrow_call {
 static const struct narrow_call narrow_calls[] = {
 	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_ERROR},
 	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_MEMINFO},
-	{SCMP_SYS(getsockopt), 1, 2, IPPROTO_TCP, TCP_INFO},
 	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_LINGER},
 	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_ATTACH_FILTER},
 	{SCMP_SYS(setsockopt), 1, 2, IPPROTO_TCP, TCP_QUICKACK},
@@ -136,6 +158,13 @@ static int allow_memory(scmp_filter_ctx filter)
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
 }
 
+/* abort(3) signals its own thread. No other process of the same user is to be had. */
+static int allow_abort(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+}
+
 static int add_rules(scmp_filter_ctx filter)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(allowed_calls); i++) {
@@ -151,7 +180,8 @@ static int add_rules(scmp_filter_ctx filter)
 		if (rc < 0)
 			return rc;
 	}
-	return allow_memory(filter);
+	int rc = allow_memory(filter);
+	return rc < 0 ? rc : allow_abort(filter);
 }
 
 #ifdef NSRELAY_SANITIZED

@@ -58,10 +58,9 @@ ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size)
 	return n < 0 ? -errno : n;
 }
 
-ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size, int more)
+ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size)
 {
-	unsigned flags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0);
-	ssize_t n = splice(pipe_fd, NULL, socket_fd, NULL, size, flags);
+	ssize_t n = splice(pipe_fd, NULL, socket_fd, NULL, size, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	return n < 0 ? -errno : n;
 }
 
@@ -78,10 +77,8 @@ int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
 
 int sys_recycle(int fd)
 {
-	/* tcpi_state is the first byte of struct tcp_info; asking for no more spares copying the rest. */
-	uint8_t state = 0;
-	socklen_t size = sizeof(state);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &size) < 0 || state != TCP_CLOSE)
+	/* The FIN counts as a byte: nothing unsent after both means that TCP has reached TIME_WAIT or CLOSED (RFC 9293). */
+	if (sys_unsent(fd) != 0)
 		return -EBUSY;
 	struct sockaddr nothing = {.sa_family = AF_UNSPEC};
 	return connect(fd, &nothing, sizeof(nothing)) < 0 ? -EBUSY : 0;

@@ -27,7 +27,7 @@ ssize_t sys_send(int fd, const struct iovec *iov, size_t iov_count, int flags);
 
 /* sys_splice_in, sys_splice_out - move bytes from a socket into a pipe, and from a pipe into a socket */
 ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size);
-ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size, int more);
+ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size);
 
 /* sys_read - from a pipe */
 ssize_t sys_read(int fd, void *buf, size_t size);
@@ -36,9 +36,9 @@ ssize_t sys_read(int fd, void *buf, size_t size);
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len);
 
 /*
- * sys_recycle - make a TCP socket whose connection is completely over fit for another sys_connect(), options kept
- * connect(2) with AF_UNSPEC, after a look at the state: on a connection that is not over it would send RST.
- * 0, or -EBUSY when it is not over.
+ * sys_recycle - make a TCP socket whose connection is over fit for another sys_connect(), options kept
+ * Both FINs must have been sent. connect(2) with AF_UNSPEC, once the peer has acknowledged ours: before that it would send
+ * RST. 0, or -EBUSY when it is too early.
  */
 int sys_recycle(int fd);
 

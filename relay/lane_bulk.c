@@ -68,11 +68,11 @@ static void spill_pipe(struct worker *worker, struct flow *flow, size_t size)
 }
 
 /* push_out - pipe to receiver; bytes that went, or -errno when the receiver broke */
-static ssize_t push_out(const struct worker *worker, int sink_fd, size_t size, bool more)
+static ssize_t push_out(const struct worker *worker, int sink_fd, size_t size)
 {
 	size_t done = 0;
 	while (done < size) {
-		ssize_t n = sys_splice_out(worker->pipe_fds[0], sink_fd, size - done, more);
+		ssize_t n = sys_splice_out(worker->pipe_fds[0], sink_fd, size - done);
 		if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
 			return n;
 		if (n <= 0)
@@ -118,7 +118,7 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 			result->source = (int)in;
 		return 0;
 	}
-	ssize_t out = push_out(worker, sink_fd, (size_t)in, (size_t)in == want);
+	ssize_t out = push_out(worker, sink_fd, (size_t)in);
 	flow->bytes += (size_t)in;
 	flow->spliced += out > 0 ? (size_t)out : 0;
 	if (out < in) {

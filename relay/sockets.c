@@ -77,12 +77,15 @@ static void evict(struct socket_pools *sockets, const struct socket_pool *keep)
 	}
 }
 
-/* refill - ask for what is missing once half is gone; one request at a time, so that a slow broker is not flooded */
+/*
+ * refill - ask for what is missing once three quarters are gone: most come back by sockets_recycle()
+ * One request at a time, so that a slow broker is not flooded.
+ */
 static void refill(struct socket_pools *sockets, uint32_t target)
 {
 	struct socket_pool *pool = &sockets->pools[target];
 	uint32_t wanted = pool->depth + pool->waiting_count;
-	if (pool->asked || pool->count * 2 > wanted || wanted == 0)
+	if (pool->asked || pool->count * 4 > wanted || wanted == 0)
 		return;
 	uint32_t count = wanted - pool->count;
 	count = count < SOCKET_BATCH_MAX ? count : SOCKET_BATCH_MAX;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Upstream sockets made in advance, in small pools per target: a connect then costs no round trip to the broker. A pool is
- * filled on first use, grows while it is found empty, and is refilled when half of it is gone; over all targets of a thread
- * no more than LIMIT_IDLE_SOCKETS are kept, the least recently used pool is emptied first.
+ * filled on first use, grows while it is found empty, gets back what short connections used, and is refilled when three
+ * quarters of it are gone. Over all targets of a thread no more than LIMIT_IDLE_SOCKETS are kept; the least recently used
+ * pool is emptied first.
  */
 #ifndef NSRELAY_RELAY_SOCKETS_H
 #define NSRELAY_RELAY_SOCKETS_H

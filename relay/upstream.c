@@ -156,5 +156,9 @@ void upstream_forget(struct worker *worker, struct session *session)
 
 bool upstream_recycle(struct worker *worker, struct session *session)
 {
-	return sockets_recycle(&worker->sockets, target_of(worker, session), session->fds[SIDE_SERVER]);
+	int fd = session->fds[SIDE_SERVER];
+	/* The backend that ended first has not been sent our FIN yet: a close would have done that. */
+	if (!session->flows[SIDE_CLIENT].fin_sent && sys_shutdown_write(fd) < 0)
+		return false;
+	return sockets_recycle(&worker->sockets, target_of(worker, session), fd);
 }

@@ -369,13 +369,12 @@ ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size)
 	return (ssize_t)done;
 }
 
-ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size, int more)
+ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size)
 {
 	struct fake_conn *conn = file_at(socket_fd, FILE_SOCKET)->conn;
 	struct fake_pipe *pipe = file_at(pipe_fd, FILE_PIPE_READ)->pipe;
 	const unsigned char *data;
 	size_t n = pipe_look(pipe, size, &data);
-	(void)more;
 	if (n == 0)
 		return -EAGAIN;
 	ssize_t sent = tcp_write(conn, data, n);
