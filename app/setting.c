@@ -87,23 +87,23 @@ static const struct setting timeout_settings[] = {
 static const struct setting_map timeouts_map = MAP(timeout_settings);
 
 static const struct setting keepalive_settings[] = {
-	{"idle", RELAY(tcp.keepalive_idle_s), SECONDS(0, KEEPALIVE_IDLE_MAX_S),
-	 .help = "silence before the first probe; 0s: no keepalive"},
-	{"interval", RELAY(tcp.keepalive_interval_s), SECONDS(1, KEEPALIVE_INTERVAL_MAX_S),
-	 .help = "between probes"},
-	{"count", RELAY(tcp.keepalive_count), COUNT(1, KEEPALIVE_COUNT_MAX),
-	 .help = "unanswered probes that end it"},
+	{"idle", .option = "keepalive-idle", RELAY(tcp.keepalive_idle_s), SECONDS(0, KEEPALIVE_IDLE_MAX_S),
+	 .help = "silence before the first keepalive probe; 0s: none"},
+	{"interval", .option = "keepalive-interval", RELAY(tcp.keepalive_interval_s),
+	 SECONDS(1, KEEPALIVE_INTERVAL_MAX_S), .help = "between keepalive probes"},
+	{"count", .option = "keepalive-count", RELAY(tcp.keepalive_count), COUNT(1, KEEPALIVE_COUNT_MAX),
+	 .help = "unanswered keepalive probes that end a connection"},
 };
 static const struct setting_map keepalive_map = MAP(keepalive_settings);
 
 static const struct setting tcp_settings[] = {
-	{"nodelay", RELAY(tcp.nodelay), .type = {.kind = VALUE_BOOL}, .help = "TCP_NODELAY"},
+	{"nodelay", .option = "nodelay", RELAY(tcp.nodelay), .type = {.kind = VALUE_BOOL}, .help = "TCP_NODELAY"},
 	{"keepalive", .map = &keepalive_map},
-	{"user_timeout", RELAY(tcp.user_timeout_ms), MS(0, DURATION_MAX_MS),
-	 .help = "TCP_USER_TIMEOUT; 0s: the kernel's"},
+	{"user_timeout", .option = "user-timeout", RELAY(tcp.user_timeout_ms), MS(0, DURATION_MAX_MS),
+	 .help = "sent, and not acknowledged for so long (TCP_USER_TIMEOUT); 0s: the kernel's"},
 	{"congestion", .option = "congestion", NAME(0, config_relay, tcp.congestion),
 	 .help = "TCP congestion control; none: the namespace's default"},
-	{"backlog", RELAY(tcp.backlog), COUNT(1, BACKLOG_MAX),
+	{"backlog", .option = "backlog", RELAY(tcp.backlog), COUNT(1, BACKLOG_MAX),
 	 .help = "connections that wait to be accepted"},
 };
 static const struct setting_map tcp_map = MAP(tcp_settings);
