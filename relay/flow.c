@@ -83,6 +83,7 @@ static void arm(struct worker *worker, struct session *session, enum side source
 	switch (bit) {
 	case FLOW_OP_RECV:
 		ring_recv(worker->ring, source_fd, session_tag(worker, session, TAG_KIND_RECV, source));
+		session_arm_timer(worker, session); /* to park it when it falls quiet */
 		break;
 	case FLOW_OP_POLL_IN:
 		if (flow->state == FLOW_BULK)
@@ -95,9 +96,10 @@ static void arm(struct worker *worker, struct session *session, enum side source
 	case FLOW_OP_POLL_OUT:
 		ring_poll(worker->ring, sink_fd, POLLOUT,
 			  session_tag(worker, session, TAG_KIND_POLL_OUT, source));
+		session_arm_timer(worker, session); /* to watch the source when this takes long */
 		break;
 	case FLOW_OP_WATCH:
-		ring_poll(worker->ring, source_fd, 0, session_tag(worker, session, TAG_KIND_WATCH, source));
+		ring_poll_edges(worker->ring, source_fd, 0, session_tag(worker, session, TAG_KIND_WATCH, source));
 		break;
 	default:
 		CHECK(!"one operation at a time");
@@ -139,11 +141,17 @@ static void arm_wanted(struct worker *worker, struct session *session, enum side
 		arm(worker, session, source, wanted[flow->state]);
 	if (flow->blocked && flow->state != FLOW_ENDED)
 		arm(worker, session, source, FLOW_OP_POLL_OUT);
+	if (!flow_wants_watch(flow))
+		cancel(worker, session, source, FLOW_OP_WATCH);
+}
+
+bool flow_wants_watch(const struct flow *flow)
+{
+	return flow->state == FLOW_ENDED || flow->blocked;
 }
 
 void flow_watch(struct worker *worker, struct session *session, enum side source)
 {
-	CHECK(session->flows[source].state == FLOW_ENDED);
 	arm(worker, session, source, FLOW_OP_WATCH);
 }
 
@@ -195,12 +203,21 @@ static void recv_completed(struct worker *worker, struct session *session, enum 
 		source_failed(worker, session, source, completion->result);
 }
 
-static void watch_completed(struct worker *worker, struct session *session, enum side source, int result)
+/*
+ * watch_completed - something happened to a source that is not read from
+ * The ring adds POLLRDHUP to every mask, so the FIN that is long known comes first.
+ */
+static void watch_completed(struct worker *worker, struct session *session, enum side source,
+			    const struct completion *completion)
 {
-	if (result < 0 || session->state != SESSION_OPEN)
+	if (session->state != SESSION_OPEN)
 		return;
-	int error = sys_socket_error(session->fds[source]);
-	session_broken(worker, session, source, error ? error : -ECONNRESET);
+	if (completion->result > 0 && completion->result & (POLLERR | POLLHUP)) {
+		int error = sys_socket_error(session->fds[source]);
+		session_broken(worker, session, source, error ? error : -ECONNRESET);
+	} else if (!(completion->flags & COMPLETION_MORE)) {
+		session_arm_timer(worker, session); /* which arms it again */
+	}
 }
 
 void flow_completed(struct worker *worker, struct session *session, struct tag tag,
@@ -224,7 +241,7 @@ void flow_completed(struct worker *worker, struct session *session, struct tag t
 		flow->blocked &= completion->result < 0;
 		break;
 	case TAG_KIND_WATCH:
-		watch_completed(worker, session, source, completion->result);
+		watch_completed(worker, session, source, completion);
 		break;
 	case TAG_KIND_SEND:
 		if (session->state == SESSION_OPEN && flow->state != FLOW_ENDED) {
@@ -370,6 +387,8 @@ void flow_run(struct worker *worker, struct session *session, enum side source)
 	}
 	if (session->broken[sink]) {
 		end(worker, session, source);
+		if (session->broken[source]) /* nobody is left to wait for */
+			session_flow_ended(worker, session, source);
 		return;
 	}
 	struct lane_result result = move_bytes(worker, session, source);

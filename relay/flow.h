@@ -16,6 +16,9 @@
  *	HELD      nothing on the source
  *	any of these while `blocked`: a poll for writing on the receiver
  *
+ * A source that is not read from for a while, because its stream has ended or its receiver is full, gets a poll for errors
+ * by its session's timer.
+ *
  * Nothing is read while there is residue, so what one flow holds in own memory is bounded by what arrives in the turn in
  * which the receiver's socket became full and the next one.
  */
@@ -43,7 +46,10 @@ void flow_completed(struct worker *worker, struct session *session, struct tag t
 /* flow_park - give the receive operation up for a poll, if the flow is quiet in the interactive lane */
 void flow_park(struct worker *worker, struct session *session, enum side source);
 
-/* flow_watch - wait for a reset of a source that has ended */
+/* flow_wants_watch - is its source not being read from, so that a reset would go unseen? */
+bool flow_wants_watch(const struct flow *flow);
+
+/* flow_watch - wait for a reset of such a source */
 void flow_watch(struct worker *worker, struct session *session, enum side source);
 
 /* flow_discard - drop all it holds; nothing more is passed on */

@@ -17,7 +17,7 @@ _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it"
 enum {
 	/* A flow that brought nothing for so long gives up its receive operation (1.6 KiB) for a poll (0.5 KiB). */
 	PARK_AFTER_MS = 2000,
-	/* A half-closed connection that lives on for so long gets a poll that notices its reset. */
+	/* A side that was not read from for so long gets a poll that notices its reset. */
 	WATCH_AFTER_MS = 250,
 	/* How long a RST waits for a receiver that has not taken what came before it. */
 	RESET_PATIENCE_MS = 5000,
@@ -79,18 +79,21 @@ static ssize_t read_client(void *ctx, void *buffer, size_t size)
 
 /*
  * read_early - take what the client has already sent, so that it leaves with the backend's handshake
- * Saves a wakeup on short connections; costs one recv(2) where the server speaks first.
+ * Saves a wakeup on short connections; costs one recv(2) where the server speaks first. Returns 0, or -errno of a client
+ * that is gone already: the kernel reports that only once, what is read later would look like an ordinary end.
  */
-static void read_early(struct worker *worker, struct session *session)
+static int read_early(struct worker *worker, struct session *session)
 {
 	struct flow *flow = &session->flows[SIDE_CLIENT];
 	ssize_t n = spill_append_with(&worker->spill, &flow->residue, read_client, session);
-	if (n == 0)
-		flow->ended = true;
-	if (n <= 0)
-		return; /* an error will show again */
+	if (n < 0) {
+		enum io_outcome outcome = io_outcome(IO_OP_RECV, (int)n);
+		return outcome == IO_RETRY || outcome == IO_EXHAUSTED ? 0 : (int)n;
+	}
+	flow->ended = n == 0;
 	flow->bytes += (size_t)n;
 	counter_add(worker->counters, COUNTER_BYTES_UP, (size_t)n);
+	return 0;
 }
 
 static void session_init(struct worker *worker, struct session *session, uint32_t listener, int fd)
@@ -109,9 +112,10 @@ static void session_init(struct worker *worker, struct session *session, uint32_
 void session_accept(struct worker *worker, uint32_t listener, int fd)
 {
 	counter_add(worker->counters, COUNTER_ACCEPTED, 1);
-	struct session *session = slab_take(&worker->sessions);
+	struct session *session = worker->stopping ? NULL : slab_take(&worker->sessions);
 	if (!session) {
-		counter_add(worker->counters, COUNTER_CLOSED + CAUSE_RESOURCE_LIMIT, 1);
+		enum cause cause = worker->stopping ? CAUSE_DRAINED : CAUSE_RESOURCE_LIMIT;
+		counter_add(worker->counters, COUNTER_CLOSED + cause, 1);
 		sys_close_reset(fd);
 		return;
 	}
@@ -119,8 +123,12 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	session_init(worker, session, listener, fd);
 	if (worker->records)
 		note_peer(session);
-	read_early(worker, session);
-	upstream_begin(worker, session);
+	int rc = read_early(worker, session);
+	if (rc < 0)
+		session_abort(worker, session,
+			      io_outcome(IO_OP_RECV, rc) == IO_TIMED_OUT ? CAUSE_CLIENT_LOST : CAUSE_CLIENT_RESET);
+	else
+		upstream_begin(worker, session);
 }
 
 /* expects_answer - the client has spoken, so the server will: receive at once instead of parking first */
@@ -135,39 +143,34 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* half_closed - has exactly one direction ended? @ret_side is the side whose stream did. */
-static bool half_closed(const struct session *session, enum side *ret_side)
+/* half_closed - has exactly one direction ended? */
+static bool half_closed(const struct session *session)
 {
-	bool up = session->flows[SIDE_CLIENT].state == FLOW_ENDED, down = session->flows[SIDE_SERVER].state == FLOW_ENDED;
-	*ret_side = up ? SIDE_CLIENT : SIDE_SERVER;
-	return up != down;
+	return (session->flows[SIDE_CLIENT].state == FLOW_ENDED) != (session->flows[SIDE_SERVER].state == FLOW_ENDED);
 }
 
 static uint64_t deadline_open(const struct worker *worker, const struct session *session)
 {
 	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
 	uint64_t active = session->active_ms, at = 0;
-	enum side ended;
 	if (timeouts->idle_ms)
 		at = active + timeouts->idle_ms;
 	if (session->give_up_ms)
 		at = earlier(at, session->give_up_ms);
-	if (half_closed(session, &ended)) {
-		if (timeouts->half_close_ms)
-			at = earlier(at, active + timeouts->half_close_ms);
-		if (!(session->flows[ended].armed & FLOW_OP_WATCH))
-			at = earlier(at, worker->now_ms + WATCH_AFTER_MS);
-	}
+	if (half_closed(session) && timeouts->half_close_ms)
+		at = earlier(at, active + timeouts->half_close_ms);
 	for (int i = 0; i < SIDE_COUNT; i++) {
-		if (session->flows[i].state == FLOW_RECV)
+		const struct flow *flow = &session->flows[i];
+		if (flow_wants_watch(flow) && !(flow->armed & FLOW_OP_WATCH))
+			at = earlier(at, worker->now_ms + WATCH_AFTER_MS);
+		if (flow->state == FLOW_RECV)
 			at = earlier(at, active + PARK_AFTER_MS > worker->now_ms ? active + PARK_AFTER_MS
 										: worker->now_ms + PARK_AFTER_MS);
 	}
 	return at;
 }
 
-/* arm_timer - for whatever this session's state has to do next without being asked */
-static void arm_timer(struct worker *worker, struct session *session)
+void session_arm_timer(struct worker *worker, struct session *session)
 {
 	uint64_t at = session->give_up_ms;
 	if (session->state == SESSION_OPEN)
@@ -190,7 +193,7 @@ void session_open(struct worker *worker, struct session *session)
 	bool spoken = expects_answer(session);
 	flow_start(worker, session, SIDE_CLIENT, spoken);
 	flow_start(worker, session, SIDE_SERVER, spoken);
-	arm_timer(worker, session);
+	session_arm_timer(worker, session);
 }
 
 void session_socket_ready(struct worker *worker, struct session *session, int fd)
@@ -236,9 +239,11 @@ void session_abort(struct worker *worker, struct session *session, enum cause ca
 static void try_reset(struct worker *worker, struct session *session)
 {
 	enum side gone = session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER, other = side_other(gone);
-	bool pending = !session->broken[other] && sys_unsent(session->fds[other]) > 0;
+	/* A socket that was reset itself stays at what it had not sent. */
+	bool deaf = session->broken[other] || sys_socket_error(session->fds[other]) < 0;
+	bool pending = !deaf && sys_unsent(session->fds[other]) > 0;
 	if (pending && worker->now_ms < session->give_up_ms) {
-		arm_timer(worker, session);
+		session_arm_timer(worker, session);
 		if (session->retry_ms < RESET_RETRY_MAX_MS)
 			session->retry_ms *= 2;
 		return;
@@ -282,7 +287,7 @@ void session_broken(struct worker *worker, struct session *session, enum side si
 	session->flows[side].readable = true;
 	flow_schedule(worker, &session->flows[side]);
 	flow_schedule(worker, &session->flows[side_other(side)]);
-	arm_timer(worker, session);
+	session_arm_timer(worker, session);
 }
 
 /* close_cleanly - both streams have ended and nothing is held: plain closes, which send the last FIN by themselves */
@@ -310,7 +315,7 @@ void session_flow_ended(struct worker *worker, struct session *session, enum sid
 	if (sys_shutdown_write(session->fds[side_other(source)]) == 0)
 		session->flows[source].fin_sent = true;
 	session->active_ms = worker->now_ms;
-	arm_timer(worker, session);
+	session_arm_timer(worker, session);
 }
 
 static void push_record(struct worker *worker, const struct session *session)
@@ -392,13 +397,11 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 {
 	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
 	uint64_t quiet = worker->now_ms - session->active_ms;
-	enum side ended;
-	bool half = half_closed(session, &ended);
 	if (session->give_up_ms && worker->now_ms >= session->give_up_ms) {
 		begin_reset(worker, session, session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER);
 		return;
 	}
-	if (half && timeouts->half_close_ms && quiet >= timeouts->half_close_ms) {
+	if (half_closed(session) && timeouts->half_close_ms && quiet >= timeouts->half_close_ms) {
 		session_abort(worker, session, CAUSE_HALF_CLOSE_TIMEOUT);
 		return;
 	}
@@ -406,11 +409,13 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 		session_abort(worker, session, CAUSE_IDLE_TIMEOUT);
 		return;
 	}
-	if (half)
-		flow_watch(worker, session, ended);
-	for (int i = 0; quiet >= PARK_AFTER_MS && i < SIDE_COUNT; i++)
-		flow_park(worker, session, (enum side)i);
-	arm_timer(worker, session);
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		if (flow_wants_watch(&session->flows[i]))
+			flow_watch(worker, session, (enum side)i);
+		if (quiet >= PARK_AFTER_MS)
+			flow_park(worker, session, (enum side)i);
+	}
+	session_arm_timer(worker, session);
 }
 
 void session_timer_fired(struct worker *worker, struct session *session)

@@ -66,7 +66,7 @@ enum {
 	FLOW_OP_RECV = 1 << 0,     /* multishot recv on the source */
 	FLOW_OP_POLL_IN = 1 << 1,  /* poll for reading on the source: once when parked, at edges in the bulk lane */
 	FLOW_OP_POLL_OUT = 1 << 2, /* poll for writing on the receiver; while connecting: on the upstream socket */
-	FLOW_OP_WATCH = 1 << 3,    /* poll for errors alone on a source that has ended */
+	FLOW_OP_WATCH = 1 << 3,    /* poll for errors alone, at edges, on a source that is not read from */
 };
 
 enum session_state {
@@ -123,6 +123,9 @@ void session_socket_ready(struct worker *worker, struct session *session, int fd
 /* session_completed - a completion of one of its operations */
 void session_completed(struct worker *worker, struct session *session, struct tag tag,
 		       const struct completion *completion);
+
+/* session_arm_timer - for whatever its state has to do next without being asked */
+void session_arm_timer(struct worker *worker, struct session *session);
 
 /* session_timer_fired - its timer is due */
 void session_timer_fired(struct worker *worker, struct session *session);

@@ -91,6 +91,17 @@ static void refill(struct socket_pools *sockets, uint32_t target)
 	count = count < SOCKET_BATCH_MAX ? count : SOCKET_BATCH_MAX;
 	if (sockets->source->request(sockets->source->ctx, target, count) == 0)
 		pool->asked = count;
+	else
+		sockets->refused = true;
+}
+
+void sockets_ask_again(struct socket_pools *sockets)
+{
+	sockets->refused = false;
+	for (uint32_t i = 0; i < sockets->pool_count; i++) {
+		if (sockets->pools[i].waiting_count > 0)
+			refill(sockets, i);
+	}
 }
 
 int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *waiter)

@@ -30,6 +30,7 @@ struct socket_pools {
 	struct socket_pool *pools; /* one for each target */
 	uint32_t pool_count;
 	uint32_t idle; /* sockets in all pools together */
+	bool refused;  /* the source could not take a request: sockets_ask_again() in a while */
 	struct list recent;
 };
 
@@ -51,6 +52,9 @@ bool sockets_recycle(struct socket_pools *sockets, uint32_t target, int fd);
 
 /* sockets_forget - @waiter of @target does not want one any more */
 void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *waiter);
+
+/* sockets_ask_again - request what the source refused, for those that wait */
+void sockets_ask_again(struct socket_pools *sockets);
 
 /* sockets_received - take all replies of the source and hand sockets to those that wait */
 void sockets_received(struct worker *worker);

@@ -44,6 +44,7 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	list_init(&worker->work);
 	list_init(&worker->closing);
 	timer_init(&worker->accept_timer);
+	timer_init(&worker->ask_timer);
 	timer_init(&worker->drain_timer);
 	timer_init(&worker->quiet_timer);
 	set_clock(worker);
@@ -100,9 +101,10 @@ void worker_return_buffer(struct worker *worker, uint16_t buffer)
 
 /* ---- commands ---- */
 
-/* end_all - abort every session for @cause */
+/* end_all - abort every session for @cause; an accept that is still being cancelled brings no new ones */
 static void end_all(struct worker *worker, enum cause cause)
 {
+	worker->stopping = true;
 	uint32_t index = 0;
 	for (struct session *session; (session = slab_next(&worker->sessions, &index));)
 		session_abort(worker, session, cause);
@@ -117,7 +119,7 @@ void worker_drain(struct worker *worker, uint64_t deadline_ms)
 
 void worker_stop(struct worker *worker)
 {
-	worker->draining = worker->stopping = true;
+	worker->draining = true;
 	listener_close_all(worker);
 	end_all(worker, CAUSE_DRAINED);
 }
@@ -221,6 +223,8 @@ static void fire(void *ctx, struct timer *timer)
 	struct worker *worker = ctx;
 	if (timer == &worker->accept_timer)
 		listener_retry(worker);
+	else if (timer == &worker->ask_timer)
+		sockets_ask_again(&worker->sockets);
 	else if (timer == &worker->drain_timer)
 		end_all(worker, CAUSE_DRAINED);
 	else if (timer == &worker->quiet_timer)
@@ -258,6 +262,14 @@ static uint64_t wake_ns(const struct worker *worker)
 	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
 }
 
+/* ask_later - a source that refuses requests is busy with others: its queue empties in far less than this */
+static void ask_later(struct worker *worker)
+{
+	enum { ASK_AGAIN_MS = 10 };
+	if (worker->sockets.refused && !timer_armed(&worker->ask_timer))
+		timer_arm(&worker->wheel, &worker->ask_timer, worker->now_ms + ASK_AGAIN_MS);
+}
+
 int worker_turn(struct worker *worker)
 {
 	worker->turn++;
@@ -268,6 +280,7 @@ int worker_turn(struct worker *worker)
 		set_clock(worker);
 	wheel_advance(&worker->wheel, worker->now_ms, fire, worker);
 	run_work(worker);
+	ask_later(worker);
 	worker->busy = sessions_finish(worker);
 	return rc;
 }

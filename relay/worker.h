@@ -64,6 +64,7 @@ struct worker {
 	uint64_t now_ns, now_ms;
 	int pipe_fds[2]; /* empty between flows */
 	struct timer accept_timer; /* armed while accepting is paused */
+	struct timer ask_timer;    /* armed while the socket source has refused a request */
 	struct timer drain_timer;  /* armed while draining */
 	struct timer quiet_timer;  /* armed while receive buffers may hold memory */
 	uint64_t received_ms;      /* when a buffer was last filled */
