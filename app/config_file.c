@@ -15,7 +15,7 @@
 #include "app/yaml.h"
 #include "base/check.h"
 
-/* Pointers in the order in which things were added to the configuration, so that a complaint finds its place. */
+/* In the order in which things were added to the configuration, so that a complaint finds its place. */
 struct origins {
 	const struct yaml_node **nodes;
 	size_t count;
@@ -41,7 +41,7 @@ struct loader {
 /* What a reader gets as @target depends on the table it stands in. */
 typedef void field_fn(struct loader *loader, const struct yaml_node *node, void *target);
 
-/* A key whose value has a shape of its own. Read in the table's order, so that what is referred to comes first. */
+/* A key whose value has a shape of its own. Read in the table's order: what is referred to comes first. */
 struct field {
 	const char *key;
 	field_fn *read;
@@ -206,8 +206,8 @@ static void read_namespace(struct loader *loader, const struct yaml_node *node,
 	if (netns_ref_parse(key->text, &declaration->ref, &err) < 0)
 		report_add(&loader->report, key->at, "%s", err.text);
 	else if (declaration->ref.kind != NETNS_NAME)
-		report_add(&loader->report, key->at, "'%.64s' has a meaning of its own; expected another name",
-			   key->text);
+		report_add(&loader->report, key->at,
+			   "'%.64s' has a meaning of its own; expected another name", key->text);
 	read_mapping(loader, node, &namespace_schema, &declaration->ref);
 	if (yaml_get(node, "pid") && yaml_get(node, "path"))
 		report_add(&loader->report, key->at,

@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { PATIENCE_S = 1 };
 
 void notify_systemd(const char *state)
 {
@@ -21,6 +24,9 @@ void notify_systemd(const char *state)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
+	/* A supervisor that does not read must not stop ours. */
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr, size);
 	close(fd);

@@ -6,7 +6,6 @@
 #ifndef NSRELAY_APP_OPENED_H
 #define NSRELAY_APP_OPENED_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,27 +18,37 @@ struct opened_netns {
 	int fd;
 };
 
+/* The file of a unix listener as it was made: what has its name later may be somebody else's. */
+struct opened_file {
+	dev_t dev;
+	ino_t ino; /* 0: none */
+};
+
 struct opened {
 	const struct plan *plan;
 	uint32_t threads;
 	struct opened_netns *netns;
 	uint32_t netns_count;
 	int *listener_fds; /* [thread * plan.listener_count + listener]; -1 where not open */
-	bool *unix_bound;  /* [listener]: its file is ours to remove */
+	struct opened_file *files; /* [listener] */
 	struct broker_target *targets; /* plan.target_count of them */
 };
 
 /*
- * opened_init - open everything @plan asks for
+ * opened_init - open everything @plan asks for, and try to make one socket of each target
  * @uid: owns the sockets, so that nobody inside a namespace can join a group of listeners
- * Errors: those of netns_open() and nssock_listen(), with relay and endpoint in front.
+ * Errors: those of netns_open(), nssock_listen() and nssock_upstream_batch(), with relay and endpoint in front.
  */
 int opened_init(struct opened *opened, const struct plan *plan, uint32_t threads, uid_t uid, struct err *err);
 
-/* opened_close_listeners - the relay is told to stop: its own copies must be the last ones */
+/*
+ * opened_close_listeners - the relay is told to stop: its own copies must be the last ones
+ * New handshakes are refused first, which the relay cannot do (sys_refuse_handshakes() without CAP_NET_ADMIN: EPERM, Linux
+ * 6.18), and the files of unix listeners are removed, so that nobody takes them for stale ones meanwhile.
+ */
 void opened_close_listeners(struct opened *opened);
 
-/* opened_fini - close all, remove the files of unix listeners; takes a half-built one */
+/* opened_fini - close all; takes a half-built one */
 void opened_fini(struct opened *opened);
 
 /* opened_keep_listeners - in the relay process: close the namespaces, which only the broker may use */

@@ -116,7 +116,7 @@ static int apply_help(struct parser *parser, const char *text, struct err *err)
 
 static const struct option_row rows[] = {
 	{"config", 'c', TAKES_CONFIG, "FILE",
-	 "read the configuration from FILE, and take no other option but --no-sandbox", apply_config},
+	 "read the configuration from FILE, where every setting then stands", apply_config},
 	{"listen", 0, TAKES_CONFIG, "ENDPOINT", "accept connections here; may be repeated", apply_listen},
 	{"to", 0, TAKES_CONFIG, "ENDPOINT",
 	 "relay them to here; may be repeated, connections then take turns", apply_to},
@@ -361,8 +361,8 @@ static int parse_verb(struct options *options, int argc, char **argv, struct err
 	if (is_one_of(name, "-V", "--version"))
 		name = "version";
 	if (*name == '-')
-		return err_set(err, EINVAL, "'%.64s' stands before the verb; expected nsrelay VERB [OPTION...]",
-			       name);
+		return err_set(err, EINVAL,
+			       "'%.64s' stands before the verb; expected nsrelay VERB [OPTION...]", name);
 	int r = find_verb(name, &options->verb, err);
 	if (r == 0 && options->verb == VERB_HELP) {
 		options->wants_help = true;

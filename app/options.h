@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of nsrelay. Options that are settings come from the table in setting.c, the others from one in
- * options.c; parser and help are made from these, and the help reads its defaults from config_init() and
- * config_relay_init().
+ * The command line of nsrelay. Options that are settings come from the table in setting.c, the others from
+ * one in options.c; parser and help are made from these, and the help reads its defaults from config_init()
+ * and config_relay_init().
  */
 #ifndef NSRELAY_APP_OPTIONS_H
 #define NSRELAY_APP_OPTIONS_H
@@ -39,7 +39,7 @@ int options_load(struct options *options, FILE *report);
 
 void options_fini(struct options *options);
 
-/* options_print_help - print how @verb is used, with every option and default; VERB_HELP: which verbs there are */
+/* options_print_help - print how @verb is used, every option and default; VERB_HELP: which verbs there are */
 void options_print_help(enum verb verb, FILE *out);
 
 #endif

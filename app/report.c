@@ -9,7 +9,7 @@
 
 #include "base/utf8.h"
 
-/* In characters: how much of a line is shown, and how much of it before the caret when that is further right. */
+/* In characters: how much of a line is shown, and how much before a caret that is further right. */
 enum { SHOWN_MAX = 120, SHOWN_BEFORE = 60 };
 
 void report_init(struct report *report, const char *name, const char *text, size_t size)
@@ -86,7 +86,7 @@ static size_t characters_between(const struct report *report, size_t start, size
 	return count;
 }
 
-/* print_source - the line from @start on, without its first @skip characters; returns how many were printed */
+/* print_source - the line from @start on, without its first @skip characters; returns how many it printed */
 static size_t print_source(const struct report *report, size_t start, size_t skip, FILE *out)
 {
 	size_t shown = 0, offset = start;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/filter.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <netinet/in.h>
@@ -141,7 +140,6 @@ static const struct narrow_call narrow_calls[] = {
 	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_ERROR},
 	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_MEMINFO},
 	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_LINGER},
-	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_ATTACH_FILTER},
 	{SCMP_SYS(setsockopt), 1, 2, IPPROTO_TCP, TCP_QUICKACK},
 };
 
@@ -155,7 +153,14 @@ static int allow_memory(scmp_filter_ctx filter)
 		if (rc < 0)
 			return rc;
 	}
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+	static const unsigned long requests[] = {SIOCOUTQ, SIOCATMARK};
+	for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
+		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					  SCMP_A1(SCMP_CMP_EQ, requests[i]));
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
 }
 
 /* abort(3) signals its own thread. No other process of the same user is to be had. */

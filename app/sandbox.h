@@ -24,6 +24,12 @@ struct sandbox_user {
 int sandbox_find_user(const char *name, struct sandbox_user *ret, struct err *err);
 
 /*
+ * sandbox_close_inherited - close what the program was started with, standard streams aside
+ * Its own descriptors are those that would not survive execve(2). Best effort: without /proc nothing is closed.
+ */
+void sandbox_close_inherited(void);
+
+/*
  * sandbox_drop - become @user, without capabilities, groups and the way back (no_new_privs, bounding set)
  * Call it while the process has one thread. Errors: EPERM.
  */

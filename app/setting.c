@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "relay/config.h"
 
-/* The kernel's limits on keepalive: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT of include/net/tcp.h. */
+/* The kernel's limits: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT of include/net/tcp.h. */
 enum { KEEPALIVE_IDLE_MAX_S = 32767, KEEPALIVE_INTERVAL_MAX_S = 32767, KEEPALIVE_COUNT_MAX = 127 };
 
 /* Ours: beyond these a number is a slip, not a wish. */
@@ -97,7 +97,8 @@ static const struct setting keepalive_settings[] = {
 static const struct setting_map keepalive_map = MAP(keepalive_settings);
 
 static const struct setting tcp_settings[] = {
-	{"nodelay", .option = "nodelay", RELAY(tcp.nodelay), .type = {.kind = VALUE_BOOL}, .help = "TCP_NODELAY"},
+	{"nodelay", .option = "nodelay", RELAY(tcp.nodelay), .type = {.kind = VALUE_BOOL},
+	 .help = "TCP_NODELAY"},
 	{"keepalive", .map = &keepalive_map},
 	{"user_timeout", .option = "user-timeout", RELAY(tcp.user_timeout_ms), MS(0, DURATION_MAX_MS),
 	 .help = "sent, and not acknowledged for so long (TCP_USER_TIMEOUT); 0s: the kernel's"},

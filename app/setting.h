@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of settings: for each its key in a file, its option on the command line, the field of struct config it
- * goes to, its type and range, and its explanation. The file's reader, the option parser and the help all work from it.
- * Defaults are not here: config_init() and config_relay_init() alone have them.
+ * The one table of settings: for each its key in a file, its option on the command line, the field of struct
+ * config it goes to, its type and range, and its explanation. The file's reader, the option parser and the
+ * help all work from it. Defaults are not here: config_init() and config_relay_init() alone have them.
  */
 #ifndef NSRELAY_APP_SETTING_H
 #define NSRELAY_APP_SETTING_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "Did you mean": of the words that would have been right, the one nearest to what was written, and the list of all.
+ * "Did you mean": of the words that would have been right, the one nearest to what was written, and the list
+ * of all.
  *
  *	suggest_init(&suggest, "lisen");
  *	suggest_add(&suggest, "name");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Typed values as they are written, on the command line and in a file alike: how to read one into a field of struct
- * config, write it back, and say what would have been right.
+ * Typed values as they are written, on the command line and in a file alike: how to read one into a field of
+ * struct config, write it back, and say what would have been right.
  */
 #ifndef NSRELAY_APP_VALUE_H
 #define NSRELAY_APP_VALUE_H

@@ -65,7 +65,8 @@ __attribute__((format(printf, 1, 2))) static struct finding ok(const char *fmt, 
 }
 
 /* short_of - what is there falls short of what @check asks for */
-__attribute__((format(printf, 2, 3))) static struct finding short_of(const struct check *check, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static struct finding short_of(const struct check *check,
+								     const char *fmt, ...)
 {
 	struct finding finding = {.state = check->without};
 	va_list args;
@@ -145,14 +146,15 @@ static int try_rings_in_child(const struct machine *machine, struct err *err)
 		err_set_errno(err, "fork");
 	else if (waitpid(child, &status, 0) != child || status != 0)
 		err_set(err, EIO, "%s",
-			read(ends[0], &told, sizeof(told)) == sizeof(told) ? told.text : "the trying process died");
+			read(ends[0], &told, sizeof(told)) == sizeof(told) ? told.text
+									   : "the trying process died");
 	close(ends[0]);
 	return status == 0 ? 0 : -EIO;
 }
 
 /*
- * From some version on the kernel charges rings to RLIMIT_MEMLOCK of a user without CAP_IPC_LOCK, so that root can make
- * rings which the relay process cannot.
+ * From some version on the kernel charges rings to RLIMIT_MEMLOCK of a user without CAP_IPC_LOCK, so that
+ * root can make rings which the relay process cannot.
  */
 static struct finding look_memlock(const struct machine *machine, const struct check *check)
 {
@@ -188,7 +190,8 @@ static struct finding look_nofile(const struct machine *machine, const struct ch
 	struct limits limits;
 	struct err err = ERR_INIT;
 	getrlimit(RLIMIT_NOFILE, &limit);
-	const struct limits_input input = {.nofile = limit.rlim_max, .processors = machine->processors, .listeners = 1};
+	const struct limits_input input = {
+		.nofile = limit.rlim_max, .processors = machine->processors, .listeners = 1};
 	if (limits_compute(&input, &limits, &err) < 0) {
 		struct finding finding = short_of(check, "%llu", (unsigned long long)limit.rlim_max);
 		finding.state = MISSING;
@@ -196,7 +199,8 @@ static struct finding look_nofile(const struct machine *machine, const struct ch
 		return finding;
 	}
 	if (limits.connections < check->value)
-		return short_of(check, "%llu: %u connections", (unsigned long long)limit.rlim_max, limits.connections);
+		return short_of(check, "%llu: %u connections", (unsigned long long)limit.rlim_max,
+				limits.connections);
 	return ok("%llu: %u connections", (unsigned long long)limit.rlim_max, limits.connections);
 }
 
@@ -231,7 +235,8 @@ static struct finding look_sysctl(const struct machine *machine, const struct ch
 	if (!read_sysctl(check->name, text, sizeof(text)))
 		return short_of(check, "not readable");
 	const char *last = strrchr(text, ' ');
-	return strtol(last ? last + 1 : text, NULL, 10) >= check->value ? ok("%s", text) : short_of(check, "%s", text);
+	return strtol(last ? last + 1 : text, NULL, 10) >= check->value ? ok("%s", text)
+									: short_of(check, "%s", text);
 }
 
 /* look_unneeded_sysctl - shown because people look for it; it may not be visible in a namespace of its own */
@@ -251,7 +256,10 @@ static struct finding look_sysctl_zero_is_unlimited(const struct machine *machin
 	return look_sysctl(machine, check);
 }
 
-/* Linux 6.6 brought it. 1 forbids it to those without CAP_SYS_ADMIN: to the relay process, unless its group is excepted. */
+/*
+ * Linux 6.6 brought it. 1 forbids it to those without CAP_SYS_ADMIN: to the relay process, unless its group
+ * is excepted.
+ */
 static struct finding look_io_uring_disabled(const struct machine *machine, const struct check *check)
 {
 	(void)machine;
@@ -272,7 +280,10 @@ static struct finding look_backlog(const struct machine *machine, const struct c
 
 /* ---- the kernel ---- */
 
-/* Whether a socket takes it is what counts; net.ipv4.tcp_allowed_congestion_control binds those without CAP_NET_ADMIN. */
+/*
+ * Whether a socket takes it is what counts; net.ipv4.tcp_allowed_congestion_control binds those without
+ * CAP_NET_ADMIN.
+ */
 static struct finding look_congestion(const struct machine *machine, const struct check *check)
 {
 	(void)machine;
@@ -372,11 +383,13 @@ static struct finding look_splice(const struct machine *machine, const struct ch
 	(void)machine;
 	int tcp[2];
 	if (!tcp_pair_open(tcp)) {
-		const struct check untried = {.advice = "to have it tried: ip link set lo up", .without = FALLBACK};
+		const struct check untried = {.advice = "to have it tried: ip link set lo up",
+					      .without = FALLBACK};
 		return short_of(&untried, "not tried: loopback is down");
 	}
 	bool works = splice_goes_round(tcp);
-	struct finding finding = works ? ok("socket to pipe to socket works") : short_of(check, "%s", strerror(errno));
+	struct finding finding = works ? ok("socket to pipe to socket works")
+				       : short_of(check, "%s", strerror(errno));
 	close(tcp[0]);
 	close(tcp[1]);
 	return finding;
@@ -409,42 +422,54 @@ enum { CONNECTIONS_GOOD = 1000, TCP_BUFFER_GOOD = 4 << 20 }; /* the default of t
 static const struct check checks[] = {
 	{"io_uring", look_io_uring, "", MISSING, 0},
 	{"kernel.io_uring_disabled", look_io_uring_disabled,
-	 "sysctl -w kernel.io_uring_disabled=0, or 1 and the relay's group in kernel.io_uring_group", MISSING, 0},
-	{"RLIMIT_MEMLOCK", look_memlock, "raise it (ulimit -l, LimitMEMLOCK=) if memory is what is short", MISSING, 0},
+	 "sysctl -w kernel.io_uring_disabled=0, or 1 and the relay's group in kernel.io_uring_group", MISSING,
+	 0},
+	{"RLIMIT_MEMLOCK", look_memlock, "raise it (ulimit -l, LimitMEMLOCK=) if memory is what is short",
+	 MISSING, 0},
 	{"RLIMIT_NOFILE", look_nofile, "raise it (ulimit -n, LimitNOFILE=) for more connections", FALLBACK,
 	 CONNECTIONS_GOOD},
-	{"CAP_SYS_ADMIN", look_capability, "other namespaces cannot be entered: start as root", MISSING, CAP_SYS_ADMIN},
-	{"CAP_NET_ADMIN", look_capability, "congestion control is limited to what the namespace allows", FALLBACK,
-	 CAP_NET_ADMIN},
-	{"CAP_NET_BIND_SERVICE", look_capability, "ports below net.ipv4.ip_unprivileged_port_start cannot be listened on",
-	 FALLBACK, CAP_NET_BIND_SERVICE},
-	{"CAP_SETUID", look_capability, "the relay process stays the user that started it", FALLBACK, CAP_SETUID},
-	{"CAP_SETGID", look_capability, "the relay process stays in the groups it was started in", FALLBACK, CAP_SETGID},
-	{"setns", look_setns, "other namespaces cannot be entered: start as root, allow setns(2) in seccomp", MISSING, 0},
+	{"CAP_SYS_ADMIN", look_capability, "other namespaces cannot be entered: start as root", MISSING,
+	 CAP_SYS_ADMIN},
+	{"CAP_NET_ADMIN", look_capability, "congestion control is limited to what the namespace allows",
+	 FALLBACK, CAP_NET_ADMIN},
+	{"CAP_NET_BIND_SERVICE", look_capability,
+	 "ports below net.ipv4.ip_unprivileged_port_start cannot be listened on", FALLBACK,
+	 CAP_NET_BIND_SERVICE},
+	{"CAP_SETUID", look_capability, "the relay process stays the user that started it", FALLBACK,
+	 CAP_SETUID},
+	{"CAP_SETGID", look_capability, "the relay process stays in the groups it was started in", FALLBACK,
+	 CAP_SETGID},
+	{"setns", look_setns, "other namespaces cannot be entered: start as root, allow setns(2) in seccomp",
+	 MISSING, 0},
 	{"pidfd", look_pidfd, "pid:N as a namespace does not work", FALLBACK, 0},
 	{"SO_NETNS_COOKIE", look_cookie, "a namespace is told from another by its inode only", FALLBACK, 0},
-	{NETNS_RUN_DIR, look_named_namespaces, "no namespace has a name yet: `ip netns add NAME` makes one; pid: and path: work",
-	 FALLBACK, 0},
+	{NETNS_RUN_DIR, look_named_namespaces,
+	 "no namespace has a name yet: `ip netns add NAME` makes one; pid: and path: work", FALLBACK, 0},
 	{"seccomp", look_seccomp, "the relay process runs only with --no-sandbox", MISSING, 0},
 	{"splice", look_splice, "no bulk transfer: allow splice(2) in seccomp", MISSING, 0},
-	{"fs.pipe-max-size", look_sysctl, "bulk transfer is slower: sysctl -w fs.pipe-max-size=1048576", FALLBACK,
-	 LIMIT_PIPE_SIZE},
+	{"fs.pipe-max-size", look_sysctl, "bulk transfer is slower: sysctl -w fs.pipe-max-size=1048576",
+	 FALLBACK, LIMIT_PIPE_SIZE},
 	{"fs.pipe-user-pages-soft", look_sysctl_zero_is_unlimited,
 	 "without CAP_SYS_ADMIN pipes stay small: sysctl -w fs.pipe-user-pages-soft=16384", FALLBACK, 16384},
 	{"congestion control", look_congestion,
-	 "reno in place of cubic: modprobe tcp_cubic, and put it in net.ipv4.tcp_allowed_congestion_control", FALLBACK, 0},
-	{"net.core.somaxconn", look_backlog, "a longer backlog is cut to this: sysctl -w net.core.somaxconn=4096", FALLBACK,
-	 0},
+	 "reno in place of cubic: modprobe tcp_cubic, and put it in net.ipv4.tcp_allowed_congestion_control",
+	 FALLBACK, 0},
+	{"net.core.somaxconn", look_backlog,
+	 "a longer backlog is cut to this: sysctl -w net.core.somaxconn=4096", FALLBACK, 0},
 	{"net.ipv4.tcp_migrate_req", look_sysctl,
-	 "if the relay dies, connections not yet accepted may be reset: sysctl -w net.ipv4.tcp_migrate_req=1", FALLBACK, 1},
-	{"net.ipv4.tcp_rmem", look_sysctl, "one connection is slower over a long path: let the last number be 4194304 or more",
-	 FALLBACK, TCP_BUFFER_GOOD},
-	{"net.ipv4.tcp_wmem", look_sysctl, "one connection is slower over a long path: let the last number be 4194304 or more",
-	 FALLBACK, TCP_BUFFER_GOOD},
+	 "if the relay dies, connections not yet accepted may be reset: sysctl -w net.ipv4.tcp_migrate_req=1",
+	 FALLBACK, 1},
+	{"net.ipv4.tcp_rmem", look_sysctl,
+	 "one connection is slower over a long path: let the last number be 4194304 or more", FALLBACK,
+	 TCP_BUFFER_GOOD},
+	{"net.ipv4.tcp_wmem", look_sysctl,
+	 "one connection is slower over a long path: let the last number be 4194304 or more", FALLBACK,
+	 TCP_BUFFER_GOOD},
 	/* These two bind who sets a buffer's size himself: the relay never does, the kernel tunes it. */
 	{"net.core.rmem_max", look_unneeded_sysctl, "", OK, 0},
 	{"net.core.wmem_max", look_unneeded_sysctl, "", OK, 0},
-	{"cgroup", look_cgroup, "memory cannot be limited and told per service by a version 2 hierarchy", FALLBACK, 0},
+	{"cgroup", look_cgroup, "memory cannot be limited and told per service by a version 2 hierarchy",
+	 FALLBACK, 0},
 };
 
 /* ---- what is printed ---- */
@@ -452,7 +477,8 @@ static const struct check checks[] = {
 static void print_line(FILE *out, const char *name, const struct finding *finding)
 {
 	if (finding->advice[0])
-		fprintf(out, "%-25s %-9s %-40s  %s\n", name, state_names[finding->state], finding->text, finding->advice);
+		fprintf(out, "%-25s %-9s %-40s  %s\n", name, state_names[finding->state], finding->text,
+			finding->advice);
 	else
 		fprintf(out, "%-25s %-9s %s\n", name, state_names[finding->state], finding->text);
 }

@@ -41,7 +41,7 @@ static struct span span_of_scalar(struct fy_token *token)
 	return at;
 }
 
-/* nearest - where to point at for a node that has no character of its own: `key:` or `-` and nothing behind it */
+/* nearest - where to point at for a node without a character of its own: `key:` or `-` and nothing behind */
 static struct span nearest(const struct builder *builder)
 {
 	if (builder->key)
@@ -73,7 +73,7 @@ static struct yaml_node *new_node(struct builder *builder, enum yaml_kind kind, 
 	return node;
 }
 
-/* place - put @node where it belongs: at the top, among the open node's children, or aside as their next key */
+/* place - put @node where it belongs: at the top, among the open node's children, or aside as a key */
 static int place(struct builder *builder, struct yaml_node *node)
 {
 	struct yaml_node *parent = builder->parent;
@@ -264,13 +264,25 @@ static int build(struct builder *builder, struct fy_parser *parser)
 	return r;
 }
 
+/* before_blank_end - what is missing at the end is missed behind the last character that is seen */
+static struct span before_blank_end(const struct report *report, struct span at)
+{
+	if (at.offset < report->size)
+		return at;
+	at.offset = report->size;
+	while (at.offset > 0 && strchr(" \t\r\n", report->text[at.offset - 1]))
+		at.offset--;
+	return at;
+}
+
 /* report_syntax - pass on what the parser found */
 static void report_syntax(struct report *report, struct fy_diag *diag)
 {
 	void *previous = NULL;
 	struct fy_diag_error *error;
 	while ((error = fy_diag_errors_iterate(diag, &previous)))
-		report_add(report, span_of(error->fyt), "%s; expected valid YAML", error->msg);
+		report_add(report, before_blank_end(report, span_of(error->fyt)), "%s; expected valid YAML",
+			   error->msg);
 }
 
 static int parse(struct yaml *yaml, struct report *report, struct fy_diag *diag)
@@ -306,11 +318,62 @@ static int check_characters(struct report *report)
 	return 0;
 }
 
+/* is_block_header - is the word from @start to @end a block scalar's: YAML 1.2, 8.1.1, `|` or `>` and indicators? */
+static bool is_block_header(const char *start, const char *end)
+{
+	if (start == end || (*start != '|' && *start != '>'))
+		return false;
+	while (++start < end)
+		if (!strchr("+-0123456789", *start))
+			return false;
+	return true;
+}
+
+/* find_block_header - where a block scalar is announced at the end of the line from @line to @end, or NULL */
+static const char *find_block_header(const char *line, const char *end)
+{
+	const char *header = NULL;
+	while (line < end && *line != '#') {
+		const char *word = line;
+		while (line < end && !strchr(" \t\r", *line))
+			line++;
+		header = is_block_header(word, line) ? word : word < line ? NULL : header;
+		while (line < end && strchr(" \t\r", *line))
+			line++;
+	}
+	return header;
+}
+
+/*
+ * check_blocks - refuse block scalars before the parser sees one
+ *
+ * No configuration needs text of several lines, and libfyaml 0.7.12 frees a simple key twice over "? a: \t>". To be
+ * decided by on_scalar() once the oldest libfyaml that is supported has this fixed.
+ */
+static int check_blocks(struct report *report)
+{
+	const char *end = report->text + report->size;
+	for (const char *line = report->text; line < end;) {
+		const char *line_end = memchr(line, '\n', (size_t)(end - line));
+		line_end = line_end ? line_end : end;
+		const char *header = find_block_header(line, line_end);
+		if (header) {
+			report_add(report, (struct span){(size_t)(header - report->text), 1},
+				   "text of several lines is not supported; expected a value on one line");
+			return -EINVAL;
+		}
+		line = line_end + 1;
+	}
+	return 0;
+}
+
 int yaml_init(struct yaml *yaml, struct report *report)
 {
 	struct fy_diag_cfg cfg;
 	*yaml = (struct yaml){0};
 	int r = check_characters(report);
+	if (r == 0)
+		r = check_blocks(report);
 	if (r < 0)
 		return r;
 	fy_diag_cfg_default(&cfg);

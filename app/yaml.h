@@ -2,9 +2,10 @@
 /*
  * A YAML text as a tree whose nodes know their place in it. The only file that knows libfyaml is yaml.c.
  *
- * Of YAML 1.2 this takes what a configuration needs: one document of mappings with scalar keys, sequences and scalars. An
- * anchor, an alias (with which a few lines can stand for gigabytes), a tag, a second document and a key given twice are
- * mistakes. What a scalar means is for the reader to say; only a plain `null`, `~` or nothing is told apart.
+ * Of YAML 1.2 this takes what a configuration needs: one document of mappings with scalar keys, sequences and
+ * scalars. An anchor, an alias (with which a few lines can stand for gigabytes), a tag, a second document and
+ * a key given twice are mistakes. What a scalar means is for the reader to say; only a plain `null`, `~` or
+ * nothing is told apart.
  */
 #ifndef NSRELAY_APP_YAML_H
 #define NSRELAY_APP_YAML_H

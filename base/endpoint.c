@@ -37,7 +37,8 @@ static int parse_pid(const char *text, struct netns_ref *ret, struct err *err)
 {
 	uint64_t pid;
 	if (units_parse_count(text, &pid, NULL) < 0 || pid == 0 || pid > PID_LIMIT)
-		return err_set(err, EINVAL, "'pid:%s' is not a process; expected a pid from 1 to %d", text, PID_LIMIT);
+		return err_set(err, EINVAL, "'pid:%s' is not a process; expected a pid from 1 to %d", text,
+			       PID_LIMIT);
 	*ret = (struct netns_ref){.kind = NETNS_PID, .pid = (pid_t)pid};
 	return 0;
 }
@@ -120,11 +121,11 @@ static int parse_unix(const char *path, struct endpoint *ret, struct err *err)
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	size_t length = strlen(path);
 	if (path[0] != '/')
-		return err_set(err, EINVAL, "'unix:%s' is not an absolute path; expected unix:/run/NAME.sock",
-			       path);
+		return err_set(err, EINVAL,
+			       "'unix:%.40s' is not an absolute path; expected unix:/run/NAME.sock", path);
 	if (length >= sizeof(un.sun_path))
-		return err_set(err, EINVAL, "'unix:%.40s...' is too long; expected at most %zu bytes of path", path,
-			       sizeof(un.sun_path) - 1);
+		return err_set(err, EINVAL, "'unix:%.40s...' is too long; expected at most %zu bytes of path",
+			       path, sizeof(un.sun_path) - 1);
 	memcpy(un.sun_path, path, length);
 	*ret = (struct endpoint){
 		.netns.kind = NETNS_SELF,

@@ -2,9 +2,9 @@
 /*
  * DOC: Theory of Operation
  *
- * A record is a time, a level, a message that never varies, and fields. It is built in the caller's own buffer,
- * without heap or lock, and leaves by one write(2) to standard error, so that records of several threads (or
- * processes) do not mix:
+ * A record is a time, a level, a message that never varies, and fields. It is built in the caller's own
+ * buffer, without heap or lock, and leaves by one write(2) to standard error, so that records of several
+ * threads (or processes) do not mix:
  *
  *	struct log_record record;
  *	log_record_begin(&record, LOG_LEVEL_WARNING, "backend refused");
@@ -15,14 +15,14 @@
  * logfmt:
  *	time=2024-05-01T12:00:00.123Z level=warning msg="backend refused" backend=api/10.0.0.1:80 attempts=3
  * JSON:
- *	{"time":"2024-05-01T12:00:00.123Z","level":"warning","msg":"backend refused","backend":"...","attempts":3}
+ *	{"time":"2024-05-01T12:00:00.123Z","level":"warning","msg":"backend refused","backend":"...",...}
  *
- * What comes from outside is made harmless: quotes and control characters are escaped, bytes that are not UTF-8
- * become U+FFFD. A record that is too long loses the end of its texts, then whole fields, says cut=true, and stays
- * well-formed.
+ * What comes from outside is made harmless: quotes and control characters are escaped, bytes that are not
+ * UTF-8 become U+FFFD. A record that is too long loses the end of its texts, then whole fields, says
+ * cut=true, and stays well-formed.
  *
- * Records above the configured rate are counted instead of written; the next one to be written is preceded by one
- * that tells how many were suppressed. Errors are never suppressed.
+ * Records above the configured rate are counted instead of written; the next one to be written is preceded by
+ * one that tells how many were suppressed. Errors are never suppressed.
  */
 #ifndef NSRELAY_BASE_LOG_H
 #define NSRELAY_BASE_LOG_H

@@ -72,8 +72,8 @@ static int parse(const struct scale *scale, const char *text, uint64_t *ret, str
 	if (end == text)
 		return err_set(err, EINVAL, "'%.64s' is not a number; expected %s", text, scale->expected);
 	if (text[0] == '0' && end - text > 1)
-		return err_set(err, EINVAL, "'%.64s' begins with 0, as an octal number does; expected %s", text,
-			       scale->expected);
+		return err_set(err, EINVAL, "'%.64s' begins with 0, as an octal number does; expected %s",
+			       text, scale->expected);
 	const struct unit *unit = find_unit(scale, end);
 	if (!unit)
 		return refuse_unit(scale, text, end, err);

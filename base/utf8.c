@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
-/* RFC 3629, section 3: how a character's first byte looks, and the least code point that needs this length. */
+/* RFC 3629, section 3: how a character begins, and the least code point that needs this length. */
 static const struct {
 	uint8_t mask, lead;
 	uint32_t least;

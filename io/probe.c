@@ -15,11 +15,15 @@
 #include "io/uapi.h"
 
 #define FEATURE(member, need, consequence)                                                                   \
-	{.name = #member, .required = (need), .without = (consequence), .offset = offsetof(struct io_features, member)}
+	{                                                                                                    \
+		.name = #member, .required = (need), .without = (consequence),                               \
+		.offset = offsetof(struct io_features, member)                                               \
+	}
 
 const struct io_feature io_feature_table[IO_FEATURE_COUNT] = {
 	FEATURE(single_issuer, false, "slower: the ring takes locks it does not need"),
-	FEATURE(defer_taskrun, false, "slower: completions interrupt the thread; coop_taskrun takes its place"),
+	FEATURE(defer_taskrun, false,
+		"slower: completions interrupt the thread; coop_taskrun takes its place"),
 	FEATURE(coop_taskrun, false, "slower, unless defer_taskrun is there"),
 	FEATURE(ext_arg, true, "no wait with a deadline"),
 	FEATURE(cqe_skip, true, "no sends without a completion each"),
@@ -84,8 +88,8 @@ static bool try_ext_arg(struct io_uring *ring)
 {
 	struct __kernel_timespec at_once = {.tv_nsec = 1};
 	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&at_once};
-	long rc = syscall(__NR_io_uring_enter, ring->ring_fd, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
-			  &arg, sizeof(arg));
+	long rc = syscall(__NR_io_uring_enter, ring->ring_fd, 0, 1,
+			  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
 
 	return rc < 0 && errno == ETIME;
 }
@@ -206,8 +210,8 @@ static bool listen_and_connect(int listener, int client)
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	socklen_t size = sizeof(addr);
 
-	return bind(listener, (struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 && listen(listener, 1) == 0 &&
-	       getsockname(listener, (struct sockaddr *)&addr, &size) == 0 &&
+	return bind(listener, (struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 &&
+	       listen(listener, 1) == 0 && getsockname(listener, (struct sockaddr *)&addr, &size) == 0 &&
 	       connect(client, (struct sockaddr *)&addr, size) == 0;
 }
 
@@ -235,7 +239,8 @@ static bool try_multishot_accept(struct io_uring *ring)
 /* Register a rule that allows no more than NOP on a ring of its own, and see another operation refused. */
 static bool ring_enforces_restrictions(struct io_uring *ring)
 {
-	const struct io_uring_restriction rule = {.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP};
+	const struct io_uring_restriction rule = {.opcode = IORING_RESTRICTION_SQE_OP,
+						  .sqe_op = IORING_OP_NOP};
 	struct io_uring_cqe cqe;
 
 	if (uapi_ring_restrict(ring, &rule, 1) < 0 || uapi_ring_enable(ring) < 0)
@@ -265,7 +270,8 @@ static bool message_arrives(struct io_uring *from, struct io_uring *to)
 	struct io_uring_cqe cqe;
 
 	io_uring_prep_msg_ring(io_uring_get_sqe(from), to->ring_fd, 0, MESSAGE, 0);
-	return next_completion(from, &cqe) && cqe.res == 0 && next_completion(to, &cqe) && cqe.user_data == MESSAGE;
+	return next_completion(from, &cqe) && cqe.res == 0 && next_completion(to, &cqe) &&
+	       cqe.user_data == MESSAGE;
 }
 
 static bool try_msg_ring(unsigned flags)
@@ -314,16 +320,19 @@ static int explain_permission(struct err *err)
 {
 	switch (read_disabled()) {
 	case 0:
-		return err_set(err, EPERM,
-			       "io_uring: refused by a seccomp filter or a security module; allow io_uring_setup, "
-			       "io_uring_enter and io_uring_register (container runtimes forbid them by default)");
+		return err_set(
+			err, EPERM,
+			"io_uring: refused by a seccomp filter or a security module; allow io_uring_setup, "
+			"io_uring_enter and io_uring_register (container runtimes forbid them by default)");
 	case 1:
 		return err_set(err, EPERM,
-			       "io_uring: kernel.io_uring_disabled is 1; set it to 0 (sysctl -w kernel.io_uring_disabled=0) "
+			       "io_uring: kernel.io_uring_disabled is 1; set it to 0 (sysctl -w "
+			       "kernel.io_uring_disabled=0) "
 			       "or put the user in the group kernel.io_uring_group names");
 	default:
 		return err_set(err, EPERM,
-			       "io_uring: kernel.io_uring_disabled is 2; set it to 0 (sysctl -w kernel.io_uring_disabled=0)");
+			       "io_uring: kernel.io_uring_disabled is 2; set it to 0 (sysctl -w "
+			       "kernel.io_uring_disabled=0)");
 	}
 }
 
@@ -336,10 +345,13 @@ static int explain(int code, struct err *err)
 		return explain_permission(err);
 	case ENOSYS:
 		return err_set(err, code,
-			       "io_uring: not in this kernel, or hidden by a seccomp filter; Linux 6.1 or newer with "
+			       "io_uring: not in this kernel, or hidden by a seccomp filter; Linux 6.1 or "
+			       "newer with "
 			       "CONFIG_IO_URING is needed");
 	case ENOMEM:
-		return err_set(err, code, "io_uring: out of memory; raise the memory limit of the cgroup or RLIMIT_MEMLOCK");
+		return err_set(
+			err, code,
+			"io_uring: out of memory; raise the memory limit of the cgroup or RLIMIT_MEMLOCK");
 	default:
 		return err_set(err, code, "io_uring_setup: %s", strerror(code));
 	}
@@ -404,7 +416,8 @@ int io_probe(struct io_features *ret, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (missing_names(&features, names, sizeof(names)) > 0)
-		return err_set(err, EOPNOTSUPP, "io_uring: this kernel lacks %s; Linux 6.1 or newer is needed", names);
+		return err_set(err, EOPNOTSUPP,
+			       "io_uring: this kernel lacks %s; Linux 6.1 or newer is needed", names);
 	*ret = features;
 	return 0;
 }

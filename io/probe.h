@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this kernel's io_uring can do, found out by doing it on throw-away rings and sockets: a version number says nothing
- * about back-ports, sysctls, seccomp filters and security modules.
+ * What this kernel's io_uring can do, found out by doing it on throw-away rings and sockets: a version number
+ * says nothing about back-ports, sysctls, seccomp filters and security modules.
  */
 #ifndef NSRELAY_IO_PROBE_H
 #define NSRELAY_IO_PROBE_H
@@ -45,10 +45,13 @@ static inline bool io_feature_is_there(const struct io_feature *feature, const s
 
 /*
  * io_probe_features - try every feature
- * Uses a handful of descriptors for as long as it lasts, and AF_UNIX sockets without a name in the file system. It must
- * run with the privileges the rings will be made with, and before a seccomp filter that forbids socket(2).
- * Errors: why no ring could be made at all, with what to do about it: -ENOSYS, -EPERM, -ENOMEM, -EMFILE, -ENFILE. A feature
- * that could not be tried counts as not there.
+ *
+ * Uses a handful of descriptors for as long as it lasts, and AF_UNIX sockets without a name in the file
+ * system. It must run with the privileges the rings will be made with, and before a seccomp filter that
+ * forbids socket(2).
+ *
+ * Errors: why no ring could be made at all, with what to do about it: -ENOSYS, -EPERM, -ENOMEM, -EMFILE,
+ * -ENFILE. A feature that could not be tried counts as not there.
  */
 int io_probe_features(struct io_features *ret, struct err *err);
 

@@ -103,7 +103,8 @@ static int open_uring(struct ring *ring, const struct ring_config *config, struc
 	int rc = io_uring_queue_init_params(config->sq_entries, &ring->uring, &params);
 	if (rc < 0) {
 		ring->uring.ring_fd = -1;
-		return err_set(err, -rc, "io_uring_setup: %s", strerror(-rc));
+		return err_set(err, -rc, "io_uring_setup: %s%s", strerror(-rc),
+			       rc == -ENOMEM ? "; raise RLIMIT_MEMLOCK (ulimit -l)" : "");
 	}
 	ring->messages = calloc(*ring->uring.sq.kring_entries, sizeof(*ring->messages));
 	return ring->messages ? 0 : err_set(err, ENOMEM, "io_uring: out of memory");

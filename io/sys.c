@@ -158,6 +158,12 @@ int sys_unsent(int fd)
 	return ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
 }
 
+int sys_at_mark(int fd)
+{
+	int answer = 0;
+	return ioctl(fd, SIOCATMARK, &answer) < 0 ? -errno : answer;
+}
+
 int sys_peer(int fd, struct sockaddr_storage *ret)
 {
 	socklen_t size = sizeof(*ret);

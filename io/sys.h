@@ -75,6 +75,9 @@ int sys_send_space(int fd, struct sys_send_space *ret);
 /* sys_unsent - bytes that the peer has not acknowledged yet (SIOCOUTQ), or -errno */
 int sys_unsent(int fd);
 
+/* sys_at_mark - is an urgent byte next (SIOCATMARK)? splice(2) never gets past one, recv(2) does. 1, 0 or -errno */
+int sys_at_mark(int fd);
+
 /* sys_peer - address of the other end; 0 or -errno */
 int sys_peer(int fd, struct sockaddr_storage *ret);
 

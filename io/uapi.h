@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static inline int uapi_ring_register(struct io_uring *ring, unsigned operation, const void *arg, unsigned count)
+static inline int uapi_ring_register(struct io_uring *ring, unsigned operation, const void *arg,
+				     unsigned count)
 {
 	long rc = syscall(__NR_io_uring_register, ring->ring_fd, operation, arg, count);
 
@@ -19,6 +20,7 @@ static inline int uapi_ring_register(struct io_uring *ring, unsigned operation, 
 
 /*
  * uapi_ring_restrict - io_uring_register_restrictions(3); 0 or -errno
+ *
  * liburing.so declares that function up to 2.3 but its symbol map leaves it out, so that it does not link.
  */
 static inline int uapi_ring_restrict(struct io_uring *ring, const struct io_uring_restriction *rules,

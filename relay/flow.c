@@ -47,9 +47,23 @@ void flow_schedule(struct worker *worker, struct flow *flow)
 
 /* ---- operations ---- */
 
-static enum config_lane forced_lane(const struct worker *worker, const struct session *session)
+static bool is_unix(const struct worker *worker, const struct session *session, enum side side)
 {
-	return worker_relay(worker, session)->lane;
+	const struct plan *plan = worker->plan;
+	const struct config_pool *pool = &plan->config->pools[worker_relay(worker, session)->pool];
+	const struct endpoint *endpoint = side == SIDE_CLIENT ? plan->listeners[session->listener].endpoint
+							      : &pool->backends[session->backend];
+	return endpoint->addr.family == AF_UNIX;
+}
+
+/*
+ * forced_lane - the lane that the flow from @source has to keep to
+ * A multishot recv misses the end of a unix stream when that end and more than 32 buffers of bytes (MULTISHOT_MAX_RETRY,
+ * io_uring/net.c) were there before it was armed: seen on Linux 6.18. splice(2) sees it.
+ */
+static enum config_lane forced_lane(const struct worker *worker, const struct session *session, enum side source)
+{
+	return is_unix(worker, session, source) ? CONFIG_LANE_BULK : worker_relay(worker, session)->lane;
 }
 
 struct operation {
@@ -94,8 +108,8 @@ static void arm(struct worker *worker, struct session *session, enum side source
 				  session_tag(worker, session, TAG_KIND_POLL_IN, source));
 		break;
 	case FLOW_OP_POLL_OUT:
-		ring_poll(worker->ring, sink_fd, POLLOUT,
-			  session_tag(worker, session, TAG_KIND_POLL_OUT, source));
+		(flow->sink_ended ? ring_poll_edges : ring_poll)(
+			worker->ring, sink_fd, POLLOUT, session_tag(worker, session, TAG_KIND_POLL_OUT, source));
 		session_arm_timer(worker, session); /* to watch the source when this takes long */
 		break;
 	case FLOW_OP_WATCH:
@@ -168,7 +182,7 @@ static void append_arrived(struct worker *worker, struct flow *flow, uint16_t bu
 	flow->arrived.tail = buffer;
 }
 
-/* source_failed - a read said why no more will come; 0 and "not now" say nothing */
+/* source_failed - a receive ended with @result: it is over for now, or nothing more will come */
 static void source_failed(struct worker *worker, struct session *session, enum side source, int result)
 {
 	switch (io_outcome(IO_OP_RECV, result)) {
@@ -204,20 +218,41 @@ static void recv_completed(struct worker *worker, struct session *session, enum 
 }
 
 /*
+ * sink_completed - the poll for writing on the receiver
+ * The ring adds POLLRDHUP to every mask: after the receiver's FIN a one-time poll comes back at once, for ever. One at
+ * edges says it once, but has to be cancelled when it has said what it is for.
+ */
+static void sink_completed(struct worker *worker, struct session *session, enum side source,
+			   const struct completion *completion)
+{
+	struct flow *flow = &session->flows[source];
+	if (completion->result < 0)
+		return;
+	if (!(completion->result & (POLLOUT | POLLERR | POLLHUP))) {
+		flow->sink_ended = true;
+		return;
+	}
+	flow->blocked = false;
+	if (completion->flags & COMPLETION_MORE)
+		cancel(worker, session, source, FLOW_OP_POLL_OUT);
+}
+
+/*
  * watch_completed - something happened to a source that is not read from
- * The ring adds POLLRDHUP to every mask, so the FIN that is long known comes first.
+ * It need not be a reset: the ring adds POLLRDHUP to every mask, so that a known FIN is reported first, and POLLHUP without
+ * an error is what a socket shows whose both streams have ended.
  */
 static void watch_completed(struct worker *worker, struct session *session, enum side source,
 			    const struct completion *completion)
 {
 	if (session->state != SESSION_OPEN)
 		return;
-	if (completion->result > 0 && completion->result & (POLLERR | POLLHUP)) {
-		int error = sys_socket_error(session->fds[source]);
-		session_broken(worker, session, source, error ? error : -ECONNRESET);
-	} else if (!(completion->flags & COMPLETION_MORE)) {
+	bool failed = completion->result > 0 && completion->result & POLLERR;
+	int error = failed ? sys_socket_error(session->fds[source]) : 0;
+	if (error < 0)
+		session_broken(worker, session, source, error);
+	else if (!(completion->flags & COMPLETION_MORE))
 		session_arm_timer(worker, session); /* which arms it again */
-	}
 }
 
 void flow_completed(struct worker *worker, struct session *session, struct tag tag,
@@ -238,7 +273,7 @@ void flow_completed(struct worker *worker, struct session *session, struct tag t
 		flow->readable |= completion->result >= 0;
 		break;
 	case TAG_KIND_POLL_OUT:
-		flow->blocked &= completion->result < 0;
+		sink_completed(worker, session, source, completion);
 		break;
 	case TAG_KIND_WATCH:
 		watch_completed(worker, session, source, completion);
@@ -327,7 +362,7 @@ static void stopped(struct worker *worker, struct flow *flow)
 static void steer(struct worker *worker, struct session *session, enum side source)
 {
 	struct flow *flow = &session->flows[source];
-	enum config_lane lane = forced_lane(worker, session);
+	enum config_lane lane = forced_lane(worker, session, source);
 	switch (flow->state) {
 	case FLOW_PARKED:
 		if (flow->readable)
@@ -398,7 +433,7 @@ void flow_run(struct worker *worker, struct session *session, enum side source)
 		return;
 	}
 	if (result.source < 0)
-		source_failed(worker, session, source, result.source);
+		session_broken(worker, session, source, result.source);
 	if (flow->ended && !holds_bytes(flow)) {
 		end(worker, session, source);
 		session_flow_ended(worker, session, source);
@@ -411,7 +446,7 @@ void flow_run(struct worker *worker, struct session *session, enum side source)
 void flow_start(struct worker *worker, struct session *session, enum side source, bool expect_bytes)
 {
 	struct flow *flow = &session->flows[source];
-	if (forced_lane(worker, session) == CONFIG_LANE_BULK)
+	if (forced_lane(worker, session, source) == CONFIG_LANE_BULK)
 		set_state(flow, FLOW_BULK);
 	else
 		set_state(flow, expect_bytes ? FLOW_RECV : FLOW_PARKED);

@@ -83,20 +83,23 @@ static ssize_t push_out(const struct worker *worker, int sink_fd, size_t size)
 }
 
 /*
- * look_closer - splice(2) returned 0: the end of the stream, or an urgent byte that it cannot step over (trap: it returns 0
- * for ever while more data follows). recv(2) in the interactive lane steps over it, so that is where the flow goes then.
+ * drained - splice(2) returned @result and no bytes: an empty socket, the end of the stream, an error, or an urgent byte.
+ * splice(2) cannot step over that one: with data behind it, it says EAGAIN for ever, and 0 once the FIN is there. recv(2)
+ * in the interactive lane steps over it, so that is where the flow goes then. Returns 0, or -errno of a broken source.
  */
-static int look_closer(struct flow *flow, int source_fd)
+static int drained(struct worker *worker, struct flow *flow, int source_fd, int result)
 {
-	char byte;
-	ssize_t n = sys_recv(source_fd, &byte, 1, MSG_PEEK);
-	if (n == 0)
-		flow->ended = true;
-	else if (n > 0 || io_outcome(IO_OP_RECV, (int)n) == IO_RETRY)
+	enum io_outcome outcome = result < 0 ? io_outcome(IO_OP_RECV, result) : IO_RETRY;
+	if (outcome == IO_EXHAUSTED) {
+		worker_starve(worker, flow);
+		return 0;
+	}
+	flow->readable = false;
+	if (sys_at_mark(source_fd) > 0)
 		flow->streak = UINT8_MAX;
 	else
-		return (int)n;
-	return 0;
+		flow->ended = result == 0 || outcome != IO_RETRY;
+	return outcome == IO_RETRY ? 0 : result;
 }
 
 /* move_once - one pipe full; bytes that came in, 0 when the pump should end with @result saying more */
@@ -104,6 +107,10 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 {
 	struct flow *flow = &session->flows[source];
 	int sink_fd = session->fds[side_other(source)];
+	if (spill_pool_free_bytes(&worker->spill) == 0) {
+		worker_starve(worker, flow);
+		return 0;
+	}
 	size_t want = room(worker, sink_fd);
 	if (want == 0) {
 		flow->blocked = true;
@@ -111,11 +118,7 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 	}
 	ssize_t in = sys_splice_in(session->fds[source], worker->pipe_fds[1], want);
 	if (in <= 0) {
-		flow->readable = false;
-		if (in == 0)
-			result->source = look_closer(flow, session->fds[source]);
-		else if (io_outcome(IO_OP_RECV, (int)in) != IO_RETRY)
-			result->source = (int)in;
+		result->source = drained(worker, flow, session->fds[source], (int)in);
 		return 0;
 	}
 	ssize_t out = push_out(worker, sink_fd, (size_t)in);
@@ -132,9 +135,11 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 /* judge - count towards a change of lane */
 static void judge(struct flow *flow, size_t moved)
 {
+	if (flow->streak == UINT8_MAX)
+		return;
 	if (flow->blocked || moved >= LIGHT_PUMP_BYTES) {
 		flow->light_pumps = flow->streak = 0;
-	} else if (flow->streak != UINT8_MAX && ++flow->light_pumps >= LIGHT_PUMPS) {
+	} else if (++flow->light_pumps >= LIGHT_PUMPS) {
 		flow->light_pumps = 0;
 		flow->streak++;
 	}
@@ -150,7 +155,7 @@ struct lane_result lane_bulk_pump(struct worker *worker, struct session *session
 		n = move_once(worker, session, source, &result);
 		moved += n;
 	} while (n > 0 && !flow->blocked && moved < TURN_SHARE);
-	if (flow->readable && !flow->blocked)
+	if (flow->readable && !flow->blocked && list_empty(&flow->work))
 		flow_schedule(worker, flow);
 	if (moved > 0)
 		session->active_ms = worker->now_ms;

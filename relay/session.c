@@ -390,7 +390,7 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 	bool connecting = session->state == SESSION_CONNECTING;
 	flow_completed(worker, session, tag, completion);
 	if (connecting && tag.kind == TAG_KIND_POLL_OUT)
-		upstream_completed(worker, session);
+		upstream_completed(worker, session, completion->result);
 }
 
 static void timer_fired_open(struct worker *worker, struct session *session)

@@ -125,9 +125,10 @@ void upstream_failed(struct worker *worker, struct session *session, int result)
 	next_backend(worker, session, result);
 }
 
-void upstream_completed(struct worker *worker, struct session *session)
+void upstream_completed(struct worker *worker, struct session *session, int result)
 {
-	int rc = sys_socket_error(session->fds[SIDE_SERVER]);
+	/* A poll that failed says nothing of the socket, whose lack of an error then says nothing either. */
+	int rc = result < 0 ? result : sys_socket_error(session->fds[SIDE_SERVER]);
 	if (session->timed_out)
 		rc = -ETIMEDOUT;
 	session->timed_out = false;

@@ -42,6 +42,7 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 {
 	memcpy(worker->pipe_fds, pipe_fds, sizeof(worker->pipe_fds));
 	list_init(&worker->work);
+	list_init(&worker->starved);
 	list_init(&worker->closing);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->ask_timer);
@@ -245,6 +246,20 @@ static void run_work(struct worker *worker)
 	}
 }
 
+void worker_starve(struct worker *worker, struct flow *flow)
+{
+	counter_add(worker->counters, COUNTER_STARVED, 1);
+	list_remove(&flow->work);
+	list_append(&worker->starved, &flow->work);
+}
+
+/* feed_starved - what this turn freed may be enough for some */
+static void feed_starved(struct worker *worker)
+{
+	if (spill_pool_free_bytes(&worker->spill) > 0)
+		list_move_all(&worker->work, &worker->starved);
+}
+
 /* return_sent - what the last turn submitted has been sent, or its rest was kept by lane_interactive_cut_short() */
 static void return_sent(struct worker *worker)
 {
@@ -280,6 +295,7 @@ int worker_turn(struct worker *worker)
 		set_clock(worker);
 	wheel_advance(&worker->wheel, worker->now_ms, fire, worker);
 	run_work(worker);
+	feed_starved(worker);
 	ask_later(worker);
 	worker->busy = sessions_finish(worker);
 	return rc;

@@ -52,6 +52,7 @@ struct worker {
 	struct spill_pool spill;
 	struct socket_pools sockets;
 	struct list work;    /* flows to look at in this turn */
+	struct list starved; /* flows that wait for spill memory before they read on */
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	uint32_t *next_backend; /* round robin, per pool */
 	uint16_t *buffer_links; /* next buffer of a chain */
@@ -104,6 +105,9 @@ void worker_stop(struct worker *worker);
 /* worker_return_buffer - a buffer that is not part of a submitted send */
 void worker_return_buffer(struct worker *worker, uint16_t buffer);
 
+/* worker_starve - look at @flow again when there is spill memory */
+void worker_starve(struct worker *worker, struct flow *flow);
+
 /* worker_relay - the relay a session belongs to */
 const struct config_relay *worker_relay(const struct worker *worker, const struct session *session);
 
@@ -116,7 +120,7 @@ void listener_close_all(struct worker *worker);
 /* upstream.c: choosing a backend and connecting to it */
 void upstream_begin(struct worker *worker, struct session *session);
 void upstream_connect(struct worker *worker, struct session *session, int fd);
-void upstream_completed(struct worker *worker, struct session *session);
+void upstream_completed(struct worker *worker, struct session *session, int result);
 void upstream_timed_out(struct worker *worker, struct session *session);
 void upstream_failed(struct worker *worker, struct session *session, int result);
 void upstream_forget(struct worker *worker, struct session *session);

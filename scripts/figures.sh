@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Measures this relay beside the public ones and beside a direct veth path, all in one run, round by round: what the
-# machine does to one it does to all. Needs root. Makes two namespaces and two cgroups and removes them at its end.
+# Measures this relay beside the public ones and beside a direct veth path, all in one run, round by round:
+# what the machine does to one it does to all. Needs root. Makes two namespaces and two groups of processes,
+# and removes them at its end.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

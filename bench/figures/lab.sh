@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The lab: two namespaces with a loopback device each and a veth pair between them for the direct path; two groups of
-# processes, what is measured and what makes the load, each in cgroups of its own. Nothing of the machine's own
-# network is touched, and lab_down leaves nothing behind: whatever runs in the lab's cgroups was started here.
+# The lab: two namespaces with a loopback device each and a veth pair between them for the direct path; two
+# groups of processes, what is measured and what makes the load, each in cgroups of its own. Nothing of the
+# machine's own network is touched, and lab_down leaves nothing behind: whatever runs in the lab's cgroups was
+# started here.
 
 readonly DIRECT_CLIENT=10.9.0.1 DIRECT_SERVER=10.9.0.2 # seen by nobody but the two namespaces
 readonly FD_LIMIT=20000
@@ -92,6 +93,7 @@ lab_cgroup_end() {
 lab_spawn() {
 	local group=$1 log=$2 netns=$3 enter=()
 	shift 3
+	: >"$log" # at once: the next to look must not find what an earlier process wrote
 	[[ -z $netns ]] || enter=(nsenter "--net=/run/netns/$netns" --)
 	(
 		for dir in $(lab_cgroup_dirs "$group"); do
@@ -99,7 +101,7 @@ lab_spawn() {
 		done
 		ulimit -n $FD_LIMIT
 		exec "${enter[@]}" "${PIN[@]}" "$@"
-	) </dev/null >"$log" 2>&1 &
+	) </dev/null >>"$log" 2>&1 &
 	SPAWNED=$!
 }
 
@@ -122,10 +124,12 @@ lab_netns_make() {
 	ip netns add "$netns"
 	ip -n "$netns" link set lo up
 	# Short connections leave their ports in TIME_WAIT: enough ports, and taken over after a second (ip-sysctl).
-	nsenter "--net=/run/netns/$netns" sysctl -qw net.ipv4.tcp_tw_reuse=1 "net.ipv4.ip_local_port_range=10000 65535"
+	nsenter "--net=/run/netns/$netns" sysctl -qw \
+		net.ipv4.tcp_tw_reuse=1 "net.ipv4.ip_local_port_range=10000 65535"
 }
 
-# lab_set_congestion: the best one that a namespace may have as its default, as relays with no such option get that one
+# lab_set_congestion: the best one that a namespace may have as its default, which is what relays get that
+# have no such option. cubic is refused where the machine does not list it in tcp_allowed_congestion_control.
 lab_set_congestion() {
 	local name
 	for name in cubic reno; do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# How each relay is started: from 127.0.0.1:RELAY_PORT in the client's namespace to 127.0.0.1:TARGET in the server's.
-# relay_start NAME TARGET THREADS; relay_stop. One runs at a time, in a cgroup of its own.
+# How each relay is started: from 127.0.0.1:RELAY_PORT in the client's namespace to 127.0.0.1:TARGET in the
+# server's. relay_start NAME TARGET THREADS; relay_stop. One runs at a time, in a cgroup of its own.
 
 readonly RELAY_PORT=9000
 readonly ALL_RELAYS="direct nsrelay haproxy-splice haproxy-copy nginx socket-proxyd pasta"
@@ -43,8 +43,8 @@ start_nsrelay() {
 	lab_await_up "nsrelay" grep -qw ready "$WORK/relay.log"
 }
 
-# haproxy_config TARGET THREADS: the lines that both ways of forwarding share. maxpipes: by default it sets descriptors
-# aside for a quarter as many pipes as connections, and would then have to allow 7,900 of these.
+# haproxy_config TARGET THREADS: the lines that both ways of forwarding share. maxpipes: by default it sets
+# descriptors aside for a quarter as many pipes as connections, and would then have to stop at 7,900 of these.
 haproxy_config() {
 	cat <<-END
 		global
@@ -151,8 +151,8 @@ relay_anonymous() {
 	done | awk '$1 == "RssAnon:" { sum += $2 } END { print sum * 1024 }'
 }
 
-# Charged to the memory cgroup, bytes, less the page cache of files: anonymous and shared memory, slab, page tables,
-# thread stacks, pipes. (Version 1 does not charge socket buffers; those of idle connections are empty.)
+# Charged to the memory cgroup, bytes, less the page cache of files: anonymous and shared memory, slab, page
+# tables, thread stacks, pipes. (Version 1 leaves socket buffers out; those of idle connections are empty.)
 relay_charged() {
 	local dir=$MEMORY_ROOT/$LAB-relay
 	if [[ ! $MEMORY_ROOT ]]; then
@@ -173,7 +173,7 @@ relay_threads() {
 	done | wc -l
 }
 
-# relay_cpus: the cpus its threads may run on, each list once; a thread may have left the one it was started on
+# relay_cpus: the cpus its threads may run on, each list once; one may have left the cpu it was started on
 relay_cpus() {
 	local pid
 	for pid in $(lab_pids relay); do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Makes tables of the samples: lines SECTION RELAY ROUND METRIC VALUE, separated by tabs. A cell is the median over the
-# rounds and (smallest..largest). "x direct" is the median of each round's own ratio to the direct path, which drifts
-# of the machine between rounds cannot touch.
+# Makes tables of the samples: lines SECTION RELAY ROUND METRIC VALUE, separated by tabs. A cell is the median
+# over the rounds and (smallest..largest). "x direct" is the median of each round's own ratio to the direct
+# path, which drifts of the machine between rounds do not touch.
 
 function describe(section, title, columns) {
 	titles[section] = title
@@ -20,9 +20,10 @@ BEGIN {
 		"p50_us=p50_us ratio=x_direct cpu_us_per_op=relay_CPU_us/op p99_us=p99_us")
 	describe("short", "short connections (connect, 1 request, close), 32 clients", \
 		"connections_per_s=connections/s ratio=x_direct cpu_us_per_connection=relay_CPU_us_each p50_us=p50_us")
-	describe("idle", "idle connections: KiB of memory each (added by them; all of the relay's), threads before and with them", \
-		"held=held anonymous_added_kib=anonymous,_added anonymous_kib=anonymous,_all charged_added_kib=cgroup,_added " \
-		"charged_kib=cgroup,_all threads_start=threads threads=with_them")
+	describe("idle", "idle connections: KiB of memory each (added by them; all of the relay's), threads", \
+		"held=held anonymous_added_kib=anonymous,_added anonymous_kib=anonymous,_all " \
+		"charged_added_kib=cgroup,_added charged_kib=cgroup,_all threads_start=threads_before " \
+		"threads=threads_with_them")
 	describe("limit", "idle connections held under a limit of 20,000 descriptors (9,500 tried)", \
 		"held=held threads=threads")
 }

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What is measured. section_setup_X starts the server, measure_X RELAY takes one sample: it prints METRIC VALUE lines
-# on success; on failure it says why on its standard output and is false.
+# What is measured. section_setup_X starts the server, measure_X RELAY takes one sample: it prints METRIC
+# VALUE lines on success; on failure it says why on its standard output and is false.
 
 readonly DEFAULT_SECTIONS="bulk1 bulk8 messages latency short idle limit"
-readonly ALL_SECTIONS="$DEFAULT_SECTIONS threaded1 threaded8" # the bulk ones once more, by generators with two threads
+readonly ALL_SECTIONS="$DEFAULT_SECTIONS threaded1 threaded8" # bulk once more, by generators with two threads
 readonly PONG_PORT=9001 IPERF_PORT=9002 BULK_PORT=9003
 readonly IDLE_CONNECTIONS=5000
 readonly IDLE_CONNECTIONS_FEW=3000 # for relays that keep pipes for each and so stop at 3,330
 readonly LIMIT_CONNECTIONS=9500 # two descriptors each and a few hundred more, under 20,000
 
 serve_pong() {
-	lab_spawn load "$WORK/server.log" "" "$NSLOAD" pong --congestion "$CONGESTION" --listen "$SERVER/0.0.0.0:$PONG_PORT"
+	lab_spawn load "$WORK/server.log" "" "$NSLOAD" pong --congestion "$CONGESTION" \
+		--listen "$SERVER/0.0.0.0:$PONG_PORT"
 	lab_await_up "the server" lab_listens "$SERVER" $PONG_PORT
 }
 
@@ -32,10 +33,11 @@ iperf_sum() {
 
 # per CPU_US COUNT SCALE: CPU microseconds per COUNT, times SCALE
 per() {
-	awk -v cpu="$1" -v count="$2" -v scale="$3" 'BEGIN { printf "%.4f\n", (count > 0 ? cpu / count * scale : 0) }'
+	awk -v cpu="$1" -v count="$2" -v scale="$3" \
+		'BEGIN { printf "%.4f\n", (count > 0 ? cpu / count * scale : 0) }'
 }
 
-# counted RELAY COUNT NAME SCALE: the relay's CPU time since CPU_START for each of COUNT; nothing for the direct path
+# counted RELAY COUNT NAME SCALE: the relay's CPU time since CPU_START for each of COUNT; none for direct
 counted() {
 	[[ $1 == direct ]] || echo "$3 $(per $(($(relay_cpu_us) - CPU_START)) "$2" "$4")"
 }
@@ -52,8 +54,8 @@ measure_iperf() {
 	local address port
 	read -r address port < <(relay_address "$1" $IPERF_PORT)
 	CPU_START=$(relay_cpu_us)
-	timeout $((SECONDS_EACH + 10)) nsenter "--net=/run/netns/$CLIENT" iperf3 -J -c "$address" -p "$port" -P "$2" \
-		-t "$SECONDS_EACH" -C "$CONGESTION" >"$WORK/iperf.json" 2>&1 </dev/null || {
+	timeout $((SECONDS_EACH + 10)) nsenter "--net=/run/netns/$CLIENT" iperf3 -J -c "$address" \
+		-p "$port" -P "$2" -t "$SECONDS_EACH" -C "$CONGESTION" >"$WORK/iperf.json" 2>&1 </dev/null || {
 		sed -n 's/.*"error":[[:space:]]*//p' "$WORK/iperf.json"
 		return 1
 	}
@@ -71,7 +73,10 @@ measure_threaded() {
 	lab_await_up "the receiver" grep -q ready "$WORK/receiver.json" || return 1
 	read -r address port < <(relay_address "$1" $BULK_PORT)
 	CPU_START=$(relay_cpu_us)
-	load bulk-send --connections "$2" --seconds "$SECONDS_EACH" --connect "$CLIENT/$address:$port" || return 1
+	load bulk-send --connections "$2" --seconds "$SECONDS_EACH" --connect "$CLIENT/$address:$port" || {
+		lab_end load # the receiver still waits
+		return 1
+	}
 	wait "$receiver" || {
 		cat "$WORK/receiver.json"
 		return 1

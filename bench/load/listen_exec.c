@@ -30,7 +30,10 @@ static bool pass(int fd)
 	return (fd == PASSED_FD ? fcntl(fd, F_SETFD, 0) : dup2(fd, PASSED_FD)) >= 0;
 }
 
-/* listen_elsewhere - net_listen() in the endpoint's namespace; the program comes back to its own */
+/*
+ * listen_elsewhere - net_listen() in the endpoint's namespace; the program comes back to its own
+ * Non-blocking: nginx takes a socket it is passed as it is, and one of two workers would hang in accept(2).
+ */
 static int listen_elsewhere(const struct load_options *options, struct err *err)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -38,7 +41,7 @@ static int listen_elsewhere(const struct load_options *options, struct err *err)
 		return err_set_errno(err, "cannot open the program's own network namespace");
 	int fd = net_enter(&options->at.netns, err);
 	if (fd == 0)
-		fd = net_listen(&options->at, options->congestion, 0, err);
+		fd = net_listen(&options->at, options->congestion, SOCK_NONBLOCK, err);
 	if (setns(home, CLONE_NEWNET) < 0) /* no need to undo: the program is about to end */
 		fd = err_set_errno(err, "cannot come back from the network namespace");
 	close(home);

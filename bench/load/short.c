@@ -22,7 +22,7 @@
 enum {
 	EVENTS_MAX = 64,
 	TURN_MS = 10,    /* also how long a client rests after a failure */
-	GRACE_MS = 2000, /* for the answers still under way at the end */
+	GRACE_MS = 5000, /* for the answers still under way at the end */
 	FAILURES_MAX = 10000,
 };
 
@@ -127,10 +127,12 @@ static void report(const struct short_load *load, double seconds)
 {
 	const struct histogram *duration_ns = &load->duration_ns;
 	printf("{\"mode\":\"short\",\"clients\":%u,\"size\":%u,\"seconds\":%.3f,\"connections\":%lu,"
-	       "\"connections_per_s\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"failures\":%u}\n",
+	       "\"connections_per_s\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"max_us\":%.2f,\"failures\":%u}"
+	       "\n",
 	       load->options->connections, load->options->size, seconds, (unsigned long)duration_ns->total,
 	       (double)duration_ns->total / seconds, (double)histogram_quantile(duration_ns, .5) / 1e3,
-	       (double)histogram_quantile(duration_ns, .99) / 1e3, load->failures);
+	       (double)histogram_quantile(duration_ns, .99) / 1e3, (double)duration_ns->max / 1e3,
+	       load->failures);
 }
 
 static int run(struct short_load *load, struct err *err)

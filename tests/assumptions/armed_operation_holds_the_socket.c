@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * close(2) of a descriptor whose socket an operation of the ring still waits for closes nothing that the peer could see;
- * shutdown(2) acts at once. So operations are cancelled by user_data before the descriptor is closed.
+ * close(2) of a descriptor whose socket an operation of the ring still waits for closes nothing that the peer
+ * could see; shutdown(2) acts at once. So operations are cancelled by user_data before the descriptor is
+ * closed.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When the completion queue is full, a multishot operation ends with a *successful* completion that lacks
- * IORING_CQE_F_MORE; it waits outside the queue, which a flag tells, until the kernel is entered. Nothing is lost.
+ * IORING_CQE_F_MORE; it waits outside the queue, which a flag tells, until the kernel is entered. Nothing is
+ * lost.
  */
 #include <string.h>
 #include <sys/socket.h>

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A send that fails while it is submitted posts its completion before anything that the wait of the same
- * io_uring_enter(2) finds: the relay learns of the failure before it handles data that came later.
- * True of DEFER_TASKRUN, where deferred work runs in the wait; other rings give no such promise.
+ * io_uring_enter(2) finds: the relay learns of the failure before it handles data that came later. True of
+ * DEFER_TASKRUN, where deferred work runs in the wait; other rings give no such promise.
  */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "rig.h"
 
-enum { RECV_DATA = 3, SEND_DATA = 7, ROUNDS = 50 };
+/* BIG_SIZE: more than any send buffer holds (net.ipv4.tcp_wmem), so that a send of it always falls short. */
+enum { RECV_DATA = 3, SEND_DATA = 7, ROUNDS = 50, BIG_SIZE = 64 << 20 };
 
 struct lab {
 	struct io_uring ring;
@@ -41,6 +42,7 @@ static void lab_close(struct lab *lab)
 
 static void failed_send_comes_before_data_that_was_there_earlier(void **state)
 {
+	static const char big[BIG_SIZE];
 	struct lab lab;
 
 	(void)state;
@@ -51,7 +53,8 @@ static void failed_send_comes_before_data_that_was_there_earlier(void **state)
 		rig_send(lab.readable.far, "earlier");
 		rig_await_acked(lab.readable.far);
 		sqe = rig_sqe(&lab.ring, SEND_DATA);
-		io_uring_prep_send(sqe, lab.full.near, "x", 1, MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+		io_uring_prep_send(sqe, lab.full.near, big, sizeof(big),
+				   MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
 		io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 		assert_int_equal(io_uring_submit_and_wait(&lab.ring, 2), 1);
 		assert_int_equal(io_uring_cq_ready(&lab.ring), 2);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a listener is given up without losing a connection: a socket filter drops new SYNs while queued connections and
- * handshakes under way are still accepted; then it is closed, and whoever retried is refused. And how one survives the
- * process that accepted on it: whoever else holds the descriptor finds the queue as it was.
+ * How a listener is given up without losing a connection: a socket filter drops new SYNs while queued
+ * connections and handshakes under way are still accepted; then it is closed, and whoever retried is refused.
+ * And how one survives the process that accepted on it: whoever else holds the descriptor finds the queue as
+ * it was.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,8 @@ static void refuse_handshakes(int listener)
 	};
 	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
 
-	assert_return_code(setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), errno);
+	assert_return_code(setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
+			   errno);
 }
 
 static int begin_connect(const struct sockaddr_in *addr)
@@ -116,7 +118,7 @@ static void dropped_client_is_refused_once_the_listener_is_closed(void **state)
 	close(late);
 }
 
-/* Another listener on the port (SO_REUSEPORT: a new process) serves it instead: the connection is only late. */
+/* Another listener on the port serves it instead: the connection is only late. */
 static void dropped_client_reaches_the_next_listener(void **state)
 {
 	struct sockaddr_in addr;
@@ -138,7 +140,7 @@ static void dropped_client_reaches_the_next_listener(void **state)
 	close(next);
 }
 
-/* TCP_DEFER_ACCEPT holds a handshake open until data comes: a way to have one under way when the filter is set. */
+/* TCP_DEFER_ACCEPT holds a handshake open until data comes: so one can be under way when the filter is set. */
 static void handshake_under_way_is_completed(void **state)
 {
 	struct sockaddr_in addr;
@@ -147,7 +149,8 @@ static void handshake_under_way_is_completed(void **state)
 	(void)state;
 	rig_need_netns();
 	listener = rig_listen(&addr);
-	assert_return_code(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)), errno);
+	assert_return_code(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)),
+			   errno);
 	client = rig_connect(&addr);
 	expect_nothing_queued(listener);
 	refuse_handshakes(listener);
@@ -168,7 +171,8 @@ static void filter_can_be_taken_back(void **state)
 	rig_need_netns();
 	listener = rig_listen(&addr);
 	refuse_handshakes(listener);
-	assert_return_code(setsockopt(listener, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)), errno);
+	assert_return_code(setsockopt(listener, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof(unused)),
+			   errno);
 	client = rig_connect(&addr);
 	close(accept_one(listener));
 	close(client);
@@ -191,7 +195,10 @@ static void closing_the_last_holder_resets_what_is_queued(void **state)
 	close(client);
 }
 
-/* A worker: accepts through a ring, whose deferred work runs only when it enters the kernel; it never does again. */
+/*
+ * A worker: accepts through a ring, whose deferred work runs only when it enters the kernel; it never does
+ * again.
+ */
 static _Noreturn void arm_accept_and_hang(int listener, int ready)
 {
 	struct io_uring ring;

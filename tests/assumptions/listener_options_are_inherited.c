@@ -16,12 +16,9 @@
 static const struct {
 	int level, option, value;
 } settings[] = {
-	{IPPROTO_TCP, TCP_NODELAY, 1},
-	{SOL_SOCKET, SO_KEEPALIVE, 1},
-	{IPPROTO_TCP, TCP_KEEPIDLE, 61},
-	{IPPROTO_TCP, TCP_KEEPINTVL, 11},
-	{IPPROTO_TCP, TCP_KEEPCNT, 3},
-	{IPPROTO_TCP, TCP_USER_TIMEOUT, 12345},
+	{IPPROTO_TCP, TCP_NODELAY, 1},   {SOL_SOCKET, SO_KEEPALIVE, 1},
+	{IPPROTO_TCP, TCP_KEEPIDLE, 61}, {IPPROTO_TCP, TCP_KEEPINTVL, 11},
+	{IPPROTO_TCP, TCP_KEEPCNT, 3},   {IPPROTO_TCP, TCP_USER_TIMEOUT, 12345},
 };
 
 enum { SETTING_COUNT = sizeof(settings) / sizeof(settings[0]) };
@@ -40,7 +37,8 @@ static void settings_expect(int fd)
 		int value = -1;
 		socklen_t size = sizeof(value);
 
-		assert_return_code(getsockopt(fd, settings[i].level, settings[i].option, &value, &size), errno);
+		assert_return_code(getsockopt(fd, settings[i].level, settings[i].option, &value, &size),
+				   errno);
 		assert_int_equal(value, settings[i].value);
 	}
 }

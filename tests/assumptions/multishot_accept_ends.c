@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a multishot accept ends: by cancelling it, which has to come before close(2), or for want of a descriptor, which
- * loses no connection.
+ * How a multishot accept ends: by cancelling it, which has to come before close(2), or for want of a
+ * descriptor, which loses no connection.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -121,8 +121,8 @@ static void connection_queued_after_the_cancellation_stays_for_accept(void **sta
 }
 
 /*
- * Set the limit on descriptors so that just one is left; returns it.
- * An accept keeps to the limit as it was when it was queued.
+ * Set the limit on descriptors so that just one is left; returns it. An accept keeps to the limit as it was
+ * when it was queued.
  */
 static int leave_one_descriptor(struct rlimit *ret_old)
 {

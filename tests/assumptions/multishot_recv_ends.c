@@ -168,7 +168,10 @@ static void cancelled_receive_leaves_later_data_in_the_socket(void **state)
 	lab_close(&lab);
 }
 
-/* Data whose wake-up is pending when the cancellation is submitted: either way the bytes are seen exactly once. */
+/*
+ * Data whose wake-up is pending when the cancellation is submitted: either way the bytes are seen exactly
+ * once.
+ */
 static void data_that_races_with_the_cancellation_is_not_lost(void **state)
 {
 	struct lab lab;

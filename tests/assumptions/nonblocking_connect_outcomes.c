@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a non-blocking connect(2) says on loopback: the handshake is through, or refused, when the call returns, but it may
- * say so at once or only through poll and SO_ERROR.
+ * What a non-blocking connect(2) says on loopback: the handshake is through, or refused, when the call
+ * returns, but it may say so at once or only through poll and SO_ERROR.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

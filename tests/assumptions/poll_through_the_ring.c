@@ -108,7 +108,10 @@ static void multishot_poll_reports_the_end_of_the_stream(void **state)
 	lab_close(&lab);
 }
 
-/* The ring adds POLLERR, POLLHUP and POLLRDHUP to every mask (IO_POLL_UNMASK in the kernel's io_uring/poll.c). */
+/*
+ * The ring adds POLLERR, POLLHUP and POLLRDHUP to every mask (IO_POLL_UNMASK in the kernel's
+ * io_uring/poll.c).
+ */
 static void empty_mask_reports_a_reset_but_no_data(void **state)
 {
 	struct lab lab;
@@ -171,7 +174,10 @@ static void multishot_poll_reports_stale_pri_bits(void **state)
 	lab_close(&lab);
 }
 
-/* net/core: writable again when the free space is at least half of what is queued, that is a third of the buffer. */
+/*
+ * net/core: writable again when the free space is at least half of what is queued, that is a third of the
+ * buffer.
+ */
 static bool third_is_free(int fd)
 {
 	uint32_t info[SK_MEMINFO_VARS];
@@ -183,8 +189,8 @@ static bool third_is_free(int fd)
 }
 
 /*
- * Let the far end read bit by bit. Read once in a while only as long as the poll is silent; the report may come as soon as
- * a third is free, and must come then.
+ * Let the far end read bit by bit. Read once in a while only as long as the poll is silent; the report may
+ * come as soon as a third is free, and must come then.
  */
 static void drain_until_writable(struct lab *lab)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two ways to pass a reset on: closing with SO_LINGER {1, 0}, which needs the last reference to the socket to go, and
- * connect(AF_UNSPEC), which works at once though an operation of the ring still holds it.
+ * Two ways to pass a reset on: closing with SO_LINGER {1, 0}, which needs the last reference to the socket to
+ * go, and connect(AF_UNSPEC), which works at once though an operation of the ring still holds it.
  */
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Data queued before a RST can still be read; then the reset is reported, to whichever call asks first, and only once:
- * what follows looks like an ordinary end of the stream. So whoever sees the error has to remember it for the connection.
+ * Data queued before a RST can still be read; then the reset is reported, to whichever call asks first, and
+ * only once: what follows looks like an ordinary end of the stream. So whoever sees the error has to remember
+ * it for the connection.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +87,10 @@ static void so_error_takes_the_error_away_from_recv(void **state)
 	rig_tcp_close(&tcp);
 }
 
-/* What still tells a reset from an end afterwards: a peer's FIN leaves CLOSE_WAIT (POLLHUP only once both have ended). */
+/*
+ * What still tells a reset from an end afterwards: a peer's FIN leaves CLOSE_WAIT (POLLHUP only once both
+ * have ended).
+ */
 static void poll_shows_hup_after_the_error_was_taken(void **state)
 {
 	struct rig_tcp tcp;

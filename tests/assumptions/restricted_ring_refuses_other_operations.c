@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring can be limited to a list of operations before it is enabled, for ever. Its single issuer is the thread that
- * enables it, so that one thread may set up the ring and another use it.
+ * A ring can be limited to a list of operations before it is enabled, for ever. Its single issuer is the
+ * thread that enables it, so that one thread may set up the ring and another use it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -116,6 +116,7 @@ static void buffers_registered_before_the_restrictions_stay_usable(void **state)
 	assert_memory_equal(rig_buffers_of(&buffers, rig_ring_wait(&ring)), "data", 4);
 	rig_tcp_close(&tcp);
 	io_uring_queue_exit(&ring);
+	rig_buffers_close(&buffers, NULL);
 }
 
 static void restrictions_cannot_be_changed(void **state)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs of this folder share: a network namespace of their own, connected TCP sockets on its loopback, a ring
- * whose completions are waited for with a limit. Everything belongs to the process and ends with it.
+ * What the programs of this folder share: a network namespace of their own, connected TCP sockets on its
+ * loopback, a ring whose completions are waited for with a limit. Everything belongs to the process and ends
+ * with it.
  *
- * Nothing here measures time: a thing that must happen is waited for up to RIG_LIMIT_S and then fails the test; a thing
- * that must not happen is looked for after something that was started later has been seen to arrive.
+ * Nothing here measures time: a thing that must happen is waited for up to RIG_LIMIT_S and then fails the
+ * test; a thing that must not happen is looked for after something that was started later has been seen to
+ * arrive.
  */
 #ifndef NSRELAY_TESTS_ASSUMPTIONS_RIG_H
 #define NSRELAY_TESTS_ASSUMPTIONS_RIG_H
@@ -48,10 +50,13 @@ struct rig_buffers {
 	unsigned size;
 };
 
-/* rig_need_netns - first line of every test: enter a fresh namespace with loopback up, once; skip() without privilege */
+/*
+ * rig_need_netns - first line of every test: enter a fresh namespace with loopback up, once; skip() without
+ * privilege
+ */
 void rig_need_netns(void);
 
-/* rig_netns_enter_fresh - leave for another fresh namespace, loopback down. Returns nothing: fails the test. */
+/* rig_netns_enter_fresh - leave for another fresh namespace, loopback down */
 void rig_netns_enter_fresh(void);
 
 /* rig_listen - a non-blocking listener on 127.0.0.1; its address goes to *ret */
@@ -72,7 +77,10 @@ void rig_reset(int fd);
 /* rig_await - wait until poll(2) reports one of @events on @fd; returns what it reported */
 short rig_await(int fd, short events);
 
-/* rig_await_acked - wait until the peer's kernel has acknowledged all that was sent (and the FIN, if there was one) */
+/*
+ * rig_await_acked - wait until the peer's kernel has acknowledged all that was sent (and the FIN, if there
+ * was one)
+ */
 void rig_await_acked(int fd);
 
 /* rig_await_state - wait until @fd is in a state of TCP (TCP_ESTABLISHED ... of netinet/tcp.h) */
@@ -110,11 +118,14 @@ bool rig_ring_is_quiet(struct io_uring *ring);
 
 /*
  * rig_ring_cancel - cancel by user_data; returns the final completion of the cancelled operation
+ *
  * The cancellation's own completion must be 0.
  */
 struct rig_completion rig_ring_cancel(struct io_uring *ring, uint64_t user_data);
 
 void rig_buffers_open(struct rig_buffers *ret, struct io_uring *ring, unsigned count, unsigned size);
+
+/* rig_buffers_close - @ring is NULL when it has gone before */
 void rig_buffers_close(struct rig_buffers *buffers, struct io_uring *ring);
 
 /* rig_buffers_of - the memory that a receive completion filled */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The relay submits sends whose success posts no completion (IOSQE_CQE_SKIP_SUCCESS). That is sound only if every send
- * that did not take all of its bytes does post one, before anything else is sent on that socket.
+ * The relay submits sends whose success posts no completion (IOSQE_CQE_SKIP_SUCCESS). That is sound only if
+ * every send that did not take all of its bytes does post one, before anything else is sent on that socket.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -21,7 +21,10 @@ static void queue_send(struct io_uring *ring, int fd, size_t size, int flags)
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
 
-/* The completion that is there when io_uring_enter(2) has returned, which neither waited nor ran deferred work. */
+/*
+ * The completion that is there when io_uring_enter(2) has returned, which neither waited nor ran deferred
+ * work.
+ */
 static struct rig_completion completion_at_return(struct io_uring *ring)
 {
 	rig_ring_submit(ring);

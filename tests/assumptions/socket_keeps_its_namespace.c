@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A socket belongs for ever to the namespace it was made in: a process outside, without any capability, can use it to
- * connect and to accept there. That is what lets an unprivileged process relay between namespaces.
+ * A socket belongs for ever to the namespace it was made in: a process outside, without any capability, can
+ * use it to connect and to accept there. That is what lets an unprivileged process relay between namespaces.
  */
 #include <errno.h>
 #include <fcntl.h>

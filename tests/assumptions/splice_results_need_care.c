@@ -173,8 +173,8 @@ static void urgent_byte_stops_splice_even_when_it_is_taken_inline(void **state)
 }
 
 /*
- * Two connections fed in turns by one process get bytes that are not adjacent in memory, so that each occupies one of the
- * pipe's 16 slots: the pipe is full long before 64 KiB.
+ * Two connections fed in turns by one process get bytes that are not adjacent in memory, so that each
+ * occupies one of the pipe's 16 slots: the pipe is full long before 64 KiB.
  */
 static void short_splice_does_not_mean_drained(void **state)
 {

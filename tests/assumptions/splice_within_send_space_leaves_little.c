@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The relay splices into its shared pipe no more than the other socket's free send space, so that the pipe is empty again
- * at the end of a turn. The kernel charges a send buffer by the memory a packet occupies, not by its bytes, so that the
- * belief can be wrong. How wrong? A receiver's window and the send buffer are filled and kept at their limit by a receiver
- * that reads in dribs, for data that arrived in pieces of many sizes; what stays behind in the pipe is measured.
+ * The relay splices into its shared pipe no more than the other socket's free send space, so that the pipe is
+ * empty again at the end of a turn. The kernel charges a send buffer by the memory a packet occupies, not by
+ * its bytes, so that the belief can be wrong. How wrong? A receiver's window and the send buffer are filled
+ * and kept at their limit by a receiver that reads in dribs, for data that arrived in pieces of many sizes;
+ * what stays behind in the pipe is measured.
  *
- * The worst is data in small pieces that do not lie next to each other in memory: a packet of at most 17 of them
- * (MAX_SKB_FRAGS) is charged about 1.3 KB beside its bytes. A pipe of 1 MiB has 256 slots, one for each such piece, so that
- * the worst is some 9 KB, for pieces of about 150 B. Not covered: a kernel that has run into net.ipv4.tcp_mem.
+ * The worst is data in small pieces that do not lie next to each other in memory: a packet of at most 17 of
+ * them (MAX_SKB_FRAGS) is charged about 1.3 KB beside its bytes. A pipe of 1 MiB has 256 slots, one for each
+ * such piece, so that the worst is some 9 KB, for pieces of about 150 B. Not covered: a kernel that has run
+ * into net.ipv4.tcp_mem.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +29,8 @@ enum {
 	FEED_PIECES_MAX = 1000,
 	READ_SIZE_MAX = 512 << 10, /* by the receiver, between two cycles */
 	PIECE_RESIDUE_MAX = 4096,  /* for pieces of a full segment and more; none was seen */
-	RESIDUE_MAX = 16 << 10,    /* the bound claimed; 4,200 B was the most seen in thousands of turns, on 6.18 */
+	RESIDUE_MAX =
+		16 << 10, /* the bound claimed; 4,200 B was the most seen in thousands of turns, on 6.18 */
 };
 
 struct lab {
@@ -100,7 +103,8 @@ static bool pump(struct lab *lab)
 
 	if (room == 0 || splice(lab->in.near, NULL, lab->pipe_in, NULL, room, SPLICE_F_NONBLOCK) <= 0)
 		return false;
-	while (residue(lab) > 0 && splice(lab->pipe_out, NULL, lab->out.near, NULL, PIPE_SIZE, SPLICE_F_NONBLOCK) > 0)
+	while (residue(lab) > 0 &&
+	       splice(lab->pipe_out, NULL, lab->out.near, NULL, PIPE_SIZE, SPLICE_F_NONBLOCK) > 0)
 		;
 	left = residue(lab);
 	lab->turns++;
@@ -123,7 +127,10 @@ static void discard(int fd, size_t count)
 	}
 }
 
-/* Send pieces of @size, each followed by one on another connection of the same process when they are to be @spread. */
+/*
+ * Send pieces of @size, each followed by one on another connection of the same process when they are to be
+ * @spread.
+ */
 static void feed(struct lab *lab, size_t size, bool spread)
 {
 	static const char zeros[65536];

@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
-/* libfyaml 0.7.12 forgets a buffer of 2 KiB after some syntax errors; to be taken out when a later one does not. */
+/* libfyaml 0.7.12 forgets a buffer of 2 KiB after some syntax errors; goes when a later one does not. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libfyaml.so";
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct config config;
 	char *text = NULL;
 	size_t text_size = 0;
-	char *input = malloc(size ? size : 1); /* exactly as long as the text, so that a read beyond it is seen */
+	char *input = malloc(size ? size : 1); /* as long as the text, so that a read beyond it is seen */
 	FILE *report = open_memstream(&text, &text_size);
 	if (!input || !report)
 		abort();

@@ -357,7 +357,9 @@ ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size)
 	size_t done = 0;
 	if (pipe->count == pipe->slots)
 		return -EAGAIN;
-	while (done < size && pipe->count < pipe->slots && pipe->size < PIPE_BYTES) {
+	/* An error or the end is for the next call when this one has moved something. */
+	while (done < size && pipe->count < pipe->slots && pipe->size < PIPE_BYTES &&
+	       (done == 0 || tcp_readable(conn) > 0)) {
 		size_t want = 1 + fake_random(FRAGMENT_BYTES), room = PIPE_BYTES - pipe->size;
 		want = want < size - done ? want : size - done;
 		ssize_t n = tcp_read(conn, fragment, want < room ? want : room, READ_SPLICE);

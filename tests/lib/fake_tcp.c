@@ -43,7 +43,9 @@ struct fake_conn {
 	uint32_t server;
 	uint64_t moved_ns;
 	/* the peer's end */
-	bool peer_closed, vanished, timed_out, forgotten;
+	bool peer_closed, vanished, timed_out;
+	bool opened;	/* there was a peer */
+	bool forgotten; /* by the test */
 	void *tag;
 };
 
@@ -244,6 +246,8 @@ static void tick_to_relay(struct fake_conn *conn)
 static void tick_to_peer(struct fake_conn *conn)
 {
 	struct stream *stream = &conn->to_peer;
+	if (conn->state == SOCKET_DEAD)
+		return;
 	if (stream_move(stream) > 0) {
 		if (conn->peer_closed)
 			stream_reset(&conn->to_relay);
@@ -258,6 +262,7 @@ static void tick_to_peer(struct fake_conn *conn)
 static void connected(struct fake_conn *conn)
 {
 	conn->state = SOCKET_OPEN;
+	conn->opened = true;
 	list_append(&servers[conn->server].queue, &conn->queue);
 	progress();
 }
@@ -280,8 +285,7 @@ static void tick_connecting(struct fake_conn *conn)
 /* unused - neither the relay nor the test will ask for @conn again */
 static bool unused(const struct fake_conn *conn)
 {
-	return conn->relay_closed && (conn->forgotten || conn->state == SOCKET_NEW || conn->state == SOCKET_CONNECTING) &&
-	       list_empty(&conn->queue);
+	return conn->relay_closed && (conn->forgotten || !conn->opened) && list_empty(&conn->queue);
 }
 
 void tcp_tick(void)
@@ -353,6 +357,11 @@ static int take_error(struct fake_conn *conn)
 	int error = conn->error;
 	conn->error = 0;
 	return -error;
+}
+
+size_t tcp_readable(const struct fake_conn *conn)
+{
+	return before_urgent_byte(&conn->to_relay);
 }
 
 ssize_t tcp_read(struct fake_conn *conn, void *buffer, size_t size, enum read_how how)
@@ -458,6 +467,11 @@ int sys_unsent(int fd)
 	return (int)in_flight(out) + (out->fin && !out->fin_arrived);
 }
 
+int sys_at_mark(int fd)
+{
+	return at_urgent_byte(&file_at(fd, FILE_SOCKET)->conn->to_relay);
+}
+
 int sys_peer(int fd, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)ret;
@@ -560,6 +574,7 @@ struct fake_conn *fake_dial(int listener_fd)
 		return NULL;
 	struct fake_conn *conn = conn_new();
 	conn->state = SOCKET_OPEN;
+	conn->opened = true;
 	list_append(&file->listener->queue, &conn->queue);
 	file->listener->waiting++;
 	file_wake(file, EDGE_IN);
@@ -589,9 +604,25 @@ int fake_socket_to(uint32_t index)
 	return fd;
 }
 
+/* connect_again - asked while the handshake is under way, or just over */
+static int connect_again(struct fake_conn *conn)
+{
+	if (conn->state == SOCKET_OPEN)
+		return 0;
+	if (conn->state == SOCKET_DEAD)
+		return take_error(conn);
+	if (conn->answer == FAKE_SILENT || fake_random(4))
+		return -EALREADY;
+	conn->answer_tick = 0;
+	tick_connecting(conn);
+	return connect_again(conn);
+}
+
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
 {
 	struct fake_conn *conn = file_at(fd, FILE_SOCKET)->conn;
+	if (conn->state == SOCKET_CONNECTING)
+		return connect_again(conn);
 	if (conn->state != SOCKET_NEW || addr_len != sizeof(struct sockaddr_in))
 		fake_fail("connect on descriptor %d: not a fresh socket, or no IPv4 address", fd);
 	conn->server = ntohs(((const struct sockaddr_in *)addr)->sin_port) - (uint32_t)FAKE_SERVER_PORT;
@@ -615,6 +646,23 @@ int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
 		conn->answer_tick = kernel.ticks + 1 + (kernel.options.chances.slow_network ? fake_random(20) : 0);
 		return -EINPROGRESS;
 	}
+}
+
+int sys_recycle(int fd)
+{
+	struct file *file = file_at(fd, FILE_SOCKET);
+	struct fake_conn *old = file->conn;
+	if (sys_unsent(fd) != 0)
+		return -EBUSY;
+	if (!old->to_peer.fin || !old->to_relay.fin_arrived)
+		fake_fail("descriptor %d is recycled before both sides have ended", fd);
+	if (file->operations > 0)
+		fake_fail("descriptor %d is recycled while operations hold it", fd);
+	old->file = NULL;
+	old->relay_closed = true;
+	file->conn = conn_new();
+	file->conn->file = file;
+	return 0;
 }
 
 void fake_server_answer(uint32_t index, enum fake_answer answer)

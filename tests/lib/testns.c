@@ -25,7 +25,7 @@
 #include "nsctl/netns.h"
 #include "nsctl/rtnl.h"
 
-enum { FDS_MAX = 256, CHILDREN_MAX = 32, NOBODY = 65534 };
+enum { FDS_MAX = 1024, CHILDREN_MAX = 32, NOBODY = 65534 };
 
 /* What testns_teardown() has to end. */
 static struct {
@@ -417,9 +417,12 @@ static pid_t fork_into(int ns_fd)
 	return pid;
 }
 
-static _Noreturn void exec_or_tell(const char *const argv[], int report)
+static _Noreturn void exec_or_tell(const char *const argv[], int log_fd, int report)
 {
 	int code;
+
+	if (log_fd >= 0)
+		dup2(log_fd, STDERR_FILENO);
 
 	/* execve(2) changes nothing in them; the prototype is older than const. */
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
@@ -428,7 +431,7 @@ static _Noreturn void exec_or_tell(const char *const argv[], int report)
 	_exit(127);
 }
 
-pid_t testns_spawn(int ns_fd, const char *const argv[])
+pid_t testns_spawn_logging(int ns_fd, const char *const argv[], int log_fd)
 {
 	int report[2], code;
 	pid_t pid;
@@ -436,7 +439,7 @@ pid_t testns_spawn(int ns_fd, const char *const argv[])
 	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
 	pid = fork_into(ns_fd);
 	if (pid == 0)
-		exec_or_tell(argv, report[1]);
+		exec_or_tell(argv, log_fd, report[1]);
 	close(report[1]);
 	/* End of file: execve(2) has closed the other end. */
 	if (read(report[0], &code, sizeof(code)) != sizeof(code))
@@ -445,6 +448,11 @@ pid_t testns_spawn(int ns_fd, const char *const argv[])
 	if (code)
 		fail_msg("run %s: %s", argv[0], strerror(code));
 	return pid;
+}
+
+pid_t testns_spawn(int ns_fd, const char *const argv[])
+{
+	return testns_spawn_logging(ns_fd, argv, -1);
 }
 
 static void forget_child(pid_t pid)

@@ -141,6 +141,9 @@ void testns_unlimit_fds(void);
  */
 pid_t testns_spawn(int ns_fd, const char *const argv[]);
 
+/* testns_spawn_logging - the same, with @log_fd as its standard error */
+pid_t testns_spawn_logging(int ns_fd, const char *const argv[], int log_fd);
+
 /* testns_await_exit - wait for the end of a child; its wait status, see waitpid(2) */
 int testns_await_exit(pid_t pid);
 

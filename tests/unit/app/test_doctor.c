@@ -32,7 +32,8 @@ struct visit {
 
 static struct visit *visit_new(void)
 {
-	struct visit *visit = mmap(NULL, sizeof(*visit), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct visit *visit = mmap(NULL, sizeof(*visit), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				   -1, 0);
 
 	assert_ptr_not_equal(visit, MAP_FAILED);
 	return visit;
@@ -81,7 +82,8 @@ static const char *state_of(const char *report, const char *name)
 
 	for (const char *line = report; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, name, length) != 0 || line[length] != ' ' || sscanf(line + length, "%15s", word) != 1)
+		if (strncmp(line, name, length) != 0 || line[length] != ' ' ||
+		    sscanf(line + length, "%15s", word) != 1)
 			continue;
 		for (size_t i = 0; i < ARRAY_COUNT(states); i++)
 			if (strcmp(word, states[i]) == 0)

@@ -23,7 +23,7 @@ static int capture_begin(void **state)
 	memory_fd = memfd_create("log", MFD_CLOEXEC);
 	real_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	assert_true(memory_fd >= 0 && real_stderr >= 0);
-	/* Without it the kernel takes no lock on a memory file's position, and threads overwrite each other. */
+	/* Without it the kernel does not lock a memory file's position, and threads overwrite each other. */
 	assert_return_code(fcntl(memory_fd, F_SETFL, O_APPEND), errno);
 	return 0;
 }
@@ -329,7 +329,7 @@ static void times_are_those_of_the_calendar(void **state)
 {
 	(void)state;
 	char ours[64], theirs[64];
-	/* From 1970 past 2100, which is no leap year, at an odd step that wanders through months and hours. */
+	/* From 1970 past 2100, which is no leap year, at a step that wanders through months and hours. */
 	for (time_t at = 0; at < 4200000000; at += 86400 * 3 + 12345) {
 		struct timespec time = {.tv_sec = at, .tv_nsec = 7999999};
 		struct tm tm;

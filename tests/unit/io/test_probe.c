@@ -101,9 +101,9 @@ static bool forbid(int number, int code)
 }
 
 struct refusal {
-	int number; /* of the system call that fails */
-	int code;   /* with this errno */
-	int rc;     /* what io_probe() has to return */
+	int number;       /* of the system call that fails */
+	int code;         /* with this errno */
+	int rc;           /* what io_probe() has to return */
 	const char *text; /* and its error to say */
 };
 
@@ -157,7 +157,8 @@ static void kernel_without_io_uring_is_explained(void **state)
 
 static void missing_required_feature_is_named(void **state)
 {
-	const struct refusal refusal = {SYS_io_uring_register, EINVAL, -EOPNOTSUPP, "lacks buffer_ring, multishot_recv;"};
+	const struct refusal refusal = {SYS_io_uring_register, EINVAL, -EOPNOTSUPP,
+					"lacks buffer_ring, multishot_recv;"};
 
 	(void)state;
 	expect_refused(&refusal);

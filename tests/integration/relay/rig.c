@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/integration/relay/rig.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "nsctl/netns.h"
+
+enum { ARGS_MAX = 32, NAMES_MAX = 128, IDLE_MS = 300 };
+
+static struct variant variants[] = {{"auto", "1"}, {"interactive", "1"}, {"bulk", "1"}, {"auto", "2"}};
+_Static_assert(ARRAY_COUNT(variants) == RIG_VARIANTS, "rig.h says how many");
+
+void rig_in_every_lane(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *ret)
+{
+	static char names[NAMES_MAX][128];
+	static size_t name_count;
+
+	for (size_t i = 0; i < count * RIG_VARIANTS; i++) {
+		struct variant *variant = &variants[i / count];
+		char *name = names[name_count++];
+
+		CHECK(name_count <= NAMES_MAX);
+		snprintf(name, sizeof(names[0]), "%s [lane %s, threads %s]", tests[i % count].name,
+		         variant->lane, variant->threads);
+		ret[i] = tests[i % count];
+		ret[i].name = name;
+		ret[i].initial_state = variant;
+	}
+}
+
+void rig_start(struct rig *rig, void **state, const char *const more[])
+{
+	const struct variant *variant = *state ? *state : &variants[0];
+	const char *args[ARGS_MAX] = {"--lane", variant->lane, "--threads", variant->threads, "--log-rate", "0"};
+	size_t count = 6;
+
+	rig->front = testns_new();
+	rig->back = testns_new();
+	rig->listener = testns_listen(rig->back, RIG_BACK);
+	args[count++] = "--listen";
+	args[count++] = relayproc_endpoint(rig->front, RIG_FRONT);
+	args[count++] = "--to";
+	args[count++] = relayproc_endpoint(rig->back, RIG_BACK);
+	for (; more && *more; more++) {
+		CHECK(count < ARGS_MAX - 1);
+		args[count++] = *more;
+	}
+	rig->relay = relayproc_start(args);
+}
+
+struct pair rig_connect(const struct rig *rig)
+{
+	struct pair pair = {.client = testns_connect(rig->front, RIG_FRONT)};
+
+	pair.server = testns_accept(rig->listener);
+	return pair;
+}
+
+void rig_end(int fd)
+{
+	if (shutdown(fd, SHUT_WR) < 0)
+		fail_msg("shutdown: %s", strerror(errno));
+}
+
+void rig_reset(int fd)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+	testns_close(fd);
+}
+
+/* end_of - what a read says when something is there: a byte (1), the end (0), or -errno */
+static ssize_t end_of(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	testns_await(fd, POLLIN);
+	n = recv(fd, &byte, 1, MSG_DONTWAIT);
+	return n < 0 ? -errno : n;
+}
+
+void rig_expect_end(int fd)
+{
+	ssize_t n = end_of(fd);
+
+	if (n != 0)
+		fail_msg("expected the end of the stream, not %s", n > 0 ? "a byte" : strerror((int)-n));
+}
+
+void rig_expect_reset(int fd)
+{
+	ssize_t n = end_of(fd);
+
+	if (n != -ECONNRESET)
+		fail_msg("expected a reset, not %s", n > 0 ? "a byte" : n == 0 ? "the end" : strerror((int)-n));
+}
+
+void rig_expect_closed(const struct rig *rig, const char *cause, uint64_t bytes_up, uint64_t bytes_down)
+{
+	struct relayproc_record closed;
+
+	relayproc_await_closed(rig->relay, cause, &closed);
+	assert_int_equal(relayproc_number(&closed, "bytes_up"), bytes_up);
+	assert_int_equal(relayproc_number(&closed, "bytes_down"), bytes_down);
+}
+
+/* One that spins uses all of the time, or half of it on a busy machine; one that waits, next to nothing. */
+void rig_expect_idle(const struct rig *rig)
+{
+	uint64_t before_us = relayproc_cpu_us(rig->relay), used_us;
+
+	poll(NULL, 0, IDLE_MS);
+	used_us = relayproc_cpu_us(rig->relay) - before_us;
+	if (used_us > IDLE_MS * 1000 / 4)
+		fail_msg("the relay has nothing to do, and used the processor for %llu of %d ms",
+		         (unsigned long long)used_us / 1000, IDLE_MS);
+}
+
+/* column - the number at place @index of a line */
+static uint64_t column(char *line, size_t index)
+{
+	char *rest = NULL, *word = strtok_r(line, " \n", &rest);
+
+	while (word && index-- > 0)
+		word = strtok_r(NULL, " \n", &rest);
+	return word ? strtoull(word, NULL, 10) : 0;
+}
+
+/* column_index - the place of @name in a line; proc_net(5): a line of names, then one of numbers */
+static size_t column_index(char *line, const char *name)
+{
+	char *rest = NULL;
+	size_t index = 0;
+
+	for (char *word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest), index++) {
+		if (strcmp(word, name) == 0)
+			return index;
+	}
+	fail_msg("/proc/net/snmp does not tell %s", name);
+	return 0;
+}
+
+uint64_t rig_resets(int ns_fd)
+{
+	char line[1024];
+	size_t index = 0;
+	int home;
+	FILE *file;
+
+	assert_int_equal(netns_enter(ns_fd, &home, NULL), 0);
+	file = fopen("/proc/thread-self/net/snmp", "re");
+	netns_leave(home);
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "Tcp:", 4) != 0)
+			continue;
+		if (index > 0)
+			break;
+		index = column_index(line, "OutRsts");
+	}
+	fclose(file);
+	return column(line, index);
+}
+
+size_t rig_unacknowledged(int fd)
+{
+	int bytes = 0;
+
+	assert_int_equal(ioctl(fd, SIOCOUTQ, &bytes), 0);
+	return (size_t)bytes;
+}

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/config_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/config_check.h"
+#include "app/report.h"
+#include "tests/unit/unit.h"
+
+#define LISTEN "listen: web/127.0.0.1:80"
+#define TO     "to: api/127.0.0.1:80"
+#define RELAY  "relays:\n- { name: a, " LISTEN ", " TO " }\n"
+
+static char *printed;
+
+static int free_printed(void **state)
+{
+	(void)state;
+	free(printed);
+	printed = NULL;
+	return 0;
+}
+
+/* load - read @text; what was reported is in @printed */
+static int load(const char *text, struct config *ret)
+{
+	size_t size;
+	free(printed);
+	FILE *report = open_memstream(&printed, &size);
+	assert_non_null(report);
+	int r = config_text_load(text, strlen(text), "f", ret, report);
+	fclose(report);
+	return r;
+}
+
+static struct config accepted(const char *text)
+{
+	struct config config;
+	if (load(text, &config) < 0)
+		fail_msg("%s", printed);
+	assert_string_equal(printed, "");
+	return config;
+}
+
+/* A mistake, the place it is reported at, and what the caret points at. */
+struct mistake {
+	const char *text;
+	int line, column;
+	const char *at;
+	const char *message;
+};
+
+static void assert_caret(const char *entry, const struct mistake *mistake)
+{
+	const char *source = strchr(entry, '\n') + 1;
+	const char *caret = strchr(source, '\n') + 1;
+	size_t indent = strspn(caret, " ");
+	size_t length = strcspn(caret, "\n") - indent;
+	assert_int_equal(indent, mistake->column - 1);
+	assert_int_equal(length, strlen(mistake->at));
+	assert_memory_equal(source + indent, mistake->at, length);
+}
+
+static void refused_at(const struct mistake *mistake)
+{
+	struct config config = {.drain_ms = 77};
+	char head[32];
+	assert_int_equal(load(mistake->text, &config), -EINVAL);
+	assert_int_equal(config.drain_ms, 77);
+	snprintf(head, sizeof(head), "f:%d:%d: error: ", mistake->line, mistake->column);
+	const char *entry = strstr(printed, head);
+	if (!entry || strncmp(entry + strlen(head), mistake->message, strlen(mistake->message)) != 0)
+		fail_msg("expected %s%s\nfound %s", head, mistake->message, printed);
+	assert_contains(entry, mistake->message);
+	assert_caret(entry, mistake);
+}
+
+#define REFUSED_AT(cases)                                                                                    \
+	do {                                                                                                 \
+		for (size_t i_ = 0; i_ < ARRAY_COUNT(cases); i_++)                                           \
+			refused_at(&(cases)[i_]);                                                            \
+	} while (0)
+
+static void keys_that_nobody_knows_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY "thread: 4\n", 3, 1, "thread",
+		 "unknown key 'thread' in the file; did you mean 'threads'?"},
+		{"relays:\n- name: a\n  lisen: /1.2.3.4:1\n  " TO "\n", 3, 3, "lisen",
+		 "unknown key 'lisen' in a relay; did you mean 'listen'?"},
+		{"relays: [ { name: a, " LISTEN ", " TO ", weight: 1 } ]", 1, 70, "weight",
+		 "unknown key 'weight' in a relay; expected one of name, listen, to, timeouts, tcp, lane"},
+		{RELAY "log: { color: true }\n", 3, 8, "color",
+		 "unknown key 'color' in log; expected one of level, format, rate"},
+		{RELAY "defaults: { tcp: { keepalive: { idel: 1s } } }\n", 3, 33, "idel",
+		 "unknown key 'idel' in keepalive; did you mean 'idle'?"},
+		{RELAY "pools: { p: { backend: [ /1.2.3.4:1 ] } }\n", 3, 15, "backend",
+		 "unknown key 'backend' in a pool; did you mean 'backends'?"},
+		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, weight: 2 } ] } }\n", 3, 50,
+		 "weight", "unknown key 'weight' in a backend; expected address"},
+		{RELAY "namespaces: { x: { pit: 1 } }\n", 3, 20, "pit",
+		 "unknown key 'pit' in a namespace; did you mean 'pid'?"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void values_of_the_wrong_type_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"text\n", 1, 1, "text", "there is text; expected a mapping of KEY: VALUE"},
+		{"- a\n", 1, 1, "-", "there is a list; expected a mapping of KEY: VALUE"},
+		{"relays: { name: a }\n", 1, 9, "{", "there is a mapping; expected a list of relays"},
+		{"relays: [ a ]\n", 1, 11, "a", "there is text; expected a mapping of KEY: VALUE"},
+		{"relays:\n", 1, 1, "relays", "there is nothing; expected a list of relays"},
+		{RELAY "threads: [ 4 ]\n", 3, 10, "[",
+		 "there is a list; expected a whole number from 0 to 1024"},
+		{RELAY "threads:\n", 3, 1, "threads",
+		 "there is nothing; expected a whole number from 0 to 1024"},
+		{RELAY "threads: many\n", 3, 10, "many", "'many' is not a number; expected a whole number"},
+		{RELAY "drain: 5\n", 3, 8, "5",
+		 "'5' has no unit; expected a duration such as 250ms, 5s, 1m or 2h"},
+		{RELAY "log: info\n", 3, 6, "info", "there is text; expected a mapping of KEY: VALUE"},
+		{RELAY "log: { level: loud }\n", 3, 15, "loud",
+		 "'loud' is not known; expected one of error, warning, info, debug"},
+		{RELAY "defaults: { tcp: { nodelay: yes } }\n", 3, 29, "yes",
+		 "'yes' is neither true nor false; expected true or false"},
+		{"relays:\n- { name: a, listen: { x: y }, " TO " }\n", 2, 22, "{",
+		 "there is a mapping; expected an endpoint NETNS/ADDRESS:PORT"},
+		{"relays:\n- { name: [ a ], " LISTEN ", " TO " }\n", 2, 11, "[",
+		 "there is a list; expected 1 to 63 letters, digits"},
+		{RELAY "pools: [ a ]\n", 3, 8, "[",
+		 "there is a list; expected a mapping of NAME: { backends: [ ... ] }"},
+		{RELAY "pools: { p: { balance: random, backends: [ /1.2.3.4:1 ] } }\n", 3, 24, "random",
+		 "'random' is not known; expected round_robin"},
+		{RELAY "namespaces: web\n", 3, 13, "web", "there is text; expected a mapping of NAME: {}"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void numbers_out_of_range_or_octal_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY "threads: 1025\n", 3, 10, "1025",
+		 "'1025' is out of range; expected a whole number from 0 to 1024"},
+		{RELAY "threads: 010\n", 3, 10, "010",
+		 "'010' begins with 0, as an octal number does; expected"},
+		{RELAY "threads: 0x10\n", 3, 10, "0x10", "'0x10' is not a number; expected a whole number"},
+		{RELAY "threads: -1\n", 3, 10, "-1", "'-1' is not a number; expected a whole number"},
+		{RELAY "threads: 99999999999999999999\n", 3, 10, "99999999999999999999",
+		 "'99999999999999999999' is out of range; expected"},
+		{RELAY "drain: 169h\n", 3, 8, "169h",
+		 "'169h' is out of range; expected a duration from 0s to 168h"},
+		{RELAY "defaults: { tcp: { backlog: 0 } }\n", 3, 29, "0",
+		 "'0' is out of range; expected a whole number from 1 to 65535"},
+		{RELAY "defaults: { tcp: { keepalive: { count: 128 } } }\n", 3, 40, "128",
+		 "'128' is out of range"},
+		{RELAY "defaults: { tcp: { keepalive: { idle: 1500ms } } }\n", 3, 39, "1500ms",
+		 "'1500ms' is not a number of whole seconds; expected a duration of whole seconds"},
+		{RELAY "namespaces: { x: { pid: 010 } }\n", 3, 25, "010",
+		 "'pid:010' is not a process; expected a pid from 1"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void bad_endpoints_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"relays:\n- { name: a, listen: web/localhost:80, " TO " }\n", 2, 22, "web/localhost:80",
+		 "'localhost' is not an address; expected IPv4 such as 127.0.0.1"},
+		{"relays:\n- { name: a, listen: web/127.0.0.1:0, " TO " }\n", 2, 22, "web/127.0.0.1:0",
+		 "'0' is not a port; expected a number from 1 to 65535"},
+		{"relays:\n- { name: a, listen: 127.0.0.1:80, " TO " }\n", 2, 22, "127.0.0.1:80",
+		 "'127.0.0.1:80' has no slash; expected NETNS/ADDRESS:PORT"},
+		{"relays:\n- name: a\n  " TO "\n  listen:\n  - 'web/127.0.0.1:70000'\n", 5, 5,
+		 "'web/127.0.0.1:70000'", "'70000' is not a port"},
+		{"relays:\n- { name: a, " LISTEN ", to: [ /1.2.3.4:1, b ] }\n", 2, 58, "b",
+		 "'b' has no slash; expected NETNS/ADDRESS:PORT"},
+		{RELAY "pools: { p: { backends: [ { address: web/127.0.0.1 } ] } }\n", 3, 38, "web/127.0.0.1",
+		 "'127.0.0.1' has no port; expected NETNS/ADDRESS:PORT"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"threads: 4\n", 1, 1, "t",
+		 "there is no 'relays' in the file; expected a list of at least one relay"},
+		{"relays: []\n", 1, 9, "[", "the list is empty; expected at least one item"},
+		{"relays:\n- " LISTEN "\n  " TO "\n", 2, 3, "l",
+		 "there is no 'name' in a relay; expected name: NAME"},
+		{"relays:\n- name: a\n  " TO "\n", 2, 3, "n",
+		 "there is no 'listen' in a relay; expected listen: NETNS/ADDRESS:PORT"},
+		{"relays:\n- name: a\n  " LISTEN "\n", 2, 3, "n",
+		 "there is no 'to' in a relay; expected to: POOL or to: NETNS/ADDRESS:PORT"},
+		{"relays:\n- { name: a, listen: [], " TO " }\n", 2, 22, "[", "the list is empty"},
+		{"relays:\n- { name: a, listen: , " TO " }\n", 2, 14, "listen",
+		 "there is nothing; expected an endpoint NETNS/ADDRESS:PORT"},
+		{"relays:\n- { name: a, " LISTEN ", to: [] }\n", 2, 44, "[", "the list is empty"},
+		{RELAY "pools: { p: { balance: round_robin } }\n", 3, 13, "{",
+		 "there is no 'backends' in a pool; expected backends: [ NETNS/ADDRESS:PORT ]"},
+		{RELAY "pools: { p: }\n", 3, 10, "p", "there is no 'backends' in a pool"},
+		{RELAY "pools: { p: { backends: [] } }\n", 3, 25, "[", "the list is empty"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void an_empty_file_is_refused(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"", "\n", "# comment\n", "---\n", "null\n"};
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+		struct config config;
+		assert_int_equal(load(texts[i], &config), -EINVAL);
+		assert_contains(printed,
+				"f:1:1: error: the file is empty; expected a list of at least one relay");
+	}
+}
+
+static void names_are_checked_against_each_other(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY "- { name: a, listen: web/127.0.0.1:81, " TO " }\n", 3, 11, "a",
+		 "there is a relay 'a' already; expected another name"},
+		{"relays:\n- { name: a, " LISTEN ", to: bd }\npools: { db: { backends: [ /1.2.3.4:1 ] } }\n",
+		 2, 44, "bd", "there is no pool 'bd'; did you mean 'db'?"},
+		{"relays:\n- { name: a, " LISTEN
+		 ", to: other }\npools: { db: { backends: [ /1.2.3.4:1 ] } }\n",
+		 2, 44, "other", "there is no pool 'other'; expected the name of a pool, or an endpoint"},
+		{"relays:\n- { name: a b, " LISTEN ", " TO " }\n", 2, 11, "a b",
+		 "'a b' holds a character a name may not; expected 1 to 63 letters"},
+		{RELAY "pools: { a: { backends: [ /1.2.3.4:1 ] } }\n", 2, 44, "api/127.0.0.1:80",
+		 "these endpoints would make a second pool 'a'; expected"},
+		{RELAY "namespaces: { host: {} }\n", 3, 15, "host",
+		 "'host' has a meaning of its own; expected another name"},
+		{RELAY "namespaces: { 'pid:4': {} }\n", 3, 15, "'pid:4'", "'pid:4' has a meaning of its own"},
+		{RELAY "namespaces: { a/b: {} }\n", 3, 15, "a/b",
+		 "'a/b' is not the name of a namespace; expected"},
+		{RELAY "namespaces: { x: { pid: 1, path: /y } }\n", 3, 15, "x",
+		 "the namespace 'x' has both pid and path; expected one of them"},
+		{RELAY "namespaces: { x: { path: y } }\n", 3, 26, "y",
+		 "namespace 'path:y' is not an absolute path; expected path:/run/netns/NAME"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void listeners_that_collide_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY "- { name: b, " LISTEN ", " TO " }\n", 3, 22, "web/127.0.0.1:80",
+		 "web/127.0.0.1:80 is listened on twice, relay 'a' has it already; expected one listener"},
+		{"relays:\n- { name: a, listen: [ web/127.0.0.1:80, web/127.0.0.1:80 ], " TO " }\n", 2, 42,
+		 "web/127.0.0.1:80", "web/127.0.0.1:80 is listened on twice"},
+		{RELAY "- { name: b, listen: web/0.0.0.0:80, " TO " }\n", 3, 22, "web/0.0.0.0:80",
+		 "web/0.0.0.0:80 overlaps web/127.0.0.1:80 of relay 'a'; expected another address or port"},
+		{RELAY "- { name: b, listen: 'web/[::]:80', " TO " }\n", 3, 22, "'web/[::]:80'",
+		 "web/[::]:80 overlaps web/127.0.0.1:80"},
+		/* one namespace under two names */
+		{"namespaces: { x: { pid: 7 } }\n" RELAY "- { name: b, listen: x/1.2.3.4:1, " TO " }\n"
+		 "- { name: c, listen: 'pid:7/1.2.3.4:1', " TO " }\n",
+		 5, 22, "'pid:7/1.2.3.4:1'", "pid:7/1.2.3.4:1 is listened on twice"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void a_relay_that_calls_itself_is_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"relays:\n- { name: a, " LISTEN ", to: web/127.0.0.1:80 }\n", 2, 44, "web/127.0.0.1:80",
+		 "backend web/127.0.0.1:80 is reached by listener web/127.0.0.1:80 of the relay 'a' itself; "
+		 "expected"},
+		{"relays:\n- { name: a, listen: web/0.0.0.0:80, to: p }\n"
+		 "pools: { q: { backends: [ /1.2.3.4:1 ] },\n p: { backends: [ api/1.2.3.4:80, "
+		 "web/10.0.0.1:80 ] } }\n",
+		 4, 35, "web/10.0.0.1:80", "backend web/10.0.0.1:80 is reached by listener web/0.0.0.0:80"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void text_that_is_no_yaml_is_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"relays: [ a\n", 1, 12, "", "flow sequence without a closing bracket; expected valid YAML"},
+		{RELAY "threads: 1\nthreads: 2\n", 4, 1, "threads",
+		 "the key 'threads' is given twice; expected once"},
+	};
+	struct config config;
+	assert_int_equal(load(cases[0].text, &config), -EINVAL);
+	assert_contains(printed,
+			"f:1:12: error: flow sequence without a closing bracket; expected valid YAML");
+	refused_at(&cases[1]);
+}
+
+static void all_mistakes_are_reported_in_order(void **state)
+{
+	(void)state;
+	struct config config;
+	assert_int_equal(load("threads: x\n"
+			      "relays:\n"
+			      "- { name: a, listen: web/1.2.3.4:80, to: nowhere }\n"
+			      "- { name: a, listen: web/0.0.0.0:80, to: api/1.2.3.4:0 }\n",
+			      &config),
+			 -EINVAL);
+	static const char *const heads[] = {"f:1:10: ", "f:3:42: ", "f:4:11: ", "f:4:22: ", "f:4:42: "};
+	const char *at = printed;
+	for (size_t i = 0; i < ARRAY_COUNT(heads); i++) {
+		at = strstr(at, heads[i]);
+		if (!at)
+			fail_msg("%s is not in order in\n%s", heads[i], printed);
+	}
+	assert_null(strstr(at + 1, "f:"));
+}
+
+static void mistakes_beyond_a_screenful_are_counted(void **state)
+{
+	(void)state;
+	struct config config;
+	char text[4096] = RELAY;
+	for (int i = 0; i < REPORT_ENTRIES_MAX + 3; i++)
+		sprintf(text + strlen(text), "unknown%d: x\n", i);
+	assert_int_equal(load(text, &config), -EINVAL);
+	assert_contains(printed, "f: 3 more mistakes are not shown\n");
+}
+
+static void a_configuration_too_large_is_refused(void **state)
+{
+	(void)state;
+	struct config config;
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	fprintf(out, "relays:\n- name: a\n  " TO "\n  listen:\n");
+	for (int i = 0; i <= CONFIG_LISTENERS_MAX; i++)
+		fprintf(out, "  - web/10.0.%d.%d:80\n", i / 256, i % 256);
+	fclose(out);
+	assert_int_equal(load(text, &config), -EINVAL);
+	assert_contains(printed, "f:4101:5: error: there are 4097 listeners; expected at most 4096");
+	free(text);
+}
+
+static void defaults_hold_unless_something_else_is_written(void **state)
+{
+	(void)state;
+	struct config config = accepted(RELAY), plain;
+	struct config_relay relay;
+	config_init(&plain);
+	config_relay_init(&relay);
+	assert_int_equal(config.drain_ms, plain.drain_ms);
+	assert_int_equal(config.log_rate, plain.log_rate);
+	assert_memory_equal(&config.relays[0].timeouts, &relay.timeouts, sizeof(relay.timeouts));
+	assert_int_equal(config.relays[0].tcp.backlog, relay.tcp.backlog);
+	assert_string_equal(config.relays[0].tcp.congestion, relay.tcp.congestion);
+	config_fini(&config);
+}
+
+static void every_setting_reaches_its_field(void **state)
+{
+	(void)state;
+	struct config config = accepted(
+		"threads: 3\nmax_connections: 99\ndrain: 7s\nuser: relay-1\n"
+		"log: { level: debug, format: json, rate: 5 }\n"
+		"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  lane: bulk\n"
+		"  timeouts: { connect: 250ms, idle: 2h, half_close: 0s }\n"
+		"  tcp:\n    nodelay: false\n    user_timeout: 1m\n    congestion: ''\n    backlog: 7\n"
+		"    keepalive: { idle: 1m, interval: 2s, count: 4 }\n");
+	const struct config_relay *relay = &config.relays[0];
+	assert_int_equal(config.threads, 3);
+	assert_int_equal(config.max_connections, 99);
+	assert_int_equal(config.drain_ms, 7000);
+	assert_string_equal(config.user, "relay-1");
+	assert_int_equal(config.log_level, CONFIG_LOG_DEBUG);
+	assert_int_equal(config.log_format, CONFIG_LOG_JSON);
+	assert_int_equal(config.log_rate, 5);
+	assert_int_equal(relay->lane, CONFIG_LANE_BULK);
+	assert_int_equal(relay->timeouts.connect_ms, 250);
+	assert_int_equal(relay->timeouts.idle_ms, 7200000);
+	assert_int_equal(relay->timeouts.half_close_ms, 0);
+	assert_false(relay->tcp.nodelay);
+	assert_int_equal(relay->tcp.user_timeout_ms, 60000);
+	assert_string_equal(relay->tcp.congestion, "");
+	assert_int_equal(relay->tcp.backlog, 7);
+	assert_int_equal(relay->tcp.keepalive_idle_s, 60);
+	assert_int_equal(relay->tcp.keepalive_interval_s, 2);
+	assert_int_equal(relay->tcp.keepalive_count, 4);
+	config_fini(&config);
+}
+
+static void a_relay_overrides_the_defaults_of_all(void **state)
+{
+	(void)state;
+	/* `defaults` stands last: the order in the file is of no matter. */
+	struct config config = accepted(
+		"relays:\n"
+		"- { name: a, " LISTEN ", " TO " }\n"
+		"- { name: b, listen: web/127.0.0.1:81, " TO ", timeouts: { idle: 1m } }\n"
+		"defaults: { timeouts: { idle: 5s, connect: 6s }, tcp: { backlog: 9 } }\n");
+	assert_int_equal(config.relays[0].timeouts.idle_ms, 5000);
+	assert_int_equal(config.relays[1].timeouts.idle_ms, 60000);
+	assert_int_equal(config.relays[1].timeouts.connect_ms, 6000);
+	assert_int_equal(config.relays[1].tcp.backlog, 9);
+	config_fini(&config);
+}
+
+static void assert_endpoint(const struct endpoint *endpoint, const char *expected)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	assert_string_equal(endpoint_format(endpoint, text, sizeof(text)), expected);
+}
+
+static void declared_namespaces_are_resolved(void **state)
+{
+	(void)state;
+	struct config config = accepted(
+		"relays:\n"
+		"- { name: a, listen: [ p/1.2.3.4:1, q/1.2.3.4:1 ], to: [ plain/1.2.3.4:1, r/1.2.3.4:1 ] }\n"
+		"namespaces: { p: { pid: 42 }, q: { path: /run/x }, r: }\n");
+	assert_endpoint(&config.relays[0].listeners[0], "pid:42/1.2.3.4:1");
+	assert_endpoint(&config.relays[0].listeners[1], "path:/run/x/1.2.3.4:1");
+	assert_endpoint(&config.pools[0].backends[0], "plain/1.2.3.4:1");
+	assert_endpoint(&config.pools[0].backends[1], "r/1.2.3.4:1");
+	config_fini(&config);
+}
+
+static void relays_find_their_pools(void **state)
+{
+	(void)state;
+	struct config config = accepted(
+		"relays:\n"
+		"- { name: own, listen: /1.2.3.4:1, to: [ a/1.2.3.4:1, b/1.2.3.4:1 ] }\n"
+		"- { name: one, listen: /1.2.3.4:2, to: 'unix:/run/x.sock' }\n"
+		"- { name: named, listen: /1.2.3.4:3, to: second }\n"
+		"pools:\n"
+		"  unused: { backends: [ a/1.2.3.4:1 ] }\n"
+		"  second: { balance: round_robin, backends: [ c/1.2.3.4:1, { address: d/1.2.3.4:1 } ] }\n");
+	const struct config_pool *own = &config.pools[config.relays[0].pool];
+	const struct config_pool *one = &config.pools[config.relays[1].pool];
+	const struct config_pool *named = &config.pools[config.relays[2].pool];
+	assert_int_equal(config.pool_count, 4);
+	assert_string_equal(own->name, "own");
+	assert_int_equal(own->backend_count, 2);
+	assert_string_equal(one->name, "one");
+	assert_endpoint(&one->backends[0], "unix:/run/x.sock");
+	assert_string_equal(named->name, "second");
+	assert_int_equal(named->backend_count, 2);
+	assert_endpoint(&named->backends[1], "d/1.2.3.4:1");
+	config_fini(&config);
+}
+
+static void the_examples_are_right(void **state)
+{
+	(void)state;
+	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml"};
+	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+		struct config config;
+		assert_int_equal(config_file_load(paths[i], &config, stderr), 0);
+		assert_true(config.relay_count > 0);
+		config_fini(&config);
+	}
+}
+
+/* balance.yaml says that it spells out the defaults. */
+static void the_example_tells_the_defaults(void **state)
+{
+	(void)state;
+	struct config config, plain;
+	struct config_relay relay;
+	config_init(&plain);
+	config_relay_init(&relay);
+	assert_int_equal(config_file_load(EXAMPLES "/balance.yaml", &config, stderr), 0);
+	const struct config_relay *api = &config.relays[1];
+	assert_memory_equal(&api->timeouts, &relay.timeouts, sizeof(relay.timeouts));
+	assert_int_equal(api->tcp.nodelay, relay.tcp.nodelay);
+	assert_int_equal(api->tcp.keepalive_idle_s, relay.tcp.keepalive_idle_s);
+	assert_int_equal(api->tcp.keepalive_interval_s, relay.tcp.keepalive_interval_s);
+	assert_int_equal(api->tcp.keepalive_count, relay.tcp.keepalive_count);
+	assert_int_equal(api->tcp.user_timeout_ms, relay.tcp.user_timeout_ms);
+	assert_string_equal(api->tcp.congestion, relay.tcp.congestion);
+	assert_int_equal(api->tcp.backlog, relay.tcp.backlog);
+	assert_int_equal(config.threads, plain.threads);
+	assert_int_equal(config.max_connections, plain.max_connections);
+	assert_int_equal(config.drain_ms, plain.drain_ms);
+	assert_string_equal(config.user, plain.user);
+	assert_int_equal(config.log_level, plain.log_level);
+	assert_int_equal(config.log_format, plain.log_format);
+	assert_int_equal(config.log_rate, plain.log_rate);
+	config_fini(&config);
+}
+
+/* load_file - as load(), of the file at @path */
+static int load_file(const char *path)
+{
+	struct config config;
+	size_t size;
+	free(printed);
+	FILE *report = open_memstream(&printed, &size);
+	assert_non_null(report);
+	int r = config_file_load(path, &config, report);
+	fclose(report);
+	if (r == 0)
+		config_fini(&config);
+	return r;
+}
+
+static void a_file_that_cannot_be_read_is_named(void **state)
+{
+	(void)state;
+	assert_int_equal(load_file("/nonexistent/x.yaml"), -ENOENT);
+	assert_string_equal(
+		printed, "/nonexistent/x.yaml: error: the file cannot be opened: No such file or directory; "
+			 "expected a readable file\n");
+	assert_int_equal(load_file("/"), -EISDIR);
+	assert_string_equal(printed,
+			    "/: error: the file cannot be read: Is a directory; expected a readable file\n");
+}
+
+static void an_unreadable_file_is_named(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/nsrelay-test-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	fchmod(fd, 0);
+	close(fd);
+	bool readable = access(path, R_OK) == 0;
+	int r = readable ? -EACCES : load_file(path);
+	unlink(path);
+	if (readable)
+		skip(); /* the superuser reads everything */
+	assert_int_equal(r, -EACCES);
+	assert_contains(printed, "the file cannot be opened: Permission denied; expected a readable file");
+}
+
+static void a_file_over_4_mib_is_refused(void **state)
+{
+	(void)state;
+	char path[64];
+	int fd = memfd_create("config", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(pwrite(fd, RELAY "#", strlen(RELAY) + 1, 0), strlen(RELAY) + 1);
+	char *filler = malloc(CONFIG_FILE_SIZE_MAX);
+	assert_non_null(filler);
+	memset(filler, '#', CONFIG_FILE_SIZE_MAX);
+	size_t rest = CONFIG_FILE_SIZE_MAX - strlen(RELAY);
+	assert_int_equal(pwrite(fd, filler, rest, (off_t)strlen(RELAY)), rest);
+	int exact = load_file(path);
+	assert_int_equal(pwrite(fd, "#", 1, CONFIG_FILE_SIZE_MAX), 1);
+	int beyond = load_file(path);
+	close(fd);
+	free(filler);
+	assert_int_equal(beyond, -EFBIG);
+	assert_contains(printed, "error: the file is too large; expected a configuration of at most 4 MiB\n");
+	assert_int_equal(exact, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_that_nobody_knows_are_refused),
+		cmocka_unit_test(values_of_the_wrong_type_are_refused),
+		cmocka_unit_test(numbers_out_of_range_or_octal_are_refused),
+		cmocka_unit_test(bad_endpoints_are_refused),
+		cmocka_unit_test(what_is_missing_is_named),
+		cmocka_unit_test(an_empty_file_is_refused),
+		cmocka_unit_test(names_are_checked_against_each_other),
+		cmocka_unit_test(listeners_that_collide_are_refused),
+		cmocka_unit_test(a_relay_that_calls_itself_is_refused),
+		cmocka_unit_test(text_that_is_no_yaml_is_refused),
+		cmocka_unit_test(all_mistakes_are_reported_in_order),
+		cmocka_unit_test(mistakes_beyond_a_screenful_are_counted),
+		cmocka_unit_test(a_configuration_too_large_is_refused),
+		cmocka_unit_test(defaults_hold_unless_something_else_is_written),
+		cmocka_unit_test(every_setting_reaches_its_field),
+		cmocka_unit_test(a_relay_overrides_the_defaults_of_all),
+		cmocka_unit_test(declared_namespaces_are_resolved),
+		cmocka_unit_test(relays_find_their_pools),
+		cmocka_unit_test(the_examples_are_right),
+		cmocka_unit_test(the_example_tells_the_defaults),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_named),
+		cmocka_unit_test(an_unreadable_file_is_named),
+		cmocka_unit_test(a_file_over_4_mib_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, free_printed);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/value.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+static const char *const words[] = {"auto", "interactive", "bulk", NULL};
+static const struct value_type boolean = {.kind = VALUE_BOOL};
+static const struct value_type count = {VALUE_COUNT, .min = 1, .max = 127};
+static const struct value_type ms = {VALUE_MS, .min = 0, .max = 3600 * 1000};
+static const struct value_type seconds = {VALUE_SECONDS, .min = 1, .max = 100};
+static const struct value_type choice = {VALUE_CHOICE, .choices = words};
+static const struct value_type name = {VALUE_NAME, .min = 1, .max = 5};
+
+union field {
+	bool boolean;
+	uint32_t number;
+	char name[6];
+};
+
+static void each_kind_is_read_and_written_back(void **state)
+{
+	(void)state;
+	static const struct {
+		const struct value_type *type;
+		const char *text;
+		uint32_t number;
+	} cases[] = {
+		{&count, "1", 1},     {&count, "127", 127}, {&ms, "0s", 0},
+		{&ms, "250ms", 250},  {&ms, "1h", 3600000}, {&seconds, "1s", 1},
+		{&seconds, "1m", 60}, {&choice, "auto", 0}, {&choice, "bulk", 2},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		union field field = {.number = 77};
+		char text[VALUE_TEXT_MAX];
+		assert_int_equal(value_parse(cases[i].type, cases[i].text, &field, NULL), 0);
+		assert_int_equal(field.number, cases[i].number);
+		assert_string_equal(value_format(cases[i].type, &field, text, sizeof(text)), cases[i].text);
+	}
+}
+
+static void bools_and_names_are_read(void **state)
+{
+	(void)state;
+	union field field;
+	char text[VALUE_TEXT_MAX];
+	assert_int_equal(value_parse(&boolean, "true", &field, NULL), 0);
+	assert_true(field.boolean);
+	assert_string_equal(value_format(&boolean, &field, text, sizeof(text)), "true");
+	assert_int_equal(value_parse(&boolean, "false", &field, NULL), 0);
+	assert_false(field.boolean);
+	assert_int_equal(value_parse(&name, "a-_.9", &field, NULL), 0);
+	assert_string_equal(field.name, "a-_.9");
+	assert_string_equal(value_format(&name, &field, text, sizeof(text)), "a-_.9");
+}
+
+static void mistakes_are_refused_with_what_was_expected(void **state)
+{
+	(void)state;
+	static const struct {
+		const struct value_type *type;
+		const char *text;
+		int code;
+		const char *why;
+	} cases[] = {
+		{&boolean, "yes", EINVAL, "'yes' is neither true nor false; expected true or false"},
+		{&boolean, "True", EINVAL, "expected true or false"},
+		{&count, "0", ERANGE, "'0' is out of range; expected a whole number from 1 to 127"},
+		{&count, "128", ERANGE, "out of range"},
+		{&count, "4294967297", ERANGE, "out of range"}, /* 1 when cut to 32 bits */
+		{&count, "18446744073709551617", ERANGE, "out of range"},
+		{&count, "010", EINVAL, "octal"},
+		{&count, "many", EINVAL, "'many' is not a number; expected a whole number"},
+		{&ms, "2h", ERANGE, "'2h' is out of range; expected a duration from 0s to 1h"},
+		{&ms, "4294967297ms", ERANGE, "out of range"},
+		{&ms, "5", EINVAL, "'5' has no unit; expected a duration such as"},
+		{&seconds, "1500ms", EINVAL,
+		 "not a number of whole seconds; expected a duration of whole seconds from 1s"},
+		{&seconds, "0s", ERANGE, "out of range"},
+		{&choice, "fast", EINVAL, "'fast' is not known; expected one of auto, interactive, bulk"},
+		{&choice, "bulky", EINVAL, "'bulky' is not known; did you mean 'bulk'?"},
+		{&choice, "", EINVAL, "'' is not known"},
+		{&name, "", EINVAL, "'' is empty; expected 1 to 5 letters"},
+		{&name, "sixsix", EINVAL, "'sixsix' is too long; expected 1 to 5"},
+		{&name, "a/b", EINVAL, "holds a character a name may not; expected"},
+		{&name, "\xc3\xa9", EINVAL, "holds a character a name may not"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct err err = ERR_INIT;
+		union field field = {.number = 77};
+		assert_int_equal(value_parse(cases[i].type, cases[i].text, &field, &err), -cases[i].code);
+		assert_contains(err.text, cases[i].why);
+		assert_int_equal(field.number, 77);
+	}
+}
+
+static void a_placeholder_names_the_kind(void **state)
+{
+	(void)state;
+	char text[VALUE_TEXT_MAX];
+	assert_string_equal(value_placeholder(&count, text, sizeof(text)), "N");
+	assert_string_equal(value_placeholder(&seconds, text, sizeof(text)), "DURATION");
+	assert_string_equal(value_placeholder(&choice, text, sizeof(text)), "auto|interactive|bulk");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_kind_is_read_and_written_back),
+		cmocka_unit_test(bools_and_names_are_read),
+		cmocka_unit_test(mistakes_are_refused_with_what_was_expected),
+		cmocka_unit_test(a_placeholder_names_the_kind),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
