@@ -19,6 +19,8 @@
 	X(BYTES_UP, "bytes_up_total", "bytes from clients to backends", "")                                            \
 	X(BYTES_DOWN, "bytes_down_total", "bytes from backends to clients", "")                                        \
 	X(BYTES_SPLICED, "bytes_spliced_total", "of these, bytes moved without a copy", "")                            \
+	X(PUMPS, "pumps_total", "times the bulk lane moved bytes or looked for them",                                  \
+	  "far below 64 KiB spliced a pump: the transfers are small, or threads wake too often")                       \
 	X(LANE_CHANGES, "lane_changes_total", "flows that changed between the interactive and the bulk lane", "")      \
 	X(SHORT_SENDS, "short_sends_total", "times a receiver's socket was full and reading stopped", "")              \
 	X(SPILLED, "spilled_bytes_total", "bytes held in own memory for a receiver that was not ready", "")            \

@@ -3,9 +3,10 @@
  * DOC: Theory of operation
  *
  * splice(2) moves pages from the source's receive queue into the thread's pipe and on into the receiver's send queue. The
- * pipe is one for the whole thread and is empty whenever a pump ends: no more is spliced in than the receiver says it has
- * room for, and the little that it then does not take (its estimate of its own overhead is not ours) is read out into spill
- * chunks. So a flow that waits for a slow receiver costs no descriptors, and a thousand of them cannot hold each other up.
+ * pipe is one for the whole thread and is empty whenever a pump ends: what the receiver did not take is read out into spill
+ * chunks. Once that has happened the receiver is asked before each move how much it has room for, and what is left then is
+ * next to nothing. So a flow that waits for a slow receiver costs no descriptors, and a thousand of them cannot hold each
+ * other up.
  */
 #include <errno.h>
 
@@ -21,6 +22,8 @@ enum {
 	TURN_SHARE = 4 * LIMIT_PIPE_SIZE,
 	/* A pump that finds less than this speaks for the interactive lane; docs/FIGURES.md, "Lanes". */
 	LIGHT_PUMP_BYTES = 16 * 1024,
+	/* How often a receiver that was full once has to have room for a whole pipe until it is not asked any more. */
+	CAREFUL_MOVES = 100,
 	/* Light pumps it takes for one step of flow.streak: a transfer's reader wakes early now and then. */
 	LIGHT_PUMPS = 4,
 };
@@ -30,8 +33,11 @@ enum {
  * A TCP socket is writable again when a third of its buffer is free (sk_stream_is_writeable()), so a threshold below that
  * cannot make poll and pump disagree.
  */
-static size_t room(const struct worker *worker, int sink_fd)
+static size_t room(const struct worker *worker, struct flow *flow, int sink_fd)
 {
+	size_t held = spill_pool_free_bytes(&worker->spill);
+	if (!flow->careful)
+		return held < LIMIT_PIPE_SIZE ? held : LIMIT_PIPE_SIZE;
 	struct sys_send_space space;
 	if (sys_send_space(sink_fd, &space) < 0)
 		space = (struct sys_send_space){.limit = SPILL_CHUNK_SIZE, .free = SPILL_CHUNK_SIZE};
@@ -39,8 +45,10 @@ static size_t room(const struct worker *worker, int sink_fd)
 		return 0;
 	/* Each queued segment costs the sender about an eighth of itself in the worst case of small ones. */
 	size_t size = space.free - space.free / 8;
-	size_t held = spill_pool_free_bytes(&worker->spill);
-	size = size < LIMIT_PIPE_SIZE ? size : LIMIT_PIPE_SIZE;
+	if (size > LIMIT_PIPE_SIZE) {
+		size = LIMIT_PIPE_SIZE;
+		flow->careful--;
+	}
 	return size < held ? size : held;
 }
 
@@ -111,9 +119,10 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 		worker_starve(worker, flow);
 		return 0;
 	}
-	size_t want = room(worker, sink_fd);
+	size_t want = room(worker, flow, sink_fd);
 	if (want == 0) {
 		flow->blocked = true;
+		flow->careful = CAREFUL_MOVES;
 		return 0;
 	}
 	ssize_t in = sys_splice_in(session->fds[source], worker->pipe_fds[1], want);
@@ -127,6 +136,7 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 	if (out < in) {
 		spill_pipe(worker, flow, (size_t)(in - (out > 0 ? out : 0)));
 		flow->blocked = true;
+		flow->careful = CAREFUL_MOVES;
 		result->sink = out < 0 ? (int)out : 0;
 	}
 	return (size_t)in;
@@ -160,6 +170,7 @@ struct lane_result lane_bulk_pump(struct worker *worker, struct session *session
 	if (moved > 0)
 		session->active_ms = worker->now_ms;
 	counter_add(worker->counters, COUNTER_BYTES_UP + source, moved);
+	counter_add(worker->counters, COUNTER_PUMPS, 1);
 	counter_add(worker->counters, COUNTER_BYTES_SPLICED, flow->spliced - spliced);
 	judge(flow, moved);
 	return result;

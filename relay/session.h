@@ -55,6 +55,7 @@ struct flow {
 	uint8_t cancelling;          /* of these, those whose cancellation was asked for */
 	uint8_t goal;                /* enum flow_state that a STOPPING flow goes to */
 	uint8_t streak;              /* steps towards a change of lane */
+	uint8_t careful;             /* bulk: ask the receiver how much it takes, for so many moves more */
 	uint8_t light_pumps;         /* bulk: pumps in a row that found little */
 	bool readable;               /* bulk: the source may hold bytes */
 	bool blocked;                /* the receiver's socket is full: wait until it is writable */
