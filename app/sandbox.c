@@ -129,64 +129,44 @@ static const int allowed_calls[] = {
 	SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid),
 };
 
-/* Only with these values in two of their arguments. */
-struct narrow_call {
+#define EQUAL(argument, value)                                                                               \
+	{                                                                                                    \
+		(argument), SCMP_CMP_EQ, (value), 0                                                          \
+	}
+#define WITHOUT(argument, bits)                                                                              \
+	{                                                                                                    \
+		(argument), SCMP_CMP_MASKED_EQ, (bits), 0                                                    \
+	}
+
+/* Only with such arguments. */
+static const struct narrow_call {
 	int call;
-	unsigned first, second; /* which arguments */
-	scmp_datum_t first_value, second_value;
+	unsigned count;
+	struct scmp_arg_cmp arguments[2];
+} narrow_calls[] = {
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_ERROR)}},
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_MEMINFO)}},
+	{SCMP_SYS(setsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_LINGER)}},
+	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_QUICKACK)}},
+	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCOUTQ)}},
+	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCATMARK)}},
+	/* Memory may be mapped and its protection changed, but never so that data becomes code. */
+	{SCMP_SYS(mmap), 1, {WITHOUT(2, PROT_EXEC)}},
+	{SCMP_SYS(mprotect), 1, {WITHOUT(2, PROT_EXEC)}},
 };
-
-static const struct narrow_call narrow_calls[] = {
-	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_ERROR},
-	{SCMP_SYS(getsockopt), 1, 2, SOL_SOCKET, SO_MEMINFO},
-	{SCMP_SYS(setsockopt), 1, 2, SOL_SOCKET, SO_LINGER},
-	{SCMP_SYS(setsockopt), 1, 2, IPPROTO_TCP, TCP_QUICKACK},
-};
-
-/* Memory may be mapped and its protection changed, but never so that data becomes code. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-	for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
-		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1,
-					  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-		if (rc < 0)
-			return rc;
-	}
-	static const unsigned long requests[] = {SIOCOUTQ, SIOCATMARK};
-	for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
-		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-					  SCMP_A1(SCMP_CMP_EQ, requests[i]));
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-/* abort(3) signals its own thread. No other process of the same user is to be had. */
-static int allow_abort(scmp_filter_ctx filter)
-{
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-}
 
 static int add_rules(scmp_filter_ctx filter)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(allowed_calls); i++) {
-		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-		if (rc < 0)
-			return rc;
-	}
-	for (size_t i = 0; i < ARRAY_COUNT(narrow_calls); i++) {
-		const struct narrow_call *n = &narrow_calls[i];
-		int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, n->call, 2,
-					  SCMP_CMP(n->first, SCMP_CMP_EQ, n->first_value),
-					  SCMP_CMP(n->second, SCMP_CMP_EQ, n->second_value));
-		if (rc < 0)
-			return rc;
-	}
-	int rc = allow_memory(filter);
-	return rc < 0 ? rc : allow_abort(filter);
+	int rc = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(allowed_calls) && rc == 0; i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+	for (size_t i = 0; i < ARRAY_COUNT(narrow_calls) && rc == 0; i++)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, narrow_calls[i].call, narrow_calls[i].count,
+					    narrow_calls[i].arguments);
+	/* abort(3) signals its own thread. No other process of the same user is to be had. */
+	return rc < 0 ? rc
+		      : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
 #ifdef NSRELAY_SANITIZED

@@ -2,17 +2,13 @@
 #include "app/streams.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
-
-enum { JOURNAL_PATIENCE_US = 1000 };
 
 /*
  * reopen_nonblocking - a file description of our own: O_NONBLOCK on the one we were given would also be a surprise for
- * the shell and whoever else has it. Not for regular files, which never wait and whose position is shared.
+ * the shell and whoever else has it. Not for regular files, which never wait and whose position is shared; with a socket,
+ * which cannot be opened again, the log sees to it.
  */
 static void reopen_nonblocking(void)
 {
@@ -21,13 +17,6 @@ static void reopen_nonblocking(void)
 		return; /* somebody else's pipe: it waits, as programs do */
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-}
-
-/* limit_waiting - a socket cannot be opened again; a timeout works on it whatever function writes */
-static void limit_waiting(void)
-{
-	const struct timeval patience = {.tv_usec = JOURNAL_PATIENCE_US};
-	setsockopt(STDERR_FILENO, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
 int streams_open(struct err *err)
@@ -40,9 +29,7 @@ int streams_open(struct err *err)
 	if (fd < 0)
 		return err_set_errno(err, "open /dev/null");
 	close(fd);
-	if (fstat(STDERR_FILENO, &stat) == 0 && S_ISSOCK(stat.st_mode))
-		limit_waiting();
-	else if (S_ISFIFO(stat.st_mode) || isatty(STDERR_FILENO))
+	if (fstat(STDERR_FILENO, &stat) == 0 && (S_ISFIFO(stat.st_mode) || isatty(STDERR_FILENO)))
 		reopen_nonblocking();
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -238,14 +239,22 @@ static void start(struct log_record *record, enum log_level level, const char *m
 	log_record_add_text(record, "msg", message);
 }
 
+/* emit - a socket, as journald gives one, is asked not to wait; a file that shall not must be O_NONBLOCK */
+static void emit(const char *text, size_t size)
+{
+	ssize_t written = send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (written < 0 && errno == ENOTSOCK)
+		written = write(STDERR_FILENO, text, size);
+	(void)written; /* there is nowhere to complain */
+}
+
 static void finish(struct log_record *record)
 {
 	int saved = errno;
 	const struct syntax *syntax = &syntaxes[settings.format];
 	const char *end = record->cut ? syntax->cut : syntax->close;
 	memcpy(record->text + record->length, end, strlen(end));
-	ssize_t written = write(STDERR_FILENO, record->text, record->length + strlen(end));
-	(void)written; /* there is nowhere to complain */
+	emit(record->text, record->length + strlen(end));
 	errno = saved;
 }
 

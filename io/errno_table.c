@@ -36,9 +36,13 @@ static const struct row send_rows[] = {
 	{ECANCELED, IO_CANCELLED}, {EBADF, IO_BUG},	    {EFAULT, IO_BUG},	     {ENOTSOCK, IO_BUG},
 };
 
-/* connect(2); EAGAIN is a unix socket's full backlog, EADDRNOTAVAIL means that no local port is left */
+/*
+ * connect(2), and socket(2) before it; EAGAIN is a unix socket's full backlog, EADDRNOTAVAIL means that no local port is
+ * left
+ */
 static const struct row connect_rows[] = {
 	{EINPROGRESS, IO_RETRY},   {EINTR, IO_RETRY},	    {EADDRNOTAVAIL, IO_EXHAUSTED}, {ENOBUFS, IO_EXHAUSTED},
+	{EMFILE, IO_EXHAUSTED},	   {ENFILE, IO_EXHAUSTED},
 	{ENOMEM, IO_EXHAUSTED},	   {ETIMEDOUT, IO_TIMED_OUT}, {EBADF, IO_BUG},	     {EFAULT, IO_BUG},
 	{ENOTSOCK, IO_BUG},	   {EISCONN, IO_BUG},	    {EALREADY, IO_RETRY},
 };

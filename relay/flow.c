@@ -151,8 +151,11 @@ static void arm_wanted(struct worker *worker, struct session *session, enum side
 		[FLOW_BULK] = FLOW_OP_POLL_IN,
 	};
 	struct flow *flow = &session->flows[source];
-	if (wanted[flow->state] && !flow->ended)
+	if (flow->state == FLOW_RECV && flow->starved)
+		worker_want_buffer(worker, flow);
+	else if (wanted[flow->state] && !flow->ended)
 		arm(worker, session, source, wanted[flow->state]);
+	flow->starved = false;
 	if (flow->blocked && flow->state != FLOW_ENDED)
 		arm(worker, session, source, FLOW_OP_POLL_OUT);
 	if (!flow_wants_watch(flow))
@@ -190,7 +193,7 @@ static void source_failed(struct worker *worker, struct session *session, enum s
 	case IO_CANCELLED:
 		break;
 	case IO_EXHAUSTED:
-		counter_add(worker->counters, COUNTER_STARVED, 1);
+		session->flows[source].starved = true;
 		break;
 	default:
 		session->flows[source].ended = true;

@@ -99,7 +99,7 @@ static int drained(struct worker *worker, struct flow *flow, int source_fd, int 
 {
 	enum io_outcome outcome = result < 0 ? io_outcome(IO_OP_RECV, result) : IO_RETRY;
 	if (outcome == IO_EXHAUSTED) {
-		worker_starve(worker, flow);
+		worker_want_spill(worker, flow);
 		return 0;
 	}
 	flow->readable = false;
@@ -116,7 +116,7 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 	struct flow *flow = &session->flows[source];
 	int sink_fd = session->fds[side_other(source)];
 	if (spill_pool_free_bytes(&worker->spill) == 0) {
-		worker_starve(worker, flow);
+		worker_want_spill(worker, flow);
 		return 0;
 	}
 	size_t want = room(worker, flow, sink_fd);

@@ -43,7 +43,8 @@ struct buffer_chain {
 };
 
 struct flow {
-	struct list work;            /* in worker.work while there is something to look at, or in worker.starved */
+	struct list work;            /* in worker.work while there is something to look at, or in a worker.want_*
+				      * list */
 	uint64_t bytes;              /* taken from the source */
 	uint64_t spliced;            /* of these, without a copy */
 	struct spill residue;        /* read, and not taken by the receiver yet */
@@ -58,6 +59,7 @@ struct flow {
 	uint8_t careful;             /* bulk: ask the receiver how much it takes, for so many moves more */
 	uint8_t light_pumps;         /* bulk: pumps in a row that found little */
 	bool readable;               /* bulk: the source may hold bytes */
+	bool starved;                /* the last receive found no buffer */
 	bool blocked;                /* the receiver's socket is full: wait until it is writable */
 	bool sink_ended;             /* the receiver's own stream has ended, which polls report at once, whatever they ask */
 	bool ended;                  /* the source's end of stream was seen */

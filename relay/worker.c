@@ -42,7 +42,8 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 {
 	memcpy(worker->pipe_fds, pipe_fds, sizeof(worker->pipe_fds));
 	list_init(&worker->work);
-	list_init(&worker->starved);
+	list_init(&worker->want_spill);
+	list_init(&worker->want_buffers);
 	list_init(&worker->closing);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->ask_timer);
@@ -98,6 +99,7 @@ const struct config_relay *worker_relay(const struct worker *worker, const struc
 void worker_return_buffer(struct worker *worker, uint16_t buffer)
 {
 	ring_buffer_return(worker->ring, buffer);
+	worker->returned++;
 }
 
 /* ---- commands ---- */
@@ -246,18 +248,40 @@ static void run_work(struct worker *worker)
 	}
 }
 
-void worker_starve(struct worker *worker, struct flow *flow)
+static void starve(struct worker *worker, struct flow *flow, struct list *list)
 {
 	counter_add(worker->counters, COUNTER_STARVED, 1);
 	list_remove(&flow->work);
-	list_append(&worker->starved, &flow->work);
+	list_append(list, &flow->work);
 }
 
-/* feed_starved - what this turn freed may be enough for some */
-static void feed_starved(struct worker *worker)
+void worker_want_spill(struct worker *worker, struct flow *flow)
+{
+	starve(worker, flow, &worker->want_spill);
+}
+
+void worker_want_buffer(struct worker *worker, struct flow *flow)
+{
+	starve(worker, flow, &worker->want_buffers);
+}
+
+/*
+ * feed_buffers - let one flow receive again for each buffer that came back since the last time
+ * Were all to try, most would only find out that there is none, turn by turn.
+ */
+static void feed_buffers(struct worker *worker)
+{
+	bool all = worker->returned == 0 && ring_buffers_loaned(worker->ring) == 0;
+	uint32_t count = all ? UINT32_MAX : worker->returned;
+	worker->returned = 0;
+	while (count-- > 0 && !list_empty(&worker->want_buffers))
+		list_append(&worker->work, list_shift(&worker->want_buffers));
+}
+
+static void feed_spill(struct worker *worker)
 {
 	if (spill_pool_free_bytes(&worker->spill) > 0)
-		list_move_all(&worker->work, &worker->starved);
+		list_move_all(&worker->work, &worker->want_spill);
 }
 
 /* return_sent - what the last turn submitted has been sent, or its rest was kept by lane_interactive_cut_short() */
@@ -271,7 +295,8 @@ static void return_sent(struct worker *worker)
 
 static uint64_t wake_ns(const struct worker *worker)
 {
-	if (worker->busy || !list_empty(&worker->work))
+	/* Buffers that are on loan come back after the next submission, which no completion need follow. */
+	if (worker->busy || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
 		return 0;
 	uint64_t at_ms = wheel_next_ms(&worker->wheel);
 	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
@@ -294,8 +319,9 @@ int worker_turn(struct worker *worker)
 	if (!worker->clock_set)
 		set_clock(worker);
 	wheel_advance(&worker->wheel, worker->now_ms, fire, worker);
+	feed_buffers(worker);
 	run_work(worker);
-	feed_starved(worker);
+	feed_spill(worker);
 	ask_later(worker);
 	worker->busy = sessions_finish(worker);
 	return rc;

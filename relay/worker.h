@@ -52,7 +52,9 @@ struct worker {
 	struct spill_pool spill;
 	struct socket_pools sockets;
 	struct list work;    /* flows to look at in this turn */
-	struct list starved; /* flows that wait for spill memory before they read on */
+	struct list want_spill;   /* flows that wait for spill memory before they read on */
+	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */
+	uint32_t returned;        /* buffers that came back since one of those was let go on */
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	uint32_t *next_backend; /* round robin, per pool */
 	uint16_t *buffer_links; /* next buffer of a chain */
@@ -105,8 +107,9 @@ void worker_stop(struct worker *worker);
 /* worker_return_buffer - a buffer that is not part of a submitted send */
 void worker_return_buffer(struct worker *worker, uint16_t buffer);
 
-/* worker_starve - look at @flow again when there is spill memory */
-void worker_starve(struct worker *worker, struct flow *flow);
+/* worker_want_spill, worker_want_buffer - look at @flow again when there is memory of that kind */
+void worker_want_spill(struct worker *worker, struct flow *flow);
+void worker_want_buffer(struct worker *worker, struct flow *flow);
 
 /* worker_relay - the relay a session belongs to */
 const struct config_relay *worker_relay(const struct worker *worker, const struct session *session);

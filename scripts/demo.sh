@@ -229,15 +229,24 @@ group_ticks() {
 	members "$1" | awk '{ utime += $12; stime += $13 } END { print utime + stime }'
 }
 
+# expect_no_error: a relay that died and was restarted has hardly shown in what was relayed
+expect_no_error() {
+	cat "$WORK"/relay-*.log >"$WORK/relays.log"
+	! grep -q 'level=error' "$WORK/relays.log" || fail "nsrelay reported an error:" "$WORK/relays.log"
+}
+
 # measure PATH NETNS ADDRESS RELAY: one sample, as a line of samples: path, bits a second, bytes, CPU ticks of the relay
 measure() {
 	local before
 	before=$(group_ticks "$4")
 	run "$2" iperf3.json iperf3 --client "$3" --time $SECONDS_EACH --congestion cubic --json
+	expect_no_error
 	awk -v path="$1" -v ticks=$(($(group_ticks "$4") - before)) -F '[:,]' '
 		/"sum_received"/ { found = 1 }
 		found && /"bytes"/ { bytes = $2 }
-		found && /"bits_per_second"/ { print path, $2, bytes, ticks; exit }' "$WORK/iperf3.json" >>"$WORK/samples"
+		found && /"bits_per_second"/ { print path, $2, bytes, ticks; figure = 1; exit }
+		END { exit !figure }' "$WORK/iperf3.json" >>"$WORK/samples" ||
+		fail "iperf3 gave no figure:" "$WORK/iperf3.json"
 }
 
 make_veth_pair() {
@@ -281,12 +290,6 @@ show_throughput() {
 		measure nsrelay "$NS1" 127.0.0.1 "$relay"
 	done
 	table
-}
-
-# expect_no_error: a relay that died and was restarted has hardly shown in what was relayed
-expect_no_error() {
-	cat "$WORK"/relay-*.log >"$WORK/relays.log"
-	! grep -q 'level=error' "$WORK/relays.log" || fail "nsrelay reported an error:" "$WORK/relays.log"
 }
 
 keep() {
@@ -344,7 +347,6 @@ main() {
 	show_http
 	show_hello
 	show_throughput
-	expect_no_error
 	[[ ! $KEEP ]] || keep
 }
 

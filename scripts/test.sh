@@ -51,8 +51,16 @@ step() {
 	fi
 }
 
+# configure OPTION...: of cmake's, which is heard only when it fails
+configure() {
+	cmake "$@" >"$RESULTS/configure.log" 2>&1 || {
+		cat "$RESULTS/configure.log"
+		return 1
+	}
+}
+
 build() {
-	cmake --preset "$1" && cmake --build --preset "$1" -- --quiet
+	configure --preset "$1" && cmake --build --preset "$1" -- --quiet
 }
 
 # The sanitizers' shadow memory leaves no room for addresses as random as vm.mmap_rnd_bits above 28 makes them.
@@ -142,7 +150,8 @@ part_tidy() {
 }
 
 build_fuzz() {
-	cmake --preset clang -B build/fuzz -D NSRELAY_FUZZ=ON -D NSRELAY_BENCH=OFF && cmake --build build/fuzz --target "$@" -- --quiet
+	configure --preset clang -B build/fuzz -D NSRELAY_FUZZ=ON -D NSRELAY_BENCH=OFF &&
+		cmake --build build/fuzz --target "$@" -- --quiet
 }
 
 # fuzz TARGET SECONDS: what it finds goes to build/fuzz

@@ -2,6 +2,7 @@
 #include "tests/integration/app/inside.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ static _Noreturn void live_inside(inside_fn *before, inside_fn *work, int ns_fd)
 	struct err err = ERR_INIT;
 	alarm(TESTNS_PATIENCE_MS / 1000);
 	signal(SIGPIPE, SIG_IGN);
+	setgroups(1, (const gid_t[]){1}); /* root has some on most machines */
 	if (sandbox_find_user("nobody", &user, &err) < 0 || sandbox_drop(&user, &err) < 0)
 		give_up(&err);
 	inside.neighbour = fork_neighbour();

@@ -81,17 +81,17 @@ static void ask_one(int unused)
 	close(fd);
 }
 
-const struct load_counts *load_start(int client_ns, int server_ns, const char *address, unsigned int clients)
+const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at, unsigned int clients)
 {
 	char text[ENDPOINT_TEXT_MAX];
 	struct err err = ERR_INIT;
-	snprintf(text, sizeof(text), "/%s", address);
+	snprintf(text, sizeof(text), "/%s", to);
 	assert_success(endpoint_parse(text, &load.endpoint, &err), &err);
 	if (load.counts)
 		munmap(load.counts, sizeof(*load.counts));
 	load.counts = mmap(NULL, sizeof(*load.counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(load.counts, MAP_FAILED);
-	int listener = testns_listen(server_ns, address);
+	int listener = testns_listen(server_ns, at);
 	/* One for each client: an answerer waits for the end of its connection. */
 	for (unsigned int i = 0; i < clients; i++)
 		start(server_ns, answer_one, listener);

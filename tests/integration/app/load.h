@@ -15,10 +15,10 @@ struct load_counts {
 };
 
 /*
- * load_start - @clients processes that connect to @address inside @client_ns, and one that answers at @address inside
- * @server_ns, until load_stop()
+ * load_start - @clients processes that connect to @to inside @client_ns, and as many that answer at @at inside @server_ns,
+ * until load_stop()
  */
-const struct load_counts *load_start(int client_ns, int server_ns, const char *address, unsigned int clients);
+const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at, unsigned int clients);
 
 /* load_await - wait until @more connections have been answered */
 void load_await(uint64_t more);

@@ -86,9 +86,9 @@ static const struct {
 	{"CapInh", "0000000000000000", false},
 	{"CapPrm", "0000000000000000", false},
 	{"CapEff", "0000000000000000", false},
-	{"CapBnd", "0000000000000000", false},
+	{"CapBnd", "0000000000000000", true},
 	{"CapAmb", "0000000000000000", false},
-	{"NoNewPrivs", "1", false},
+	{"NoNewPrivs", "1", true},
 	{"Seccomp", "2", true}, /* SECCOMP_MODE_FILTER */
 };
 

@@ -22,19 +22,25 @@
 #define NOTIFY_PATH "/run/notify.sock"
 
 static int web;
+static bool are_made; /* then all names below are this test's own */
 
 static void make_namespaces(void)
 {
+	testns_hide_run();
+	are_made = true;
 	web = testns_new_named("web");
 	testns_new_named("api");
 }
 
 static int remove_namespaces(void **state)
 {
-	unlink(UNIX_PATH);
-	unlink(NOTIFY_PATH);
-	netns_delete("web", NULL);
-	netns_delete("api", NULL);
+	if (are_made) {
+		unlink(UNIX_PATH);
+		unlink(NOTIFY_PATH);
+		netns_delete("web", NULL);
+		netns_delete("api", NULL);
+	}
+	are_made = false;
 	return manager_teardown(state);
 }
 
@@ -103,11 +109,13 @@ static void start_is_all_or_nothing_and_says_which_relay_and_why(void **state)
 		 {"max_connections 1000000", "RLIMIT_NOFILE"}},
 	};
 	(void)state;
-	make_namespaces();
-	testns_listen(web, "127.0.0.1:81");
-	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		make_namespaces();
+		testns_listen(web, "127.0.0.1:81");
 		refuse_start(two_relays(cases[i].listen, cases[i].to, cases[i].more), cases[i].says,
 			     ARRAY_COUNT(cases[i].says));
+		remove_namespaces(NULL);
+	}
 }
 
 static void congestion_control_of_a_backend_is_tried_at_start(void **state)
@@ -168,7 +176,7 @@ static void wrong_command_line_is_status_2(void **state)
 		struct relayproc *relay = relayproc_launch(cases[i].args);
 		assert_int_equal(relayproc_await_exit(relay), 2);
 		assert_says(relay, &cases[i].says, 1);
-		relayproc_teardown(NULL);
+		manager_teardown(NULL);
 	}
 }
 

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/relay/rig.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sm.h"
+#include "io/sys.h"
+#include "relay/flow.h"
+
+/* The session machine's moves are seen by sm_trace, which knows no context. */
+static struct rig *traced;
+
+/* ---- configuration ---- */
+
+struct rig_options rig_defaults(void)
+{
+	return (struct rig_options){
+		.fake = {.seed = 1, .send_buffer = 64 * 1024, .receive_buffer = 64 * 1024, .pipe_slots = 256},
+		.timeouts = {.connect_ms = 1000, .idle_ms = 60000, .half_close_ms = 20000},
+		.connections = 64,
+		.spill_chunks = 1024,
+		.sq_entries = 64,
+		.cq_entries = 256,
+		.buffer_count = 64,
+		.buffer_size = 4096,
+	};
+}
+
+static struct endpoint endpoint_of(const char *text)
+{
+	struct err err = ERR_INIT;
+	struct endpoint endpoint;
+	if (endpoint_parse(text, &endpoint, &err) < 0)
+		fail_msg("%s", err.text);
+	return endpoint;
+}
+
+static void add_relay(struct rig *rig, enum config_lane lane, const char *const backends[])
+{
+	struct config_pool *pool = config_add_pool(&rig->config);
+	for (size_t i = 0; backends[i]; i++) {
+		struct endpoint backend = endpoint_of(backends[i]);
+		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
+	}
+	struct config_relay *relay = config_add_relay(&rig->config);
+	struct endpoint listener = endpoint_of("client/127.0.0.1:80");
+	assert_int_equal(config_relay_add_listener(relay, &listener), 0);
+	relay->pool = rig->config.pool_count - 1;
+	relay->lane = lane;
+	relay->timeouts = rig->options.timeouts;
+}
+
+static void configure(struct rig *rig)
+{
+	static const char *const three[] = {"a/127.0.0.1:9000", "a/127.0.0.1:9001", "b/127.0.0.1:9002", NULL};
+	static const char *const interactive[] = {"a/127.0.0.1:9003", NULL};
+	static const char *const bulk[] = {"a/127.0.0.1:9004", NULL};
+	static const char *const local[] = {"unix:/run/server", NULL};
+	config_init(&rig->config);
+	add_relay(rig, CONFIG_LANE_AUTO, three);
+	add_relay(rig, CONFIG_LANE_INTERACTIVE, interactive);
+	add_relay(rig, CONFIG_LANE_BULK, bulk);
+	add_relay(rig, CONFIG_LANE_AUTO, local);
+	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
+	rig->limits = (struct limits){
+		.threads = 1,
+		.connections = rig->options.connections,
+		.spill_chunks = rig->options.spill_chunks,
+	};
+}
+
+/* ---- the source of sockets ---- */
+
+static int source_request(void *ctx, uint32_t target, uint32_t count)
+{
+	struct rig_source *source = ctx;
+	assert_in_range(count, 1, SOCKET_BATCH_MAX);
+	if (source->refuses)
+		return -EAGAIN;
+	assert_true(source->request_count < RIG_REQUESTS_MAX);
+	source->requests[source->request_count++] =
+		(struct rig_request){target, count, fake_now_ns() + source->delay_ns};
+	return 0;
+}
+
+static int make_socket(uint32_t target)
+{
+	const struct plan_target *made = &traced->plan.targets[target];
+	return made->endpoint->addr.family == AF_UNIX ? fake_socket_to(5) : fake_socket();
+}
+
+static void answer_request(struct rig_source *source, const struct rig_request *request, struct socket_reply *reply)
+{
+	uint32_t count = source->error ? source->made_first : request->count;
+	reply->target = request->target;
+	reply->asked = request->count;
+	reply->error = source->error;
+	for (reply->count = 0; reply->count < count && reply->count < request->count; reply->count++) {
+		int fd = make_socket(request->target);
+		if (fd < 0) {
+			reply->error = -fd;
+			break;
+		}
+		reply->fds[reply->count] = fd;
+	}
+}
+
+static int source_receive(void *ctx, struct socket_reply *ret)
+{
+	struct rig_source *source = ctx;
+	if (source->request_count == 0 || source->requests[0].ready_ns > fake_now_ns()) {
+		fake_signal_set(source->source.fd, false);
+		return 0;
+	}
+	struct rig_request request = source->requests[0];
+	memmove(source->requests, source->requests + 1, --source->request_count * sizeof(request));
+	answer_request(source, &request, ret);
+	return 1;
+}
+
+/* source_ready_ns - when the next reply waits */
+static uint64_t source_ready_ns(const struct rig_source *source)
+{
+	return source->request_count ? source->requests[0].ready_ns : UINT64_MAX;
+}
+
+/* ---- peers ---- */
+
+static struct rig_peer *peer_of(struct rig *rig, struct fake_conn *conn, enum side side)
+{
+	void **tag = fake_conn_tag(conn);
+	if (*tag)
+		return *tag;
+	struct rig_peer *peer = calloc(1, sizeof(*peer));
+	assert_non_null(peer);
+	*peer = (struct rig_peer){.conn = conn, .id = ++rig->next_id, .side = side, .cause = -1, .reads = true};
+	list_init(&peer->link);
+	list_append(&rig->peers, &peer->link);
+	return *tag = peer;
+}
+
+struct rig_peer *rig_dial(struct rig *rig, enum rig_relay relay)
+{
+	int fd = rig->worker.listeners[relay].fd;
+	struct fake_conn *conn = fd < 0 ? NULL : fake_dial(fd);
+	return conn ? peer_of(rig, conn, SIDE_CLIENT) : NULL;
+}
+
+struct rig_peer *rig_accept(struct rig *rig, uint32_t server)
+{
+	struct fake_conn *conn = fake_server_accept(server);
+	struct rig_peer *peer = conn ? peer_of(rig, conn, SIDE_SERVER) : NULL;
+	if (peer)
+		peer->accepted = true;
+	return peer;
+}
+
+struct rig_peer *rig_accept_any(struct rig *rig)
+{
+	struct rig_peer *peer = NULL;
+	for (uint32_t i = 0; !peer && i < FAKE_SERVER_COUNT; i++)
+		peer = rig_accept(rig, i);
+	return peer;
+}
+
+void rig_drop(struct rig_peer *peer)
+{
+	*fake_conn_tag(peer->conn) = NULL;
+	fake_conn_forget(peer->conn);
+	if (peer->partner)
+		peer->partner->partner = NULL;
+	list_remove(&peer->link);
+	free(peer);
+}
+
+/* content - what peer @id sends at @offset: eight bytes out of one hash */
+static void content(uint32_t id, uint64_t offset, unsigned char *out, size_t size)
+{
+	for (size_t i = 0; i < size; i++, offset++) {
+		uint64_t z = ((uint64_t)id << 40) + offset / 8;
+		z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+		z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+		for (; i + 1 < size && offset % 8 < 7; i++, offset++)
+			out[i] = (unsigned char)(z >> (offset % 8 * 8));
+		out[i] = (unsigned char)(z >> (offset % 8 * 8));
+	}
+}
+
+enum { STEP_BYTES = 64 * 1024 };
+
+size_t rig_send(struct rig *rig, struct rig_peer *peer, size_t size)
+{
+	static unsigned char bytes[STEP_BYTES];
+	size_t room = fake_peer_room(peer->conn);
+	(void)rig;
+	size = size < room ? size : room;
+	size = size < STEP_BYTES ? size : STEP_BYTES;
+	content(peer->id, peer->sent, bytes, size);
+	size_t sent = fake_peer_send(peer->conn, bytes, size);
+	peer->sent += sent;
+	return sent;
+}
+
+static void check_content(const struct rig_peer *peer, const unsigned char *bytes, size_t size)
+{
+	static unsigned char expected[STEP_BYTES];
+	if (!peer->partner)
+		fake_fail("peer %u received bytes from nobody", peer->id);
+	if (peer->received + size > peer->partner->sent)
+		fake_fail("peer %u received more than was sent to it", peer->id);
+	content(peer->partner->id, peer->received, expected, size);
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] != expected[i])
+			fake_fail("peer %u: byte %llu is %02x, not %02x", peer->id,
+				  (unsigned long long)(peer->received + i), bytes[i], expected[i]);
+	}
+}
+
+/* check_end - a FIN comes after the last byte */
+static void check_end(const struct rig_peer *peer)
+{
+	if (!fake_peer_at_end(peer->conn) || !peer->partner)
+		return;
+	if (!fake_conn_facts(peer->partner->conn).peer_fin)
+		fake_fail("peer %u received a FIN that was not sent", peer->id);
+	if (peer->received != peer->partner->sent)
+		fake_fail("peer %u received a FIN after %llu of %llu bytes", peer->id,
+			  (unsigned long long)peer->received, (unsigned long long)peer->partner->sent);
+}
+
+size_t rig_receive(struct rig *rig, struct rig_peer *peer, size_t size)
+{
+	static unsigned char bytes[STEP_BYTES];
+	(void)rig;
+	size = size < STEP_BYTES ? size : STEP_BYTES;
+	size_t n = fake_peer_read(peer->conn, bytes, size);
+	if (n > 0)
+		check_content(peer, bytes, n);
+	peer->received += n;
+	check_end(peer);
+	return n;
+}
+
+void rig_send_urgent(struct rig_peer *peer)
+{
+	peer->urgent += fake_peer_send_urgent(peer->conn, '!');
+}
+
+/* ---- whole exchanges ---- */
+
+struct rig_pair rig_pair(struct rig *rig, enum rig_relay relay)
+{
+	static const uint32_t first_server[RIG_RELAYS + 1] = {0, 3, 4, 5, 6};
+	struct rig_pair pair = {.client = rig_dial(rig, relay)};
+	assert_non_null(pair.client);
+	rig_run(rig, 2 * RIG_MS);
+	for (uint32_t i = first_server[relay]; !pair.server && i < first_server[relay + 1]; i++)
+		pair.server = rig_accept(rig, i);
+	assert_non_null(pair.server);
+	assert_ptr_equal(pair.client->partner, pair.server);
+	return pair;
+}
+
+void rig_transfer(struct rig *rig, struct rig_peer *from, size_t size)
+{
+	uint64_t until = from->sent + size;
+	for (int i = 0; from->partner->received < until; i++) {
+		rig_send(rig, from, until - from->sent);
+		rig_run(rig, RIG_MS / 10);
+		rig_receive(rig, from->partner, SIZE_MAX);
+		if (i > 100000)
+			fake_fail("%llu of %llu bytes arrived", (unsigned long long)from->partner->received,
+				  (unsigned long long)until);
+	}
+}
+
+size_t rig_fill(struct rig *rig, struct rig_peer *from)
+{
+	uint64_t before = from->sent;
+	for (int quiet = 0; quiet < 3; quiet++) {
+		if (rig_send(rig, from, SIZE_MAX) > 0)
+			quiet = 0;
+		rig_run(rig, RIG_MS);
+	}
+	return from->sent - before;
+}
+
+void rig_read_all(struct rig *rig, struct rig_peer *peer)
+{
+	for (int quiet = 0; quiet < 3; quiet++) {
+		if (rig_receive(rig, peer, SIZE_MAX) > 0)
+			quiet = 0;
+		rig_run(rig, RIG_MS);
+	}
+}
+
+enum flow_state rig_flow(struct rig *rig, const struct rig_peer *source)
+{
+	struct session *session = rig_session(rig, source);
+	assert_non_null(session);
+	return session->flows[source->side].state;
+}
+
+/* ---- facts ---- */
+
+uint64_t rig_counter(const struct rig *rig, unsigned counter)
+{
+	return counter_read(&rig->counters, counter);
+}
+
+struct session *rig_session(struct rig *rig, const struct rig_peer *peer)
+{
+	uint32_t index = 0;
+	for (struct session *session; (session = slab_next(&rig->worker.sessions, &index));) {
+		if (fake_conn_of_fd(session->fds[peer->side]) == peer->conn)
+			return session;
+	}
+	return NULL;
+}
+
+uint64_t rig_held(const struct rig_peer *source)
+{
+	struct fake_facts from = fake_conn_facts(source->conn);
+	uint64_t given = source->partner ? fake_conn_facts(source->partner->conn).given : 0;
+	uint64_t gone = given + source->urgent;
+	return from.taken > gone ? from.taken - gone : 0;
+}
+
+/* ---- what must hold when a session ends ---- */
+
+static struct rig_peer *client_of(struct rig *rig, const struct session *session)
+{
+	return peer_of(rig, fake_conn_of_fd(session->fds[SIDE_CLIENT]), SIDE_CLIENT);
+}
+
+/* all_passed_on - everything that reached the relay from @source has reached the socket of its partner */
+static bool all_passed_on(const struct rig_peer *source)
+{
+	struct fake_facts from = fake_conn_facts(source->conn), to = fake_conn_facts(source->partner->conn);
+	return from.taken == from.arrived && to.given + source->urgent >= from.taken && to.unacked == 0;
+}
+
+static void check_clean(const struct rig_peer *client)
+{
+	const struct rig_peer *server = client->partner;
+	if (!server)
+		fake_fail("a clean end of client %u, which had no backend", client->id);
+	struct fake_facts up = fake_conn_facts(client->conn), down = fake_conn_facts(server->conn);
+	if (!up.peer_fin || !down.peer_fin)
+		fake_fail("a clean end of client %u, though not both sides had ended", client->id);
+	if (down.given != client->sent || up.given != server->sent)
+		fake_fail("a clean end of client %u with bytes missing: %llu of %llu up, %llu of %llu down", client->id,
+			  (unsigned long long)down.given, (unsigned long long)client->sent,
+			  (unsigned long long)up.given, (unsigned long long)server->sent);
+	if (up.taken != up.arrived || down.taken != down.arrived)
+		fake_fail("client %u: closing with unread bytes makes it a reset", client->id);
+}
+
+static void check_gone(const struct rig *rig, const struct session *session, const struct rig_peer *gone, bool lost)
+{
+	struct fake_facts facts = fake_conn_facts(gone->conn);
+	/* Where completions are delayed, another operation may be the first to tell, and it only knows of an end. */
+	bool unclear = facts.timed_out && fake_chances()->delay > 0;
+	if (lost ? !facts.timed_out : (!facts.peer_reset || facts.timed_out) && !unclear)
+		fake_fail("peer %u is said to be %s, and is not", gone->id, cause_name(session->cause));
+	bool patient = rig->worker.now_ms < session->give_up_ms;
+	bool deaf = fake_conn_facts(gone->partner->conn).reset_arrived;
+	if (patient && !deaf && !all_passed_on(gone)) {
+		struct fake_facts to = fake_conn_facts(gone->partner->conn);
+		fake_fail("the reset of peer %u overtakes its bytes: %llu arrived, %llu taken, %llu given, %llu unacked",
+			  gone->id, (unsigned long long)facts.arrived, (unsigned long long)facts.taken,
+			  (unsigned long long)to.given, (unsigned long long)to.unacked);
+	}
+}
+
+static void check_quiet(const struct rig_peer *client, uint32_t limit_ms)
+{
+	uint64_t moved = fake_conn_facts(client->conn).moved_ns;
+	uint64_t other = client->partner ? fake_conn_facts(client->partner->conn).moved_ns : 0;
+	moved = moved > other ? moved : other;
+	if (limit_ms == 0 || fake_now_ns() - moved + 2 * RIG_MS < limit_ms * RIG_MS)
+		fake_fail("client %u timed out, but was not quiet for long enough", client->id);
+}
+
+static void check_cause(struct rig *rig, const struct session *session)
+{
+	struct rig_peer *client = client_of(rig, session);
+	const struct config_timeouts *timeouts = &rig->options.timeouts;
+	switch (session->cause) {
+	case CAUSE_CLIENT_CLOSED:
+	case CAUSE_SERVER_CLOSED:
+		check_clean(client);
+		break;
+	case CAUSE_CLIENT_RESET:
+	case CAUSE_CLIENT_LOST:
+		if (client->partner)
+			check_gone(rig, session, client, session->cause == CAUSE_CLIENT_LOST);
+		break;
+	case CAUSE_SERVER_RESET:
+	case CAUSE_SERVER_LOST:
+		check_gone(rig, session, client->partner, session->cause == CAUSE_SERVER_LOST);
+		break;
+	case CAUSE_CONNECT_FAILED:
+	case CAUSE_CONNECT_TIMEOUT:
+		if (client->partner)
+			fake_fail("client %u was connected", client->id);
+		break;
+	case CAUSE_IDLE_TIMEOUT:
+		check_quiet(client, timeouts->idle_ms);
+		break;
+	case CAUSE_HALF_CLOSE_TIMEOUT:
+		check_quiet(client, timeouts->half_close_ms);
+		break;
+	case CAUSE_DRAINED:
+		assert_true(rig->told_to_stop);
+		break;
+	case CAUSE_RESOURCE_LIMIT:
+		assert_true(rig->memory_is_scarce);
+		break;
+	default:
+		fake_fail("cause %s", cause_name(session->cause));
+	}
+}
+
+static void pair(struct rig *rig, const struct session *session)
+{
+	struct rig_peer *client = peer_of(rig, fake_conn_of_fd(session->fds[SIDE_CLIENT]), SIDE_CLIENT);
+	struct rig_peer *server = peer_of(rig, fake_conn_of_fd(session->fds[SIDE_SERVER]), SIDE_SERVER);
+	if (client->partner || server->partner)
+		fake_fail("client %u and server %u: connected twice", client->id, server->id);
+	client->partner = server;
+	server->partner = client;
+}
+
+static void session_over(struct rig *rig, const struct session *session)
+{
+	struct rig_peer *client = client_of(rig, session);
+	assert_int_equal(client->cause, -1);
+	check_cause(rig, session);
+	client->cause = session->cause;
+	if (client->partner)
+		client->partner->cause = session->cause;
+	rig->sessions_closed++;
+	rig->by_cause[session->cause]++;
+}
+
+static void trace(const struct sm *sm, const void *object, uint8_t from, uint8_t to)
+{
+	(void)from;
+	if (strcmp(sm->name, "session") != 0)
+		return;
+	if (to == SESSION_OPEN)
+		pair(traced, object);
+	else if (to == SESSION_CLOSING)
+		session_over(traced, object);
+}
+
+/* ---- what must hold after each turn ---- */
+
+static void check_held(struct rig *rig)
+{
+	/*
+	 * Two turns of receive buffers (more where the kernel is slow to cancel), the early read, and what a pipe
+	 * may take in once before its receiver is found full.
+	 */
+	uint64_t turns = rig->options.fake.chances.delay ? 16 : 2;
+	uint64_t bound = turns * rig->options.buffer_count * rig->options.buffer_size + SPILL_CHUNK_SIZE +
+			 rig->options.fake.send_buffer + rig->options.fake.receive_buffer;
+	for (struct list *link = rig->peers.next; link != &rig->peers; link = link->next) {
+		struct rig_peer *peer = LIST_ENTRY(link, struct rig_peer, link);
+		if (peer->cause < 0 && rig_held(peer) > bound)
+			fake_fail("%llu bytes of peer %u are held", (unsigned long long)rig_held(peer), peer->id);
+	}
+}
+
+static void check_turn(struct rig *rig)
+{
+	if (fake_pipe_bytes(rig->worker.pipe_fds[0]) != 0)
+		fake_fail("bytes are left in the pipe");
+	if (rig->worker.spill.chunks.used > rig->options.spill_chunks)
+		fake_fail("more spilled than there is memory for");
+	uint64_t closed = 0;
+	for (int i = 0; i < CAUSE_COUNT; i++)
+		closed += rig_counter(rig, COUNTER_CLOSED + (unsigned)i);
+	if (closed + rig->worker.sessions.used != rig_counter(rig, COUNTER_ACCEPTED))
+		fake_fail("accepted connections do not add up");
+	check_held(rig);
+}
+
+static void empty_records(struct rig *rig)
+{
+	struct record record;
+	while (record_pop(rig->records, &record))
+		assert_true(record.cause < CAUSE_COUNT);
+}
+
+void rig_turn(struct rig *rig)
+{
+	if (source_ready_ns(&rig->source) <= fake_now_ns())
+		fake_signal_set(rig->source.source.fd, true);
+	assert_int_equal(worker_turn(&rig->worker), 0);
+	check_turn(rig);
+	empty_records(rig);
+}
+
+void rig_run(struct rig *rig, uint64_t ns)
+{
+	uint64_t until = fake_now_ns() + ns;
+	do {
+		uint64_t ready = source_ready_ns(&rig->source);
+		fake_set_horizon(ready < until && ready > fake_now_ns() ? ready : until);
+		rig_turn(rig);
+	} while (fake_now_ns() < until || !fake_asleep());
+}
+
+/* ---- open and close ---- */
+
+/* A broken CHECK() of the code under test ends the program: let it at least name the seed. */
+static void name_seed(int signal_number)
+{
+	char text[64];
+	int size = snprintf(text, sizeof(text), "NSRELAY_SEED=%llu, turn %llu\n",
+			    (unsigned long long)(traced ? traced->options.fake.seed : 0),
+			    (unsigned long long)fake_turns());
+	ssize_t n = write(STDERR_FILENO, text, (size_t)size);
+	(void)n;
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void open_worker(struct rig *rig)
+{
+	int pipe_fds[2];
+	struct err err = ERR_INIT;
+	const struct ring_config ring = {
+		.sq_entries = rig->options.sq_entries,
+		.cq_entries = rig->options.cq_entries,
+		.buffer_count = rig->options.buffer_count,
+		.buffer_size = rig->options.buffer_size,
+	};
+	fake_pipe(pipe_fds);
+	rig->worker = (struct worker){
+		.plan = &rig->plan,
+		.limits = &rig->limits,
+		.shared = &rig->shared,
+		.counters = &rig->counters,
+		.records = rig->records,
+		.listeners = calloc(RIG_RELAYS, sizeof(struct listener)),
+	};
+	for (int i = 0; i < RIG_RELAYS; i++)
+		rig->worker.listeners[i].fd = fake_listen();
+	assert_int_equal(worker_open(&rig->worker, &ring, &rig->source.source, pipe_fds, &err), 0);
+	worker_listen(&rig->worker);
+}
+
+void rig_open(struct rig *rig, const struct rig_options *options)
+{
+	signal(SIGABRT, name_seed);
+	memset(rig, 0, sizeof(*rig));
+	rig->options = *options;
+	traced = rig;
+	list_init(&rig->peers);
+	fake_init(&options->fake);
+	configure(rig);
+	rig->records = aligned_alloc(64, sizeof(*rig->records));
+	assert_non_null(rig->records);
+	memset(rig->records, 0, sizeof(*rig->records));
+	rig->records->reader_sleeps = &rig->reader_sleeps;
+	rig->source.source = (struct socket_source){
+		.ctx = &rig->source,
+		.fd = fake_signal_open(),
+		.request = source_request,
+		.receive = source_receive,
+	};
+	sm_trace = trace;
+	open_worker(rig);
+}
+
+static void free_rig(struct rig *rig)
+{
+	while (!list_empty(&rig->peers))
+		rig_drop(LIST_ENTRY(rig->peers.next, struct rig_peer, link));
+	sm_trace = NULL;
+	free(rig->records);
+	plan_fini(&rig->plan);
+	config_fini(&rig->config);
+	fake_fini();
+}
+
+void rig_close(struct rig *rig)
+{
+	rig->told_to_stop = true;
+	worker_stop(&rig->worker);
+	for (int i = 0; !worker_done(&rig->worker); i++) {
+		rig_run(rig, RIG_MS);
+		if (i > 1000)
+			fake_fail("it does not stop");
+	}
+	assert_int_equal(rig->worker.sessions.used, 0);
+	assert_int_equal(rig->worker.spill.chunks.used, 0);
+	assert_int_equal(ring_buffers_loaned(rig->worker.ring), 0);
+	assert_int_equal(fake_closed_while_armed(), 0);
+	assert_int_equal(rig->shared.connections, 0);
+	worker_close(&rig->worker);
+	assert_int_equal(fake_open_fds(), 1); /* the source's */
+	free_rig(rig);
+}
