@@ -66,19 +66,13 @@ static int open_pipes(int (*fds)[2], uint32_t count, struct err *err)
 	return 0;
 }
 
-int relay_child_run(const struct relay_child *child, struct err *err)
+/* ---- the relay ---- */
+
+/* run - takes all descriptors but the channels */
+static int run(const struct relay_child *child, int (*pipe_fds)[2], struct err *err)
 {
 	struct socket_source sources[LIMIT_THREADS];
-	int pipe_fds[LIMIT_THREADS][2];
-	uint32_t threads = child->limits->threads;
-	int rc = open_pipes(pipe_fds, threads, err);
-	if (rc == 0 && child->user)
-		rc = sandbox_drop(child->user, err);
-	if (rc < 0) {
-		close(child->control_fd);
-		goto out;
-	}
-	for (uint32_t i = 0; i < threads; i++)
+	for (uint32_t i = 0; i < child->limits->threads; i++)
 		sources[i] = (struct socket_source){
 			.ctx = (void *)(intptr_t)child->channel_fds[i],
 			.fd = child->channel_fds[i],
@@ -95,8 +89,29 @@ int relay_child_run(const struct relay_child *child, struct err *err)
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
 	};
-	rc = relay_process_run(&process, err);
-out:
+	return relay_process_run(&process, err);
+}
+
+/* close_untaken - what run() would have taken */
+static void close_untaken(const struct relay_child *child)
+{
+	size_t listeners = (size_t)child->limits->threads * child->plan->listener_count;
+	for (size_t i = 0; i < listeners; i++)
+		close(child->listener_fds[i]);
+	close(child->control_fd);
+}
+
+int relay_child_run(const struct relay_child *child, struct err *err)
+{
+	int pipe_fds[LIMIT_THREADS][2];
+	uint32_t threads = child->limits->threads;
+	int rc = open_pipes(pipe_fds, threads, err);
+	if (rc == 0 && child->user)
+		rc = sandbox_drop(child->user, err); /* a process, which ends when it cannot */
+	if (rc == 0)
+		rc = run(child, pipe_fds, err);
+	else
+		close_untaken(child);
 	for (uint32_t i = 0; i < threads; i++)
 		close(child->channel_fds[i]);
 	return rc;

@@ -164,9 +164,10 @@ static int add_rules(scmp_filter_ctx filter)
 		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, narrow_calls[i].call, narrow_calls[i].count,
 					    narrow_calls[i].arguments);
 	/* abort(3) signals its own thread. No other process of the same user is to be had. */
-	return rc < 0 ? rc
-		      : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-					 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	const struct scmp_arg_cmp own_process = EQUAL(0, (scmp_datum_t)getpid());
+	if (rc == 0)
+		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &own_process);
+	return rc;
 }
 
 #ifdef NSRELAY_SANITIZED

@@ -28,9 +28,9 @@ enum {
 	/* A relay that dies is started again at once; one that keeps dying, after a growing pause, still under a second. */
 	RESTART_FIRST_MS = 10,
 	RESTART_MAX_MS = 500,
-	/* It lived ten times as long as the pause before: it does not keep dying, and this death is a first one again. */
+	/* It lived ten times as long as the pause before: it does not keep dying, this death is a first one again. */
 	RESTART_FORGET_PAUSES = 10,
-	/* What the relay gets beyond the drain time, or after it has let go of the control channel, before it is killed. */
+	/* What the relay gets beyond the drain time, or once it has closed the control channel, before it is killed. */
 	STOP_GRACE_MS = 5000,
 };
 
@@ -46,10 +46,10 @@ struct supervisor {
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];
 	int signal_fd;
-	int control_fd;                 /* -1 while no relay runs, and when it has closed its end */
-	struct control_message unsent;  /* a command that found the control channel full; type 0: none */
-	pid_t pid;                      /* of the relay process; 0 without one */
-	pthread_t thread;               /* of the relay, without a sandbox */
+	int control_fd;                /* -1 while no relay runs, and when it has closed its end */
+	struct control_message unsent; /* a command that found the control channel full; type 0: none */
+	pid_t pid;                     /* of the relay process; 0 without one */
+	pthread_t thread;              /* of the relay, without a sandbox */
 	int thread_result;
 	bool is_ready;  /* this relay accepts */
 	bool was_ready; /* one of them did: from then on deaths are survived */

@@ -321,9 +321,9 @@ static int check_characters(struct report *report)
 /*
  * check_tabs - refuse a tab between the ':' of a key and another indicator, before the parser sees it
  *
- * YAML 1.2, 6.1 has no tabs in indentation. libfyaml 0.7.12 finds that, but after an explicit key ("? a:\t>") it then
- * recycles a simple key twice in fy_fetch_value() and follows the freed one in fy_parser_destroy(). To be left to it
- * once no supported version does.
+ * YAML 1.2, 6.1 has no tabs in indentation. libfyaml 0.7.12 finds that, but after an explicit key ("? a:\t>")
+ * it then recycles a simple key twice in fy_fetch_value() and follows the freed one in fy_parser_destroy(). To
+ * be left to it once no supported version does.
  */
 static int check_tabs(struct report *report)
 {

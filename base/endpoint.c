@@ -171,49 +171,52 @@ static int parse_ipv6(const char *text, in_port_t port, struct endpoint *ret, st
 	return 0;
 }
 
-/* split_ipv6 - cut [ADDRESS]:PORT in place */
-static int split_ipv6(char *text, char **ret_host, char **ret_port, struct err *err)
+/* split_ipv6 - cut [ADDRESS]:PORT in place, at the closing bracket; returns PORT, or NULL */
+static char *split_ipv6(char *text, struct err *err)
 {
 	char *bracket = strchr(text, ']');
-	if (!bracket)
-		return err_set(err, EINVAL, "'%s' has no closing bracket; expected [ADDRESS]:PORT", text);
-	if (bracket[1] != ':')
-		return err_set(err, EINVAL, "'%s' has no port; expected " EXAMPLE, text);
+	if (!bracket) {
+		err_set(err, EINVAL, "'%s' has no closing bracket; expected [ADDRESS]:PORT", text);
+		return NULL;
+	}
+	if (bracket[1] != ':') {
+		err_set(err, EINVAL, "'%s' has no port; expected " EXAMPLE, text);
+		return NULL;
+	}
 	*bracket = '\0';
-	*ret_host = text + 1;
-	*ret_port = bracket + 2;
-	return 0;
+	return bracket + 2;
 }
 
-/* split_ipv4 - cut ADDRESS:PORT in place */
-static int split_ipv4(char *text, char **ret_host, char **ret_port, struct err *err)
+/* split_ipv4 - cut ADDRESS:PORT in place; returns PORT, or NULL */
+static char *split_ipv4(char *text, struct err *err)
 {
 	char *colon = strchr(text, ':');
-	if (!colon)
-		return err_set(err, EINVAL, "'%s' has no port; expected " EXAMPLE, text);
-	if (strchr(colon + 1, ':'))
-		return err_set(err, EINVAL, "'%s' looks like IPv6 without brackets; expected [ADDRESS]:PORT",
-			       text);
+	if (!colon) {
+		err_set(err, EINVAL, "'%s' has no port; expected " EXAMPLE, text);
+		return NULL;
+	}
+	if (strchr(colon + 1, ':')) {
+		err_set(err, EINVAL, "'%s' looks like IPv6 without brackets; expected [ADDRESS]:PORT", text);
+		return NULL;
+	}
 	*colon = '\0';
-	*ret_host = text;
-	*ret_port = colon + 1;
-	return 0;
+	return colon + 1;
 }
 
 static int parse_ip(char *text, struct endpoint *ret, struct err *err)
 {
 	bool ipv6 = text[0] == '[';
-	char *host, *port_text;
+	char *host = ipv6 ? text + 1 : text;
+	char *port_text = ipv6 ? split_ipv6(text, err) : split_ipv4(text, err);
 	in_port_t port = 0;
-	int r = (ipv6 ? split_ipv6 : split_ipv4)(text, &host, &port_text, err);
-	if (r < 0)
-		return r;
+	if (!port_text)
+		return -EINVAL;
 	if (*host == '\0')
 		return err_set(err, EINVAL, "there is no address before ':%s'; expected " EXAMPLE, port_text);
-	r = parse_port(port_text, &port, err);
+	int r = parse_port(port_text, &port, err);
 	if (r < 0)
 		return r;
-	return (ipv6 ? parse_ipv6 : parse_ipv4)(host, port, ret, err);
+	return ipv6 ? parse_ipv6(host, port, ret, err) : parse_ipv4(host, port, ret, err);
 }
 
 int endpoint_parse(const char *text, struct endpoint *ret, struct err *err)

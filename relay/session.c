@@ -149,16 +149,26 @@ static bool half_closed(const struct session *session)
 	return (session->flows[SIDE_CLIENT].state == FLOW_ENDED) != (session->flows[SIDE_SERVER].state == FLOW_ENDED);
 }
 
-static uint64_t deadline_open(const struct worker *worker, const struct session *session)
+/* last_deadline - when an open session ends if nothing happens any more, and why; 0: never */
+static uint64_t last_deadline(const struct worker *worker, const struct session *session, enum cause *ret_cause)
 {
 	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
-	uint64_t active = session->active_ms, at = 0;
-	if (timeouts->idle_ms)
-		at = active + timeouts->idle_ms;
-	if (session->give_up_ms)
-		at = earlier(at, session->give_up_ms);
+	uint64_t idle = timeouts->idle_ms ? session->active_ms + timeouts->idle_ms : 0, half = 0;
+	if (session->give_up_ms) { /* a side is gone: that is the cause, begin_reset() knows it */
+		*ret_cause = CAUSE_COUNT;
+		return session->give_up_ms;
+	}
 	if (half_closed(session) && timeouts->half_close_ms)
-		at = earlier(at, active + timeouts->half_close_ms);
+		half = session->active_ms + timeouts->half_close_ms;
+	uint64_t at = earlier(idle, half);
+	*ret_cause = at == half ? CAUSE_HALF_CLOSE_TIMEOUT : CAUSE_IDLE_TIMEOUT;
+	return at;
+}
+
+static uint64_t deadline_open(const struct worker *worker, const struct session *session)
+{
+	enum cause cause;
+	uint64_t active = session->active_ms, at = last_deadline(worker, session, &cause);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct flow *flow = &session->flows[i];
 		if (flow_wants_watch(flow) && !(flow->armed & FLOW_OP_WATCH))
@@ -395,18 +405,13 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 
 static void timer_fired_open(struct worker *worker, struct session *session)
 {
-	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
-	uint64_t quiet = worker->now_ms - session->active_ms;
-	if (session->give_up_ms && worker->now_ms >= session->give_up_ms) {
-		begin_reset(worker, session, session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER);
-		return;
-	}
-	if (half_closed(session) && timeouts->half_close_ms && quiet >= timeouts->half_close_ms) {
-		session_abort(worker, session, CAUSE_HALF_CLOSE_TIMEOUT);
-		return;
-	}
-	if (timeouts->idle_ms && quiet >= timeouts->idle_ms) {
-		session_abort(worker, session, CAUSE_IDLE_TIMEOUT);
+	enum cause cause;
+	uint64_t at = last_deadline(worker, session, &cause), quiet = worker->now_ms - session->active_ms;
+	if (at && worker->now_ms >= at) {
+		if (cause == CAUSE_COUNT)
+			begin_reset(worker, session, session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER);
+		else
+			session_abort(worker, session, cause);
 		return;
 	}
 	for (int i = 0; i < SIDE_COUNT; i++) {

@@ -389,10 +389,11 @@ ssize_t sys_read(int fd, void *buf, size_t size)
 {
 	struct fake_pipe *pipe = file_at(fd, FILE_PIPE_READ)->pipe;
 	const unsigned char *data;
-	size_t n = pipe_look(pipe, size, &data);
-	if (n == 0)
-		return -EAGAIN;
-	memcpy(buf, data, n);
-	pipe_take(pipe, n);
-	return (ssize_t)n;
+	size_t done = 0, n;
+	while ((n = pipe_look(pipe, size - done, &data)) > 0) {
+		memcpy((unsigned char *)buf + done, data, n);
+		pipe_take(pipe, n);
+		done += n;
+	}
+	return done ? (ssize_t)done : -EAGAIN;
 }

@@ -384,6 +384,14 @@ static void run_poll_edges(struct op *op)
 		post_more(op, (int32_t)ready, RING_NO_BUFFER);
 }
 
+/* ready - would it find anything? */
+static bool ready(const struct op *op)
+{
+	uint32_t level = file_poll(op->file);
+	bool edge = !op->looked || memcmp(op->seen, op->file->edges, sizeof(op->seen)) != 0;
+	return op->kind == OP_POLL_EDGES ? edge : (level & (op->events ? op->events : (uint32_t)~POLLOUT)) != 0;
+}
+
 static void run(struct op *op)
 {
 	if (op->cancelled && kernel.ticks >= op->cancel_tick) {
@@ -391,7 +399,7 @@ static void run(struct op *op)
 		return;
 	}
 	if (fake_chance(kernel.options.chances.delay)) {
-		kernel.in_motion = true;
+		kernel.in_motion |= ready(op);
 		return;
 	}
 	if (op->kind != OP_POLL_EDGES && fake_chance(kernel.options.chances.cancelled)) {

@@ -46,11 +46,11 @@ static struct ring *open_ring(struct err *err)
 {
 	struct io_features features;
 	struct ring_config config = {
-		.features = &features,
-		.sq_entries = INSIDE_RING_ENTRIES,
-		.cq_entries = INSIDE_RING_ENTRIES,
-		.buffer_count = INSIDE_RING_ENTRIES,
-		.buffer_size = 4096,
+	        .features = &features,
+	        .sq_entries = INSIDE_RING_ENTRIES,
+	        .cq_entries = INSIDE_RING_ENTRIES,
+	        .buffer_count = INSIDE_RING_ENTRIES,
+	        .buffer_size = 4096,
 	};
 	if (io_probe(&features, err) < 0)
 		return NULL;
@@ -136,4 +136,3 @@ const struct inside_report *inside_run(inside_fn *before, inside_fn *work, int n
 	inside_end(inside_start(before, work, ns_fd));
 	return report;
 }
-

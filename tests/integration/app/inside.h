@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A child process that opens a ring, gives its privileges up and seals itself as the relay does, and then does what a test
- * wants to see tried from inside.
+ * A child process that opens a ring, gives its privileges up and seals itself as the relay does, and then
+ * does what a test wants to see tried from inside.
  */
 #ifndef NSRELAY_TESTS_INTEGRATION_APP_INSIDE_H
 #define NSRELAY_TESTS_INTEGRATION_APP_INSIDE_H

@@ -71,7 +71,8 @@ static const char *read_string(const char **text, char *out)
 	if (!take(text, '"'))
 		return "a string is missing";
 	while (!take(text, '"')) {
-		const char *wrong = used + 8 > JSON_TEXT_MAX ? "a string too long for the test" : read_character(text, out, &used);
+		const char *wrong = used + 8 > JSON_TEXT_MAX ? "a string too long for the test"
+		                                             : read_character(text, out, &used);
 		if (wrong)
 			return wrong;
 	}

@@ -26,7 +26,8 @@ static struct {
 	struct endpoint endpoint;
 } load;
 
-/* start - a process inside @ns_fd that is in @work until it is killed, at the latest by the end of this one */
+/* start - a process inside @ns_fd that is in @work until it is killed, at the latest by the end of this one
+ */
 static void start(int ns_fd, void (*work)(int fd), int fd)
 {
 	pid_t parent = getpid(), pid;
@@ -81,7 +82,8 @@ static void ask_one(int unused)
 	close(fd);
 }
 
-const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at, unsigned int clients)
+const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at,
+                                     unsigned int clients)
 {
 	char text[ENDPOINT_TEXT_MAX];
 	struct err err = ERR_INIT;
@@ -89,7 +91,8 @@ const struct load_counts *load_start(int client_ns, int server_ns, const char *t
 	assert_success(endpoint_parse(text, &load.endpoint, &err), &err);
 	if (load.counts)
 		munmap(load.counts, sizeof(*load.counts));
-	load.counts = mmap(NULL, sizeof(*load.counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	load.counts = mmap(NULL, sizeof(*load.counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	                   0);
 	assert_ptr_not_equal(load.counts, MAP_FAILED);
 	int listener = testns_listen(server_ns, at);
 	/* One for each client: an answerer waits for the end of its connection. */

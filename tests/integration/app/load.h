@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many short connections, made and answered by processes of their own while a test does something to the relay. */
+/* Many short connections, made and answered by processes of their own while a test does something to the
+ * relay. */
 #ifndef NSRELAY_TESTS_INTEGRATION_APP_LOAD_H
 #define NSRELAY_TESTS_INTEGRATION_APP_LOAD_H
 
@@ -15,10 +16,11 @@ struct load_counts {
 };
 
 /*
- * load_start - @clients processes that connect to @to inside @client_ns, and as many that answer at @at inside @server_ns,
- * until load_stop()
+ * load_start - @clients processes that connect to @to inside @client_ns, and as many that answer at @at
+ * inside @server_ns, until load_stop()
  */
-const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at, unsigned int clients);
+const struct load_counts *load_start(int client_ns, int server_ns, const char *to, const char *at,
+                                     unsigned int clients);
 
 /* load_await - wait until @more connections have been answered */
 void load_await(uint64_t more);

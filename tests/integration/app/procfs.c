@@ -12,8 +12,10 @@
 
 enum { PATH_SIZE = 320, PATIENCE_MS = 10000 }; /* a file's name has up to 255 bytes */
 
-/* each_entry - call @look for each entry of the directory @path but "." and ".."; returns how many there are */
-static size_t each_entry(const char *path, void (*look)(void *ctx, const char *path, const char *name), void *ctx)
+/* each_entry - call @look for each entry of the directory @path but "." and ".."; returns how many there are
+ */
+static size_t each_entry(const char *path, void (*look)(void *ctx, const char *path, const char *name),
+                         void *ctx)
 {
 	size_t count = 0;
 	DIR *dir = opendir(path);
@@ -39,25 +41,24 @@ size_t procfs_count_threads(pid_t pid)
 
 /* ---- stopping ---- */
 
-/* state_of - the letter that proc(5) has in field 3 of a thread's stat, behind the name in parentheses; 0: none */
-static char state_of(const char *path, const char *thread)
+/* is_stopped - does a thread's stat say T in field 3, behind the name in parentheses, proc(5)? */
+static bool is_stopped(const char *path, const char *thread)
 {
 	char file_path[PATH_SIZE + 300], text[512] = "";
 	snprintf(file_path, sizeof(file_path), "%s/%s/stat", path, thread);
 	FILE *file = fopen(file_path, "re");
 	if (!file)
-		return 0;
+		return true; /* it has ended */
 	char *line = fgets(text, sizeof(text), file);
 	fclose(file);
 	const char *name_end = line ? strrchr(line, ')') : NULL;
-	return name_end && strlen(name_end) > 2 ? name_end[2] : '\0';
+	return name_end && strncmp(name_end, ") T", 3) == 0;
 }
 
 static void check_stopped(void *ctx, const char *path, const char *thread)
 {
 	bool *all_stopped = ctx;
-	if (state_of(path, thread) != 'T')
-		*all_stopped = false;
+	*all_stopped &= is_stopped(path, thread);
 }
 
 bool procfs_await_stopped(pid_t pid)
@@ -80,16 +81,16 @@ static const struct {
 	const char *key, *value;
 	bool of_seal;
 } expected[] = {
-	{"Uid", "65534 65534 65534 65534", false},
-	{"Gid", "65534 65534 65534 65534", false},
-	{"Groups", "", false},
-	{"CapInh", "0000000000000000", false},
-	{"CapPrm", "0000000000000000", false},
-	{"CapEff", "0000000000000000", false},
-	{"CapBnd", "0000000000000000", true},
-	{"CapAmb", "0000000000000000", false},
-	{"NoNewPrivs", "1", true},
-	{"Seccomp", "2", true}, /* SECCOMP_MODE_FILTER */
+        {"Uid", "65534 65534 65534 65534", false},
+        {"Gid", "65534 65534 65534 65534", false},
+        {"Groups", "", false},
+        {"CapInh", "0000000000000000", false},
+        {"CapPrm", "0000000000000000", false},
+        {"CapEff", "0000000000000000", false},
+        {"CapBnd", "0000000000000000", true},
+        {"CapAmb", "0000000000000000", false},
+        {"NoNewPrivs", "1", true},
+        {"Seccomp", "2", true}, /* SECCOMP_MODE_FILTER */
 };
 
 static char complaint[640];
@@ -119,7 +120,8 @@ static void check_line(const char *path, char *line, bool sealed)
 			continue;
 		normalize(value);
 		if (strcmp(value, expected[i].value) != 0)
-			snprintf(complaint, sizeof(complaint), "%.300s: %.32s is `%.200s`", path, line, value);
+			snprintf(complaint, sizeof(complaint), "%.300s: %.32s is `%.200s`", path, line,
+			         value);
 	}
 }
 

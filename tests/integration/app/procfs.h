@@ -10,14 +10,15 @@
 /* procfs_count_threads - how many threads @pid has; 0 when it is gone */
 size_t procfs_count_threads(pid_t pid);
 
-/* procfs_await_stopped - wait until SIGSTOP, which was sent to @pid, has stopped all its threads; false: in vain */
+/* procfs_await_stopped - wait until SIGSTOP, which was sent to @pid, has stopped all its threads; false: in
+ * vain */
 bool procfs_await_stopped(pid_t pid);
 
 /*
- * procfs_find_privilege - look for a thread of @pid that could do more than user nobody without any capability
- * @sealed: it must also have a seccomp filter, and no way back by execve(2), which a thread of its own that a sanitizer
- *          started before main() keeps
- * Returns what was found, in static memory, or NULL.
+ * procfs_find_privilege - look for a thread of @pid that could do more than user nobody without any
+ * capability
+ * @sealed: it must also have a seccomp filter, and no way back by execve(2), which a thread of its own that a
+ * sanitizer started before main() keeps Returns what was found, in static memory, or NULL.
  */
 const char *procfs_find_privilege(pid_t pid, bool sealed);
 

@@ -32,7 +32,8 @@ static void make_namespaces(void)
 static struct relayproc *launch(const char *netns, const char *const more[])
 {
 	char listen[ENDPOINT_TEXT_MAX];
-	const char *args[16] = {"run", "--name", "web", "--listen", listen, "--to", relayproc_endpoint(server_ns, BACKEND)};
+	const char *args[16] = {
+	        "run", "--name", "web", "--listen", listen, "--to", relayproc_endpoint(server_ns, BACKEND)};
 	size_t count = 7;
 	snprintf(listen, sizeof(listen), "%s/" LISTENER, netns);
 	while (*more)
@@ -58,7 +59,8 @@ static const char *name_of(int fd, char *buf, size_t size)
 	return endpoint_format_address((const struct sockaddr *)&address, buf, size);
 }
 
-/* talk - a connection over which 5 bytes go up and 3 down, and which the client closes; its name goes to @ret_client */
+/* talk - a connection over which 5 bytes go up and 3 down, and which the client closes; its name goes to
+ * @ret_client */
 static void talk(int listener, char *ret_client, size_t size)
 {
 	char got[5];
@@ -87,10 +89,10 @@ static const struct expected *expectation(const char *client, const char *listen
 {
 	static struct expected expected[EXPECTED_COUNT];
 	const struct expected fields[EXPECTED_COUNT] = {
-		{"level", "info"},     {"relay", "web"},      {"client", client},
-		{"listener", LISTENER}, {"backend", BACKEND}, {"listener_netns", listener_netns},
-		{"bytes_up", "5"},      {"bytes_down", "3"},  {"backend_netns", netns_text(server_ns)},
-		{"cause", "client_closed"}, {"msg", "closed"},
+	        {"level", "info"},          {"relay", "web"},     {"client", client},
+	        {"listener", LISTENER},     {"backend", BACKEND}, {"listener_netns", listener_netns},
+	        {"bytes_up", "5"},          {"bytes_down", "3"},  {"backend_netns", netns_text(server_ns)},
+	        {"cause", "client_closed"}, {"msg", "closed"},
 	};
 	memcpy(expected, fields, sizeof(fields));
 	return expected;
@@ -109,7 +111,8 @@ static void closed_connection_has_one_record_with_every_field(void **state)
 	relayproc_await_record(relay, "closed", &record);
 	const struct expected *expected = expectation(client, netns_text(client_ns));
 	for (size_t i = 0; i < EXPECTED_COUNT; i++)
-		assert_string_equal(relayproc_text(&record, expected[i].key, text, sizeof(text)), expected[i].value);
+		assert_string_equal(relayproc_text(&record, expected[i].key, text, sizeof(text)),
+		                    expected[i].value);
 	assert_int_equal(relayproc_number(&record, "spliced") + relayproc_number(&record, "copied"), 5 + 3);
 	double connect_ms = strtod(relayproc_text(&record, "connect_ms", text, sizeof(text)), NULL);
 	double duration_ms = strtod(relayproc_text(&record, "duration_ms", text, sizeof(text)), NULL);
@@ -158,7 +161,8 @@ static void assert_fields(const struct json_record *record, const struct expecte
 
 static void assert_numbers(const struct json_record *record)
 {
-	static const char *const keys[] = {"bytes_up", "bytes_down", "spliced", "copied", "duration_ms", "connect_ms"};
+	static const char *const keys[] = {"bytes_up", "bytes_down",  "spliced",
+	                                   "copied",   "duration_ms", "connect_ms"};
 	for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
 		const struct json_field *field = json_find(record, keys[i]);
 		assert_non_null(field);
@@ -217,7 +221,11 @@ static uint64_t sum_suppressed(struct relayproc *relay)
 
 static void records_beyond_the_rate_are_counted_in_a_later_one(void **state)
 {
-	enum { BURST = 100, TRIES = 50, PAUSE_MS = 150 }; /* at 10 a second another record may be written after 100 ms */
+	enum {
+		BURST = 100,
+		TRIES = 50,
+		PAUSE_MS = 150
+	}; /* at 10 a second another record may be written after 100 ms */
 	struct relayproc_record record;
 	char client[ENDPOINT_TEXT_MAX];
 	uint64_t suppressed = 0, closed = 0;
@@ -239,7 +247,8 @@ static void records_beyond_the_rate_are_counted_in_a_later_one(void **state)
 		suppressed += sum_suppressed(relay);
 		closed = relayproc_count_records(relay, "closed");
 	}
-	print_message("%llu records written, %llu counted\n", (unsigned long long)closed, (unsigned long long)suppressed);
+	print_message("%llu records written, %llu counted\n", (unsigned long long)closed,
+	              (unsigned long long)suppressed);
 	assert_int_equal(closed + suppressed, made);
 	assert_true(suppressed > 0);
 }
@@ -259,7 +268,8 @@ static void fill(int fd)
 	fcntl(fd, F_SETFL, flags);
 }
 
-/* relay_in_silence - start, relay, survive a death and stop, with a standard error that is full from the beginning */
+/* relay_in_silence - start, relay, survive a death and stop, with a standard error that is full from the
+ * beginning */
 static void relay_in_silence(int full_fd)
 {
 	char path[64];
@@ -314,11 +324,11 @@ static int end_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		log_test(closed_connection_has_one_record_with_every_field),
-		log_test(record_is_strict_json_whatever_is_in_it),
-		log_test(records_beyond_the_rate_are_counted_in_a_later_one),
-		log_test(full_pipe_as_standard_error_stops_nothing),
-		log_test(full_socket_as_standard_error_stops_nothing),
+	        log_test(closed_connection_has_one_record_with_every_field),
+	        log_test(record_is_strict_json_whatever_is_in_it),
+	        log_test(records_beyond_the_rate_are_counted_in_a_later_one),
+	        log_test(full_pipe_as_standard_error_stops_nothing),
+	        log_test(full_socket_as_standard_error_stops_nothing),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deaths: of the relay process, which its supervisor survives with the very same listening sockets, and of the supervisor. */
+/* Deaths: of the relay process, which its supervisor survives with the very same listening sockets, and of
+ * the supervisor. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,8 +29,8 @@ static struct relayproc *start_relay(const char *drain)
 	client_ns = testns_new();
 	server_ns = testns_new();
 	return relayproc_start(TESTNS_ARGV("--listen", relayproc_endpoint(client_ns, "127.0.0.1:80"), "--to",
-					   relayproc_endpoint(server_ns, "127.0.0.1:80"), "--threads", "2", "--drain-timeout",
-					   drain, "--log-rate", "100"));
+	                                   relayproc_endpoint(server_ns, "127.0.0.1:80"), "--threads", "2",
+	                                   "--drain-timeout", drain, "--log-rate", "100"));
 }
 
 /* freeze - stop the relay process as a whole; returns its pid */
@@ -49,7 +50,8 @@ static void kill_relay_process(const struct relayproc *relay)
 	assert_int_equal(kill(pid, SIGKILL), 0);
 }
 
-/* await_refused - nobody listens any more; the ring of a killed process holds its sockets for some milliseconds yet */
+/* await_refused - nobody listens any more; the ring of a killed process holds its sockets for some
+ * milliseconds yet */
 static void await_refused(void)
 {
 	int rc = 0;
@@ -67,7 +69,8 @@ static void await_refused(void)
 struct listeners {
 	int pidfd;
 	size_t count;
-	uint64_t cookies[COOKIES_MAX]; /* SO_COOKIE: of one socket only, for ever; in the order of descriptors */
+	uint64_t cookies[COOKIES_MAX]; /* SO_COOKIE: of one socket only, for ever; in the order of descriptors
+	                                */
 };
 
 static void note_listener(void *ctx, int fd, const char *target)
@@ -109,15 +112,29 @@ static void assert_same_listeners(const struct listeners *a, const struct listen
 
 /* ---- deaths of the relay process ---- */
 
-/* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a pause. */
+/* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a pause.
+ */
 enum { LIFE_MS = 120 };
+
+/* assert_fd_count - the supervisor comes back to having @count descriptors open, and keeps none of each life */
+static void assert_fd_count(pid_t pid, size_t count)
+{
+	size_t now = 0;
+	for (int ms = 0; ms < TESTNS_PATIENCE_MS && now != count; ms++) {
+		poll(NULL, 0, 1);
+		now = procfs_each_fd(pid, NULL, NULL);
+	}
+	assert_int_equal(now, count);
+}
 
 static void hundred_deaths_under_load_refuse_no_connection(void **state)
 {
 	struct relayproc_record record;
 	(void)state;
 	struct relayproc *relay = start_relay("1s");
-	const struct load_counts *counts = load_start(client_ns, server_ns, "127.0.0.1:80", "127.0.0.1:80", CLIENTS);
+	size_t fds = procfs_each_fd(relayproc_pid(relay), NULL, NULL);
+	const struct load_counts *counts = load_start(client_ns, server_ns, "127.0.0.1:80", "127.0.0.1:80",
+	                                              CLIENTS);
 	struct listeners before = listeners_of(relayproc_pid(relay));
 	assert_int_equal(before.count, THREADS);
 	for (int i = 0; i < DEATHS; i++) {
@@ -132,12 +149,13 @@ static void hundred_deaths_under_load_refuse_no_connection(void **state)
 	load_await(CLIENTS);
 	load_stop();
 	print_message("%llu connections answered, %llu cut\n", (unsigned long long)counts->answered,
-		      (unsigned long long)counts->cut);
+	              (unsigned long long)counts->cut);
 	assert_int_equal(counts->refused, 0);
 	assert_int_equal(counts->failed, 0);
 	/* At most what was under way: one connection of each client at each death. */
 	assert_true(counts->cut <= DEATHS * CLIENTS);
 	assert_int_equal(relayproc_count_records(relay, "relay process died"), DEATHS);
+	assert_fd_count(relayproc_pid(relay), fds);
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
@@ -289,7 +307,8 @@ static void stop_serves_who_has_connected_and_lets_nobody_else_in(void **state)
 	int before = testns_connect(client_ns, "127.0.0.1:80");
 	relayproc_signal(relay, SIGTERM);
 	relayproc_await_record(relay, "stopping", &record);
-	/* The relay process still has the sockets: only that its supervisor refuses handshakes keeps this one out. */
+	/* The relay process still has the sockets: only that its supervisor refuses handshakes keeps this one
+	 * out. */
 	int after = begin_connect(before);
 	assert_int_equal(tcp_state(after), TCP_SYN_SENT);
 	kill(pid, SIGCONT);
@@ -325,14 +344,14 @@ static void relay_process_ends_with_its_supervisor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		load_test(hundred_deaths_under_load_refuse_no_connection),
-		relayproc_test(connection_made_while_no_relay_runs_is_served_by_the_next),
-		relayproc_test(stop_while_no_relay_runs_ends_the_daemon),
-		relayproc_test(relay_process_that_hangs_is_killed_at_the_deadline),
-		relayproc_test(relay_process_that_sends_garbage_is_replaced),
-		relayproc_test(command_to_stop_is_not_lost_in_a_full_channel),
-		relayproc_test(stop_serves_who_has_connected_and_lets_nobody_else_in),
-		relayproc_test(relay_process_ends_with_its_supervisor),
+	        load_test(hundred_deaths_under_load_refuse_no_connection),
+	        relayproc_test(connection_made_while_no_relay_runs_is_served_by_the_next),
+	        relayproc_test(stop_while_no_relay_runs_ends_the_daemon),
+	        relayproc_test(relay_process_that_hangs_is_killed_at_the_deadline),
+	        relayproc_test(relay_process_that_sends_garbage_is_replaced),
+	        relayproc_test(command_to_stop_is_not_lost_in_a_full_channel),
+	        relayproc_test(stop_serves_who_has_connected_and_lets_nobody_else_in),
+	        relayproc_test(relay_process_ends_with_its_supervisor),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a taken-over relay process would be and have, and that an honest one still has what it needs. The system calls are
- * in test_seal.c.
+ * What a taken-over relay process would be and have, and that an honest one still has what it needs. The
+ * system calls are in test_seal.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,8 +74,8 @@ static void every_thread_is_without_privilege_and_sealed(void **state)
 /* ---- the ring ---- */
 
 /*
- * Its first member is liburing's own structure: io/ring.h has no way to ask for what is forbidden, but who has taken the
- * process over has the whole of its memory.
+ * Its first member is liburing's own structure: io/ring.h has no way to ask for what is forbidden, but who
+ * has taken the process over has the whole of its memory.
  */
 static struct io_uring *uring_of(struct inside *inside)
 {
@@ -112,7 +112,7 @@ static void try_operation(struct inside *inside, unsigned int operation, unsigne
 static bool is_offered(unsigned int operation)
 {
 	static const unsigned int offered[] = {IORING_OP_ACCEPT,  IORING_OP_RECV,     IORING_OP_SEND,
-					       IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
+	                                       IORING_OP_SENDMSG, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
 	for (size_t i = 0; i < ARRAY_COUNT(offered); i++) {
 		if (offered[i] == operation)
 			return true;
@@ -184,8 +184,9 @@ static void pass_in(int ns_fd)
 	fcntl(passed.listener, F_SETFL, O_NONBLOCK);
 	passed.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(80)};
 	passed.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_success(nssock_upstream_batch(ns_fd, AF_INET, &options, NSSOCK_UID_OWN, UPSTREAMS, passed.upstream, &count,
-					     &err), &err);
+	assert_success(nssock_upstream_batch(ns_fd, AF_INET, &options, NSSOCK_UID_OWN, UPSTREAMS,
+	                                     passed.upstream, &count, &err),
+	               &err);
 	for (uint32_t i = 0; i < count; i++)
 		testns_keep_fd(passed.upstream[i]);
 	assert_int_equal(pipe2(passed.pipe, O_CLOEXEC | O_NONBLOCK), 0);
@@ -226,9 +227,11 @@ static void move_by_hand(struct inside *inside)
 	inside_need(inside, "read", sys_read(passed.pipe[0], got, 2) == 2);
 	inside_need(inside, "send space", sys_send_space(accepted, &space) == 0 && space.free > 0);
 	inside_need(inside, "unsent", sys_unsent(accepted) >= 0);
+	inside_need(inside, "urgent mark", sys_at_mark(accepted) == 0);
 	inside_need(inside, "shutdown", sys_shutdown_write(accepted) == 0);
+	inside_need(inside, "shutdown", sys_shutdown_write(passed.upstream[0]) == 0);
+	inside_need(inside, "use a socket again", sys_recycle(passed.upstream[0]) == 0);
 	sys_close(accepted);
-	sys_recycle(passed.upstream[0]); /* may be too early: it must only not kill us */
 }
 
 static void close_with_reset(struct inside *inside)
@@ -292,13 +295,14 @@ static void move_by_ring(struct inside *inside)
 	sys_connect(passed.upstream[2], (const struct sockaddr *)&passed.address, sizeof(passed.address));
 	turn_until(inside, "accept through the ring", &seen, &seen.accepted);
 	ring_recv(inside->ring, seen.accepted, tag(TAG_RECV));
-	ring_poll(inside->ring, seen.accepted, POLLIN, tag(TAG_POLL));
+	ring_poll_edges(inside->ring, seen.accepted, POLLIN, tag(TAG_POLL));
 	ring_send(inside->ring, passed.upstream[2], &part, 1, tag(TAG_KIND_IGNORE));
 	turn_until(inside, "recv through the ring", &seen, &seen.received);
 	inside_need(inside, "what was sent", seen.received == 4 && memcmp(seen.bytes, "ring", 4) == 0);
 	turn_until(inside, "poll through the ring", &seen, &seen.polled);
 	ring_cancel(inside->ring, tag(TAG_ACCEPT));
 	turn_until(inside, "cancel", &seen, &seen.cancelled);
+	ring_buffers_release(inside->ring);
 }
 
 static void ask_broker(struct inside *inside)
@@ -360,9 +364,9 @@ static struct relayproc *start_daemon(void)
 {
 	int client_ns = testns_new(), server_ns = testns_new();
 	int listener = testns_listen(server_ns, "127.0.0.1:80");
-	struct relayproc *relay = relayproc_start(
-		TESTNS_ARGV("--listen", relayproc_endpoint(client_ns, "127.0.0.1:80"), "--to",
-			    relayproc_endpoint(server_ns, "127.0.0.1:80"), "--threads", "2", "--user", "nobody"));
+	struct relayproc *relay = relayproc_start(TESTNS_ARGV(
+	        "--listen", relayproc_endpoint(client_ns, "127.0.0.1:80"), "--to",
+	        relayproc_endpoint(server_ns, "127.0.0.1:80"), "--threads", "2", "--user", "nobody"));
 	int client = testns_connect(client_ns, "127.0.0.1:80");
 	testns_assert_connected(client, testns_accept(listener));
 	return relay;
@@ -380,7 +384,8 @@ static void every_thread_of_the_relay_process_is_without_privilege_and_sealed(vo
 
 static void check_fd(void *ctx, int fd, const char *target)
 {
-	static const char *const kinds[] = {"socket:[", "pipe:[", "anon_inode:[eventfd]", "anon_inode:[io_uring]"};
+	static const char *const kinds[] = {"socket:[", "pipe:[", "anon_inode:[eventfd]",
+	                                    "anon_inode:[io_uring]"};
 	bool *seen_ring = ctx;
 	bool fits = fd == STDERR_FILENO || (fd < STDERR_FILENO && strcmp(target, "/dev/null") == 0);
 	for (size_t i = 0; i < ARRAY_COUNT(kinds) && fd > STDERR_FILENO; i++)
@@ -404,13 +409,13 @@ static void relay_process_has_nothing_open_but_what_relaying_needs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		testns_test(every_thread_is_without_privilege_and_sealed),
-		testns_test(ring_carries_out_no_operation_but_those_of_relaying),
-		testns_test(ring_takes_no_flag_but_those_of_relaying),
-		testns_test(everything_that_relaying_needs_still_works),
-		testns_test(broken_invariant_still_ends_the_process),
-		relayproc_test(every_thread_of_the_relay_process_is_without_privilege_and_sealed),
-		relayproc_test(relay_process_has_nothing_open_but_what_relaying_needs),
+	        testns_test(every_thread_is_without_privilege_and_sealed),
+	        testns_test(ring_carries_out_no_operation_but_those_of_relaying),
+	        testns_test(ring_takes_no_flag_but_those_of_relaying),
+	        testns_test(everything_that_relaying_needs_still_works),
+	        testns_test(broken_invariant_still_ends_the_process),
+	        relayproc_test(every_thread_of_the_relay_process_is_without_privilege_and_sealed),
+	        relayproc_test(relay_process_has_nothing_open_but_what_relaying_needs),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

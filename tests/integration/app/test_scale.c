@@ -91,8 +91,9 @@ static void make_namespaces(void)
 	for (int i = 0; i < NAMESPACES; i++) {
 		assert_success(namespaces[i] = netns_create_anonymous(&err), &err);
 		raise_loopback(namespaces[i]);
-		assert_success(listeners[i] = nssock_listen(namespaces[i], parse("/127.0.0.1:81"), &options, false,
-							    NSSOCK_UID_OWN, &err), &err);
+		assert_success(listeners[i] = nssock_listen(namespaces[i], parse("/127.0.0.1:81"), &options,
+		                                            false, NSSOCK_UID_OWN, &err),
+		               &err);
 	}
 }
 
@@ -100,11 +101,13 @@ static void make_namespaces(void)
 static const char *configuration(void)
 {
 	static char yaml[NAMESPACES * YAML_PER_RELAY];
-	size_t used = (size_t)snprintf(yaml, sizeof(yaml), "threads: %d\ndrain: 0s\nlog: { rate: 10 }\nrelays:\n", THREADS);
+	size_t used = (size_t)snprintf(yaml, sizeof(yaml),
+	                               "threads: %d\ndrain: 0s\nlog: { rate: 10 }\nrelays:\n", THREADS);
 	for (int i = 0; i < NAMESPACES; i++)
-		used += (size_t)snprintf(yaml + used, sizeof(yaml) - used, "  - { name: r%d, listen: \"%s\", to: \"%s\" }\n", i,
-					 relayproc_endpoint(namespaces[i], "127.0.0.1:80"),
-					 relayproc_endpoint(namespaces[(i + 1) % NAMESPACES], "127.0.0.1:81"));
+		used += (size_t)snprintf(
+		        yaml + used, sizeof(yaml) - used, "  - { name: r%d, listen: \"%s\", to: \"%s\" }\n",
+		        i, relayproc_endpoint(namespaces[i], "127.0.0.1:80"),
+		        relayproc_endpoint(namespaces[(i + 1) % NAMESPACES], "127.0.0.1:81"));
 	assert_true(used < sizeof(yaml));
 	return relayproc_file(yaml);
 }
@@ -116,7 +119,8 @@ static int connect_inside(int ns_fd)
 	struct err err = ERR_INIT;
 	uint32_t count;
 	int fd;
-	assert_success(nssock_upstream_batch(ns_fd, AF_INET, &options, NSSOCK_UID_OWN, 1, &fd, &count, &err), &err);
+	assert_success(nssock_upstream_batch(ns_fd, AF_INET, &options, NSSOCK_UID_OWN, 1, &fd, &count, &err),
+	               &err);
 	if (connect(fd, &to.addr.any, to.addr_len) < 0 && errno != EINPROGRESS)
 		fail_msg("connect: %s", strerror(errno));
 	testns_await(fd, POLLOUT);
@@ -143,7 +147,7 @@ static void relay_a_byte(int i)
 static void print_usage(const char *when, struct relayproc *relay)
 {
 	print_message("%s: %zu descriptors, %zu threads, %zu KiB resident, both processes together\n", when,
-		      relayproc_fds(relay), relayproc_threads(relay), relayproc_memory(relay) / 1024);
+	              relayproc_fds(relay), relayproc_threads(relay), relayproc_memory(relay) / 1024);
 }
 
 static void thousand_namespaces_are_served_within_20000_descriptors(void **state)
@@ -165,7 +169,8 @@ static void thousand_namespaces_are_served_within_20000_descriptors(void **state
 	print_usage("2,000 connections", relay);
 	assert_int_equal(relayproc_threads(relay), threads);
 	/* Two for each connection, and sockets made in advance: not for each of the thousand backends. */
-	assert_true(relayproc_fds(relay) <= fds + 2 * CONNECTIONS + THREADS * (LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX));
+	assert_true(relayproc_fds(relay) <=
+	            fds + 2 * CONNECTIONS + THREADS * (LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX));
 	assert_true(relayproc_fds(relay) < FDS);
 	assert_int_equal(relayproc_counter(relay, "accepted_total"), CONNECTIONS);
 	assert_int_equal(relayproc_stop(relay), 0);
@@ -174,7 +179,7 @@ static void thousand_namespaces_are_served_within_20000_descriptors(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(thousand_namespaces_are_served_within_20000_descriptors, close_all),
+	        cmocka_unit_test_teardown(thousand_namespaces_are_served_within_20000_descriptors, close_all),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -71,7 +71,8 @@ static long try_listen(struct inside *inside)
 
 static long try_setns(struct inside *inside)
 {
-	return syscall(SYS_setns, inside->ns_fd, CLONE_NEWUSER); /* not of that type: EINVAL, were it permitted */
+	return syscall(SYS_setns, inside->ns_fd,
+	               CLONE_NEWUSER); /* not of that type: EINVAL, were it permitted */
 }
 
 static long try_unshare(struct inside *inside)
@@ -134,7 +135,9 @@ static long try_clone3(struct inside *inside)
 
 static long try_ptrace(struct inside *inside)
 {
-	return ptrace(PTRACE_ATTACH, inside->neighbour, NULL, NULL) < 0 ? -1 : ptrace(PTRACE_DETACH, inside->neighbour, NULL, NULL);
+	return ptrace(PTRACE_ATTACH, inside->neighbour, NULL, NULL) < 0
+	               ? -1
+	               : ptrace(PTRACE_DETACH, inside->neighbour, NULL, NULL);
 }
 
 static long try_read_memory(struct inside *inside)
@@ -184,7 +187,8 @@ static long try_mprotect_code(struct inside *inside)
 
 static long try_bpf(struct inside *inside)
 {
-	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+	union bpf_attr attr = {
+	        .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
 	(void)inside;
 	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
 }
@@ -290,46 +294,46 @@ static const struct attempt {
 	long (*make)(struct inside *inside);
 	bool fails_anyway; /* with EPERM, for want of privilege or by the machine's policy */
 } attempts[] = {
-	{"open", try_open, false},
-	{"openat", try_openat, false},
-	{"openat2", try_openat2, false},
-	{"socket", try_socket, false},
-	{"socketpair", try_socketpair, false},
-	{"bind", try_bind, false},
-	{"listen", try_listen, false},
-	{"setns", try_setns, false},
-	{"unshare", try_unshare, false},
-	{"execve", try_execve, false},
-	{"execveat", try_execveat, false},
-	{"io_uring_setup", try_ring_setup, false},
-	{"io_uring_register", try_ring_register, false},
-	{"fork", try_fork, false},
-	{"clone", try_clone, false},
-	{"clone3", try_clone3, false},
-	{"ptrace", try_ptrace, true},
-	{"process_vm_readv", try_read_memory, true},
-	{"kill of another process", try_kill, false},
-	{"tgkill of another process", try_tgkill, false},
-	{"tkill", try_tkill, false},
-	{"pidfd_open", try_pidfd, false},
-	{"pidfd_getfd", try_pidfd_getfd, false},
-	{"mmap of code", try_mmap_code, false},
-	{"mprotect to code", try_mprotect_code, false},
-	{"bpf", try_bpf, true},
-	{"mount", try_mount, true},
-	{"memfd_create", try_memfd, false},
-	{"readlink", try_readlink, false},
-	{"stat", try_stat, false},
-	{"unlink", try_unlink, false},
-	{"chmod", try_chmod, false},
-	{"setuid", try_setuid, false},
-	{"prctl", try_prctl, false},
-	{"prlimit64", try_prlimit, false},
-	{"ioctl", try_ioctl, false},
-	{"getsockopt", try_getsockopt, false},
-	{"setsockopt", try_setsockopt, false},
-	{"a socket filter", try_filter, false},
-	{"a system call of the future", try_i_know_no_such_call, false},
+        {"open", try_open, false},
+        {"openat", try_openat, false},
+        {"openat2", try_openat2, false},
+        {"socket", try_socket, false},
+        {"socketpair", try_socketpair, false},
+        {"bind", try_bind, false},
+        {"listen", try_listen, false},
+        {"setns", try_setns, false},
+        {"unshare", try_unshare, false},
+        {"execve", try_execve, false},
+        {"execveat", try_execveat, false},
+        {"io_uring_setup", try_ring_setup, false},
+        {"io_uring_register", try_ring_register, false},
+        {"fork", try_fork, false},
+        {"clone", try_clone, false},
+        {"clone3", try_clone3, false},
+        {"ptrace", try_ptrace, true},
+        {"process_vm_readv", try_read_memory, true},
+        {"kill of another process", try_kill, false},
+        {"tgkill of another process", try_tgkill, false},
+        {"tkill", try_tkill, false},
+        {"pidfd_open", try_pidfd, false},
+        {"pidfd_getfd", try_pidfd_getfd, false},
+        {"mmap of code", try_mmap_code, false},
+        {"mprotect to code", try_mprotect_code, false},
+        {"bpf", try_bpf, true},
+        {"mount", try_mount, true},
+        {"memfd_create", try_memfd, false},
+        {"readlink", try_readlink, false},
+        {"stat", try_stat, false},
+        {"unlink", try_unlink, false},
+        {"chmod", try_chmod, false},
+        {"setuid", try_setuid, false},
+        {"prctl", try_prctl, false},
+        {"prlimit64", try_prlimit, false},
+        {"ioctl", try_ioctl, false},
+        {"getsockopt", try_getsockopt, false},
+        {"setsockopt", try_setsockopt, false},
+        {"a socket filter", try_filter, false},
+        {"a system call of the future", try_i_know_no_such_call, false},
 };
 
 static void make_attempts(struct inside *inside)
@@ -360,7 +364,7 @@ static void system_call_that_relaying_does_not_need_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		testns_test(system_call_that_relaying_does_not_need_is_refused),
+	        testns_test(system_call_that_relaying_does_not_need_is_refused),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -57,15 +57,15 @@ static const char *two_relays(const char *listen, const char *to, const char *mo
 {
 	static char yaml[1024];
 	snprintf(yaml, sizeof(yaml),
-		 "relays:\n"
-		 "  - name: good\n"
-		 "    listen: [ \"web/127.0.0.1:8080\", \"unix:" UNIX_PATH "\" ]\n"
-		 "    to: \"api/127.0.0.1:80\"\n"
-		 "  - name: bad\n"
-		 "    listen: \"%s\"\n"
-		 "    to: \"%s\"\n"
-		 "%s",
-		 listen, to, more);
+	         "relays:\n"
+	         "  - name: good\n"
+	         "    listen: [ \"web/127.0.0.1:8080\", \"unix:" UNIX_PATH "\" ]\n"
+	         "    to: \"api/127.0.0.1:80\"\n"
+	         "  - name: bad\n"
+	         "    listen: \"%s\"\n"
+	         "    to: \"%s\"\n"
+	         "%s",
+	         listen, to, more);
 	return relayproc_file(yaml);
 }
 
@@ -94,26 +94,42 @@ static void start_is_all_or_nothing_and_says_which_relay_and_why(void **state)
 		const char *listen, *to, *more;
 		const char *says[4];
 	} cases[] = {
-		{"nosuch/127.0.0.1:80", "api/127.0.0.1:80", "",
-		 {"relay 'bad'", "nosuch/127.0.0.1:80", "/run/netns/nosuch does not exist"}},
-		{"web/127.0.0.1:80", "nosuch/127.0.0.1:80", "",
-		 {"relay 'bad'", "backend nosuch/127.0.0.1:80", "/run/netns/nosuch does not exist"}},
-		{"web/127.0.0.1:81", "api/127.0.0.1:80", "",
-		 {"relay 'bad'", "web/127.0.0.1:81", "Address already in use", "another socket has it"}},
-		{"web/10.9.9.9:80", "api/127.0.0.1:80", "", {"relay 'bad'", "web/10.9.9.9:80", "has no such address"}},
-		{"web/127.0.0.1:80", "api/127.0.0.1:80", "user: nosuch\n", {"user 'nosuch' does not exist"}},
-		{"web/127.0.0.1:80", "api/127.0.0.1:80", "    tcp: { congestion: nosuch }\n",
-		 {"relay 'bad'", "congestion control nosuch", "tcp_allowed_congestion_control"}},
-		{"unix:/nosuch/socket", "api/127.0.0.1:80", "", {"relay 'bad'", "unix:/nosuch/socket", "No such file"}},
-		{"web/127.0.0.1:80", "api/127.0.0.1:80", "max_connections: 1000000\n",
-		 {"max_connections 1000000", "RLIMIT_NOFILE"}},
+	        {"nosuch/127.0.0.1:80",
+	         "api/127.0.0.1:80",
+	         "",
+	         {"relay 'bad'", "nosuch/127.0.0.1:80", "/run/netns/nosuch does not exist"}},
+	        {"web/127.0.0.1:80",
+	         "nosuch/127.0.0.1:80",
+	         "",
+	         {"relay 'bad'", "backend nosuch/127.0.0.1:80", "/run/netns/nosuch does not exist"}},
+	        {"web/127.0.0.1:81",
+	         "api/127.0.0.1:80",
+	         "",
+	         {"relay 'bad'", "web/127.0.0.1:81", "Address already in use", "another socket has it"}},
+	        {"web/10.9.9.9:80",
+	         "api/127.0.0.1:80",
+	         "",
+	         {"relay 'bad'", "web/10.9.9.9:80", "has no such address"}},
+	        {"web/127.0.0.1:80", "api/127.0.0.1:80", "user: nosuch\n", {"user 'nosuch' does not exist"}},
+	        {"web/127.0.0.1:80",
+	         "api/127.0.0.1:80",
+	         "    tcp: { congestion: nosuch }\n",
+	         {"relay 'bad'", "congestion control nosuch", "tcp_allowed_congestion_control"}},
+	        {"unix:/nosuch/socket",
+	         "api/127.0.0.1:80",
+	         "",
+	         {"relay 'bad'", "unix:/nosuch/socket", "No such file"}},
+	        {"web/127.0.0.1:80",
+	         "api/127.0.0.1:80",
+	         "max_connections: 1000000\n",
+	         {"max_connections 1000000", "RLIMIT_NOFILE"}},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		make_namespaces();
 		testns_listen(web, "127.0.0.1:81");
 		refuse_start(two_relays(cases[i].listen, cases[i].to, cases[i].more), cases[i].says,
-			     ARRAY_COUNT(cases[i].says));
+		             ARRAY_COUNT(cases[i].says));
 		remove_namespaces(NULL);
 	}
 }
@@ -123,9 +139,11 @@ static void congestion_control_of_a_backend_is_tried_at_start(void **state)
 	(void)state;
 	make_namespaces();
 	struct relayproc *relay = relayproc_launch(TESTNS_ARGV("run", "--listen", "unix:" UNIX_PATH, "--to",
-							       "api/127.0.0.1:80", "--congestion", "nosuch", "--name", "db"));
+	                                                       "api/127.0.0.1:80", "--congestion", "nosuch",
+	                                                       "--name", "db"));
 	assert_int_equal(relayproc_await_exit(relay), 1);
-	assert_says(relay, TESTNS_ARGV("relay 'db'", "backend api/127.0.0.1:80", "congestion control nosuch"), 3);
+	assert_says(relay, TESTNS_ARGV("relay 'db'", "backend api/127.0.0.1:80", "congestion control nosuch"),
+	            3);
 	assert_false(exists(UNIX_PATH));
 }
 
@@ -164,12 +182,13 @@ static void wrong_command_line_is_status_2(void **state)
 		const char *args[8];
 		const char *says;
 	} cases[] = {
-		{{"frobnicate"}, "unknown verb 'frobnicate'"},
-		{{"run"}, "there is nothing to run"},
-		{{"run", "--listen", "web/127.0.0.1:80"}, "--to"},
-		{{"run", "--lisen", "web/127.0.0.1:80"}, "did you mean '--listen'?"},
-		{{"run", "--listen", "web", "--to", "api/127.0.0.1:80"}, "--listen"},
-		{{"run", "--listen", "web/127.0.0.1:80", "--to", "api/127.0.0.1:80", "--threads", "x"}, "--threads"},
+	        {{"frobnicate"}, "unknown verb 'frobnicate'"},
+	        {{"run"}, "there is nothing to run"},
+	        {{"run", "--listen", "web/127.0.0.1:80"}, "--to"},
+	        {{"run", "--lisen", "web/127.0.0.1:80"}, "did you mean '--listen'?"},
+	        {{"run", "--listen", "web", "--to", "api/127.0.0.1:80"}, "--listen"},
+	        {{"run", "--listen", "web/127.0.0.1:80", "--to", "api/127.0.0.1:80", "--threads", "x"},
+	         "--threads"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -185,9 +204,9 @@ static void mistake_in_a_file_is_status_2_and_has_a_place(void **state)
 	char place[128];
 	(void)state;
 	const char *path = relayproc_file("relays:\n"
-					  "  - name: web\n"
-					  "    lisen: web/127.0.0.1:80\n"
-					  "    to: api/127.0.0.1:80\n");
+	                                  "  - name: web\n"
+	                                  "    lisen: web/127.0.0.1:80\n"
+	                                  "    to: api/127.0.0.1:80\n");
 	struct relayproc *relay = relayproc_launch(TESTNS_ARGV("run", "-c", path));
 	assert_int_equal(relayproc_await_exit(relay), 2);
 	snprintf(place, sizeof(place), "%s:3:5: error: ", path);
@@ -232,8 +251,8 @@ static void start_that_fails_tells_the_manager_nothing(void **state)
 	(void)state;
 	make_namespaces();
 	manager_listen(NOTIFY_PATH);
-	struct relayproc *relay =
-		relayproc_launch(TESTNS_ARGV("run", "--listen", "nosuch/127.0.0.1:80", "--to", "api/127.0.0.1:80"));
+	struct relayproc *relay = relayproc_launch(
+	        TESTNS_ARGV("run", "--listen", "nosuch/127.0.0.1:80", "--to", "api/127.0.0.1:80"));
 	assert_int_equal(relayproc_await_exit(relay), 1);
 	assert_string_equal(manager_last_word(), "");
 }
@@ -246,10 +265,12 @@ enum { MANY = 200, PORT = 2000 };
 static const char *many_listeners(void)
 {
 	static char yaml[64 * MANY + 1024];
-	size_t used = (size_t)snprintf(yaml, sizeof(yaml), "relays:\n  - name: many\n    to: api/127.0.0.1:80\n"
-							   "    listen: [ \"unix:" UNIX_PATH "\"");
+	size_t used = (size_t)snprintf(yaml, sizeof(yaml),
+	                               "relays:\n  - name: many\n    to: api/127.0.0.1:80\n"
+	                               "    listen: [ \"unix:" UNIX_PATH "\"");
 	for (int i = 0; i < MANY; i++)
-		used += (size_t)snprintf(yaml + used, sizeof(yaml) - used, ", \"web/127.0.0.1:%d\"", PORT + i);
+		used += (size_t)snprintf(yaml + used, sizeof(yaml) - used, ", \"web/127.0.0.1:%d\"",
+		                         PORT + i);
 	snprintf(yaml + used, sizeof(yaml) - used, " ]\n");
 	return relayproc_file(yaml);
 }
@@ -288,7 +309,8 @@ static void listen_on_file(const char *path)
 static struct relayproc *start_on_file(void)
 {
 	make_namespaces();
-	return relayproc_start(TESTNS_ARGV("--listen", "unix:" UNIX_PATH, "--to", "api/127.0.0.1:80", "--drain-timeout", "20s"));
+	return relayproc_start(TESTNS_ARGV("--listen", "unix:" UNIX_PATH, "--to", "api/127.0.0.1:80",
+	                                   "--drain-timeout", "20s"));
 }
 
 static void file_of_a_unix_listener_goes_with_the_stop(void **state)
@@ -296,7 +318,8 @@ static void file_of_a_unix_listener_goes_with_the_stop(void **state)
 	struct relayproc_record record;
 	(void)state;
 	struct relayproc *relay = start_on_file();
-	/* A connection that goes on: the file is gone before the drain is over, so that the next daemon may have it. */
+	/* A connection that goes on: the file is gone before the drain is over, so that the next daemon may
+	 * have it. */
 	int client = connect_to_file(UNIX_PATH);
 	assert_true(client >= 0);
 	relayproc_signal(relay, SIGTERM);
@@ -323,7 +346,8 @@ static void without_a_sandbox_it_is_one_process(void **state)
 	(void)state;
 	make_namespaces();
 	struct relayproc *relay = relayproc_start(TESTNS_ARGV(ONE_RELAY, "--no-sandbox"));
-	int listener = testns_listen(testns_keep_fd(open("/run/netns/api", O_RDONLY | O_CLOEXEC)), "127.0.0.1:80");
+	int listener = testns_listen(testns_keep_fd(open("/run/netns/api", O_RDONLY | O_CLOEXEC)),
+	                             "127.0.0.1:80");
 	assert_int_equal(relayproc_child(relay), 0);
 	int client = testns_connect(web, "127.0.0.1:80");
 	int server = testns_accept(listener);
@@ -372,22 +396,22 @@ static void ignored_sigchld_is_not_inherited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		startup_test(start_is_all_or_nothing_and_says_which_relay_and_why),
-		startup_test(congestion_control_of_a_backend_is_tried_at_start),
-		startup_test(port_below_1024_without_the_capability_is_refused),
-		startup_test(more_listeners_than_descriptors_are_refused),
-		startup_test(program_that_may_not_enter_namespaces_says_so),
-		startup_test(wrong_command_line_is_status_2),
-		startup_test(mistake_in_a_file_is_status_2_and_has_a_place),
-		startup_test(file_that_is_not_there_is_status_2),
-		startup_test(manager_is_told_of_the_start_and_of_the_stop),
-		startup_test(start_that_fails_tells_the_manager_nothing),
-		startup_test(stop_in_the_middle_of_the_start_leaves_nothing),
-		startup_test(file_of_a_unix_listener_goes_with_the_stop),
-		startup_test(file_that_somebody_else_has_made_meanwhile_stays),
-		startup_test(without_a_sandbox_it_is_one_process),
-		startup_test(closed_standard_streams_are_no_room_for_sockets),
-		startup_test(ignored_sigchld_is_not_inherited),
+	        startup_test(start_is_all_or_nothing_and_says_which_relay_and_why),
+	        startup_test(congestion_control_of_a_backend_is_tried_at_start),
+	        startup_test(port_below_1024_without_the_capability_is_refused),
+	        startup_test(more_listeners_than_descriptors_are_refused),
+	        startup_test(program_that_may_not_enter_namespaces_says_so),
+	        startup_test(wrong_command_line_is_status_2),
+	        startup_test(mistake_in_a_file_is_status_2_and_has_a_place),
+	        startup_test(file_that_is_not_there_is_status_2),
+	        startup_test(manager_is_told_of_the_start_and_of_the_stop),
+	        startup_test(start_that_fails_tells_the_manager_nothing),
+	        startup_test(stop_in_the_middle_of_the_start_leaves_nothing),
+	        startup_test(file_of_a_unix_listener_goes_with_the_stop),
+	        startup_test(file_that_somebody_else_has_made_meanwhile_stays),
+	        startup_test(without_a_sandbox_it_is_one_process),
+	        startup_test(closed_standard_streams_are_no_room_for_sockets),
+	        startup_test(ignored_sigchld_is_not_inherited),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -210,6 +210,7 @@ static void thousands_of_short_ones_are_kept_apart(void **state)
 		crowd_run(&crowd, first, 4000);
 	crowd_fini(&crowd);
 	await_clean_ends(&rig, TOTAL);
+	assert_int_equal(relayproc_stop(rig.relay), 0); /* at once: it knows of no connection any more */
 }
 
 /* ---- small talk ---- */
@@ -231,7 +232,7 @@ static void connection_is_heard_after_a_silence(void **state)
 	struct rig rig;
 	struct pair pair;
 
-	rig_start(&rig, state, NULL);
+	rig_start(&rig, state, TESTNS_ARGV("--half-close-timeout", "1s")); /* not meant for this one */
 	pair = rig_connect(&rig);
 	testns_assert_connected(pair.client, pair.server);
 	poll(NULL, 0, 2200); /* longer than PARK_AFTER_MS of session.c */

@@ -16,6 +16,11 @@ enum { WHILE_MS = 500 }; /* longer than WATCH_AFTER_MS of session.c */
 
 /* ---- ends ---- */
 
+static void limit_receive_buffer(int fd, int size)
+{
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+}
+
 static void server_is_heard_after_the_client_has_ended(void **state)
 {
 	struct rig rig;
@@ -72,19 +77,28 @@ static void end_without_a_byte_is_passed_on(void **state)
 	rig_expect_closed(&rig, "client_closed", 0, 0);
 }
 
-/* The receiver lets the bytes pile up everywhere before it reads: the end has to wait behind all of them. */
+/*
+ * The receiver lets the bytes pile up everywhere, and then takes them bit by bit: the relay sees the end while it still
+ * holds bytes that did not fit.
+ */
 static void end_comes_after_the_last_byte(void **state)
 {
+	enum { BIT = 256 * 1024 };
 	struct rig rig;
 	struct pair pair;
-	size_t sent = 0;
+	size_t sent = 0, received = 0;
 
 	rig_start(&rig, state, NULL);
 	pair = rig_connect(&rig);
-	while (sent < LARGE && poll(&(struct pollfd){pair.client, POLLOUT, 0}, 1, 100) > 0)
-		sent += stream_send_some(pair.client, UP, sent, LARGE - sent);
+	limit_receive_buffer(pair.server, BIT);
+	while (poll(&(struct pollfd){pair.client, POLLOUT, 0}, 1, 100) > 0)
+		sent += stream_send_some(pair.client, UP, sent, LARGE);
 	rig_end(pair.client);
-	stream_receive(pair.server, UP, 0, sent);
+	for (; sent - received > BIT; received += BIT) {
+		stream_receive(pair.server, UP, received, BIT);
+		poll(NULL, 0, 1);
+	}
+	stream_receive(pair.server, UP, received, sent - received);
 	rig_expect_end(pair.server);
 	rig_end(pair.server);
 	rig_expect_end(pair.client);
@@ -267,11 +281,6 @@ static size_t receive_until_reset(int fd, uint64_t tag)
 			fail_msg("after %zu bytes: %s", received, n == 0 ? "the end" : strerror((int)-n));
 		received += n > 0 ? (size_t)n : 0;
 	}
-}
-
-static void limit_receive_buffer(int fd, int size)
-{
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 }
 
 static void reset_of_the_server_comes_after_what_it_had_delivered(void **state)

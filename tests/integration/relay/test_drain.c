@@ -128,6 +128,29 @@ static void connections_that_wait_to_be_accepted_are_served(void **state)
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
+/* The same while accepting is paused: what waits is taken all the same before the listener is closed. */
+static void connections_above_the_limit_are_served_before_the_end(void **state)
+{
+	enum { LIMIT = 3, WAITING = 2 };
+	struct pair pairs[LIMIT];
+	int clients[WAITING];
+	struct rig rig;
+
+	rig_start(&rig, state, TESTNS_ARGV("--drain-timeout", "1h", "--max-connections", "3"));
+	for (int i = 0; i < LIMIT; i++)
+		pairs[i] = rig_connect(&rig);
+	relayproc_await_counter(rig.relay, "accept_pauses_total", 1);
+	for (int i = 0; i < WAITING; i++)
+		clients[i] = testns_connect(rig.front, RIG_FRONT);
+	tell_to_stop(&rig);
+	for (int i = 0; i < WAITING; i++) {
+		testns_assert_connected(clients[i], testns_accept(rig.listener));
+		testns_close(clients[i]);
+	}
+	for (int i = 0; i < LIMIT; i++)
+		testns_assert_connected(pairs[i].client, pairs[i].server);
+}
+
 /* A backend that answers no SYN (see test_upstream.c), and no timeout for it. */
 static void connection_without_a_backend_yet_is_reset_at_the_deadline(void **state)
 {
@@ -168,6 +191,7 @@ int main(void)
 	        relayproc_test(second_signal_ends_everything_at_once),
 	        relayproc_test(half_closed_connection_finishes),
 	        relayproc_test(connections_that_wait_to_be_accepted_are_served),
+	        relayproc_test(connections_above_the_limit_are_served_before_the_end),
 	        relayproc_test(connection_without_a_backend_yet_is_reset_at_the_deadline),
 	        relayproc_test(idle_daemon_stops_at_either_signal),
 	};

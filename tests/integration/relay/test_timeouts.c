@@ -40,17 +40,6 @@ static void half_closed_connection_ends_by_the_half_close_timeout(void **state)
 	assert_int_equal(relayproc_counter(rig.relay, "closed_half_close_timeout_total"), 1);
 }
 
-static void half_close_timeout_leaves_whole_connections_alone(void **state)
-{
-	struct rig rig;
-	struct pair pair;
-
-	rig_start(&rig, state, TESTNS_ARGV("--half-close-timeout", "100ms"));
-	pair = rig_connect(&rig);
-	poll(NULL, 0, 300);
-	testns_assert_connected(pair.client, pair.server);
-}
-
 /* talk_on - one direction alone, for longer than a timeout of 2 s */
 static void talk_on(int from, int to)
 {
@@ -221,7 +210,6 @@ int main(void)
 	const struct CMUnitTest rows[] = {
 	        relayproc_test(silent_connection_ends_by_the_idle_timeout),
 	        relayproc_test(half_closed_connection_ends_by_the_half_close_timeout),
-	        relayproc_test(half_close_timeout_leaves_whole_connections_alone),
 	};
 	const struct CMUnitTest once[] = {
 	        relayproc_test(bytes_in_one_direction_hold_off_the_timeouts),

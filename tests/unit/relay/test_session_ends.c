@@ -178,6 +178,23 @@ static void reset_goes_out_when_patience_is_over(void **state)
 	rig_close(&rig);
 }
 
+/* The timeouts are shorter than the patience here, but they are not why the session ends. */
+static void reset_is_the_cause_though_the_receiver_is_idle(void **state)
+{
+	(void)state;
+	struct rig_options options = rig_defaults();
+	options.timeouts = (struct config_timeouts){.connect_ms = 1000, .idle_ms = 1000, .half_close_ms = 500};
+	rig_open(&rig, &options);
+	for (enum side side = 0; side < SIDE_COUNT; side++) {
+		struct rig_pair pair = pair_in(RIG_AUTO);
+		rig_fill(&rig, end_of(pair, side));
+		fake_peer_reset(end_of(pair, side)->conn);
+		rig_run(&rig, 6000 * RIG_MS);
+		assert_int_equal(pair.client->cause, side == SIDE_CLIENT ? CAUSE_CLIENT_RESET : CAUSE_SERVER_RESET);
+	}
+	rig_close(&rig);
+}
+
 /* After its reset a socket's queue never reads empty: waiting for that would take all of the patience. */
 static void reset_does_not_wait_for_a_receiver_that_is_gone_too(void **state)
 {
@@ -459,6 +476,7 @@ int main(void)
 		cmocka_unit_test(reset_of_a_parked_peer_is_noticed),
 		cmocka_unit_test(reset_waits_for_unacknowledged_bytes),
 		cmocka_unit_test(reset_goes_out_when_patience_is_over),
+		cmocka_unit_test(reset_is_the_cause_though_the_receiver_is_idle),
 		cmocka_unit_test(reset_does_not_wait_for_a_receiver_that_is_gone_too),
 		cmocka_unit_test(fin_alone_is_not_taken_for_a_reset),
 		cmocka_unit_test(reset_of_a_half_closed_peer_is_noticed),

@@ -118,20 +118,20 @@ static struct rig_peer *some_peer(struct script *script)
 static void change_world(struct script *script)
 {
 	struct rig_source *source = &script->rig.source;
-	enum fake_answer answer = fake_random(3) ? fake_random(2) : fake_random(FAKE_ANSWER_COUNT);
+	enum fake_answer answer = fake_random(5) ? fake_random(2) : fake_random(FAKE_ANSWER_COUNT);
 	fake_server_answer(fake_random(5), answer);
 	source->delay_ns = ONE_OF(0, 0, 100, 10000) * UINT64_C(1000);
-	source->error = (int)ONE_OF(0, 0, 0, EMFILE, ENODEV);
+	source->error = (int)ONE_OF(0, 0, 0, 0, 0, 0, EMFILE, ENODEV);
 	source->made_first = fake_random(4);
 	source->refuses = fake_chance(100);
-	fake_set_fd_limit(ONE_OF(0, 0, 0, fake_open_fds() + 5));
+	fake_set_fd_limit(ONE_OF(0, 0, 0, 0, 0, fake_open_fds() + 5));
 }
 
 static void pass_time(struct script *script)
 {
 	static const uint64_t us[] = {0, 0, 1, 10, 100, 100, 1000, 1000};
 	uint64_t ns = us[fake_random(ARRAY_COUNT(us))] * 1000;
-	if (fake_chance(20))
+	if (fake_chance(5))
 		ns = fake_random(3000) * RIG_MS;
 	rig_run(&script->rig, ns);
 }
@@ -186,9 +186,9 @@ static struct rig_options some_options(uint64_t seed)
 		},
 	};
 	options.timeouts = (struct config_timeouts){
-		.connect_ms = ONE_OF(20, 200, 2000),
-		.idle_ms = ONE_OF(500, 5000, 60000),
-		.half_close_ms = ONE_OF(100, 2000, 20000),
+		.connect_ms = ONE_OF(0, 200, 2000),
+		.idle_ms = ONE_OF(0, 1000, 10000, 60000),
+		.half_close_ms = ONE_OF(0, 200, 5000, 20000),
 	};
 	options.connections = ONE_OF(4, 16, 64);
 	options.spill_chunks = ONE_OF(4, 64, 1024);
