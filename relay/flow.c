@@ -205,18 +205,16 @@ static void recv_completed(struct worker *worker, struct session *session, enum 
 			   const struct completion *completion)
 {
 	struct flow *flow = &session->flows[source];
-	bool live = session->state == SESSION_OPEN && flow->state != FLOW_ENDED;
+	bool open = session->state == SESSION_OPEN, live = open && flow->state != FLOW_ENDED;
 	if (completion->flags & COMPLETION_BUFFER) {
 		if (live && completion->result > 0)
 			append_arrived(worker, flow, completion->buffer, (uint32_t)completion->result);
 		else
 			worker_return_buffer(worker, completion->buffer);
 	}
-	if (!live)
-		return;
 	if (completion->result == 0)
-		flow->ended = true;
-	else if (completion->result < 0)
+		flow->ended |= live;
+	else if (completion->result < 0 && open) /* this may be the only one to be told */
 		source_failed(worker, session, source, completion->result);
 }
 

@@ -154,8 +154,8 @@ static uint64_t last_deadline(const struct worker *worker, const struct session 
 {
 	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
 	uint64_t idle = timeouts->idle_ms ? session->active_ms + timeouts->idle_ms : 0, half = 0;
-	if (session->give_up_ms) { /* a side is gone: that is the cause, begin_reset() knows it */
-		*ret_cause = CAUSE_COUNT;
+	if (session->give_up_ms) { /* a side is gone */
+		*ret_cause = session->cause;
 		return session->give_up_ms;
 	}
 	if (half_closed(session) && timeouts->half_close_ms)
@@ -262,15 +262,10 @@ static void try_reset(struct worker *worker, struct session *session)
 	close_session(worker, session);
 }
 
-/* begin_reset - what @gone sent before it broke has been passed on */
-static void begin_reset(struct worker *worker, struct session *session, enum side gone)
+/* begin_reset - what a side sent before it broke has been passed on, as far as that was possible */
+static void begin_reset(struct worker *worker, struct session *session)
 {
-	static const enum cause causes[][SIDE_COUNT] = {
-		[BROKEN_RESET] = {CAUSE_CLIENT_RESET, CAUSE_SERVER_RESET},
-		[BROKEN_LOST] = {CAUSE_CLIENT_LOST, CAUSE_SERVER_LOST},
-	};
 	session_set_state(session, SESSION_RESETTING);
-	session->cause = (uint8_t)causes[session->broken[gone]][gone];
 	session->retry_ms = RESET_RETRY_MIN_MS;
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		flow_discard(worker, &session->flows[i]);
@@ -287,11 +282,17 @@ void session_broken(struct worker *worker, struct session *session, enum side si
 	}
 	if (session->state != SESSION_OPEN || session->broken[side])
 		return;
+	static const enum cause causes[][SIDE_COUNT] = {
+		[BROKEN_RESET] = {CAUSE_CLIENT_RESET, CAUSE_SERVER_RESET},
+		[BROKEN_LOST] = {CAUSE_CLIENT_LOST, CAUSE_SERVER_LOST},
+	};
 	bool lost = io_outcome(IO_OP_RECV, result) == IO_TIMED_OUT;
 	session->broken[side] = lost ? BROKEN_LOST : BROKEN_RESET;
+	if (!session->broken[side_other(side)]) /* the first to break is the cause */
+		session->cause = (uint8_t)causes[session->broken[side]][side];
 	session->give_up_ms = worker->now_ms + RESET_PATIENCE_MS;
 	if (session->flows[side].state == FLOW_ENDED) {
-		begin_reset(worker, session, side);
+		begin_reset(worker, session);
 		return;
 	}
 	session->flows[side].readable = true;
@@ -311,7 +312,7 @@ static void close_cleanly(struct worker *worker, struct session *session)
 void session_flow_ended(struct worker *worker, struct session *session, enum side source)
 {
 	if (session->broken[source]) {
-		begin_reset(worker, session, source);
+		begin_reset(worker, session);
 		return;
 	}
 	if (!session->first_ended)
@@ -408,8 +409,8 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 	enum cause cause;
 	uint64_t at = last_deadline(worker, session, &cause), quiet = worker->now_ms - session->active_ms;
 	if (at && worker->now_ms >= at) {
-		if (cause == CAUSE_COUNT)
-			begin_reset(worker, session, session->broken[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_SERVER);
+		if (session->give_up_ms)
+			begin_reset(worker, session);
 		else
 			session_abort(worker, session, cause);
 		return;

@@ -97,7 +97,7 @@ struct session {
 	int fds[SIDE_COUNT];
 	uint8_t state;               /* enum session_state */
 	uint8_t broken[SIDE_COUNT];  /* enum breakage */
-	uint8_t cause;               /* enum cause, from SESSION_RESETTING or SESSION_CLOSING on */
+	uint8_t cause;               /* enum cause, from SESSION_CLOSING on, or since a side broke */
 	bool reset[SIDE_COUNT];      /* close this side with RST */
 	bool timed_out;              /* CONNECTING: the deadline passed, the poll is being cancelled */
 	uint8_t first_ended;         /* enum side + 1 of the side whose stream ended first; 0: none yet */

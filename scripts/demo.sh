@@ -182,7 +182,7 @@ build() {
 		BUILD=$ROOT/build/release
 		echo "Building ..."
 		# shellcheck disable=SC2016 # the inner shell expands it
-		launch group build.log sh -c 'cd "$1" && cmake --preset release && cmake --build --preset release' sh "$ROOT"
+		launch group build.log sh -c 'cd "$1" && cmake --preset release && cmake --build --preset release --target nsrelay -- --quiet' sh "$ROOT"
 		wait $! || fail "the build failed:" "$WORK/build.log"
 	fi
 	[[ -x $BUILD/nsrelay ]] || fail "there is no $BUILD/nsrelay"

@@ -30,7 +30,8 @@ processes() {
 expect_nothing_left() {
 	local process
 	for process in $(processes); do
-		failed "still runs: $(tr '\0' ' ' <"$process/cmdline")"
+		failed "still runs: $(xargs -0 <"$process/cmdline")"
+		kill -s KILL "${process##*/}" 2>/dev/null
 	done
 	find /run -mindepth 1 ! -path /run/netns ! -path "$SCRATCH*" -printf '  left behind: %p\n' | grep . &&
 		failed "there are files of the demo"

@@ -104,7 +104,7 @@ enum fake_answer {
 	FAKE_ACCEPTS_LATER,  /* EINPROGRESS, then connected */
 	FAKE_REFUSES,	     /* ECONNREFUSED at once */
 	FAKE_REFUSES_LATER,  /* EINPROGRESS, then ECONNREFUSED */
-	FAKE_SILENT,	     /* EINPROGRESS for ever */
+	FAKE_SILENT,	     /* EINPROGRESS, and ETIMEDOUT after two minutes */
 	FAKE_NO_ROUTE,	     /* ENETUNREACH */
 	FAKE_NO_PORT,	     /* EADDRNOTAVAIL */
 	FAKE_ANSWER_COUNT,

@@ -16,6 +16,9 @@
 
 enum { BACKLOG = 64 };
 
+/* tcp_syn_retries: 6 of them, ip-sysctl.rst */
+static const uint64_t SYN_TIMEOUT_NS = UINT64_C(127) * 1000 * 1000 * 1000;
+
 struct stream {
 	unsigned char *data; /* a ring */
 	size_t capacity, start, size;
@@ -269,8 +272,11 @@ static void connected(struct fake_conn *conn)
 
 static void tick_connecting(struct fake_conn *conn)
 {
-	if (conn->answer == FAKE_SILENT)
+	if (conn->answer == FAKE_SILENT) {
+		if (kernel.now_ns - conn->moved_ns > SYN_TIMEOUT_NS)
+			die(conn, ETIMEDOUT);
 		return;
+	}
 	kernel.in_motion = true;
 	if (kernel.ticks < conn->answer_tick)
 		return;
@@ -629,6 +635,7 @@ int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
 	assert_true(conn->server < FAKE_SERVER_COUNT);
 	struct server *server = &servers[conn->server];
 	conn->answer = server->answer;
+	conn->moved_ns = kernel.now_ns;
 	server->attempts++;
 	progress();
 	switch (conn->answer) {

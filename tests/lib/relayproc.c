@@ -165,7 +165,8 @@ static bool is_message(const struct relayproc_record *record, const char *messag
 	return strcmp(text, message) == 0;
 }
 
-/* find_record - the first record of @message from *@cursor on; moves the cursor behind what it has looked at */
+/* find_record - the first record of @message from *@cursor on; moves the cursor behind what it has looked at
+ */
 static bool find_record(const struct relayproc *proc, const char *message, size_t *cursor,
                         struct relayproc_record *ret)
 {
@@ -299,7 +300,8 @@ static void kill_process(int pidfd)
 
 /*
  * guard_over - a process that kills @pid once this program has ended
- * PR_SET_PDEATHSIG, by which testns ends its children, is lost by a process that changes its fsuid, as the broker does.
+ * PR_SET_PDEATHSIG, by which testns ends its children, is lost by a process that changes its fsuid, as the
+ * broker does.
  */
 static pid_t guard_over(pid_t pid)
 {
@@ -331,7 +333,8 @@ static struct relayproc *add_proc(void)
 {
 	if (proc_count == PROCS_MAX)
 		fail_msg("more than %d nsrelays in one test", PROCS_MAX);
-	/* A relay process whose supervisor is gone becomes a child of ours, so that its end can be awaited. */
+	/* A relay process whose supervisor is gone becomes a child of ours, so that its end can be awaited.
+	 */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	struct relayproc *proc = &procs[proc_count++];
 	*proc = (struct relayproc){.log_fd = memfd_create("log", MFD_CLOEXEC)};

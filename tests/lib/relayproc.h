@@ -2,11 +2,11 @@
 /*
  * The real program, run by a test of the real kernel: started, listened to, measured and ended.
  *
- * What it writes to its standard error goes into memory, so nothing it logs can make it wait. It is ended, with all its
- * processes, by relayproc_teardown() at the latest, and by a guard should the test program be killed. Functions without a
- * result fail the running test when they cannot do their work, and show the end of the log; nothing waits longer than
- * TESTNS_PATIENCE_MS. NSRELAY_BINARY in the environment names another program than the one that was built with the tests;
- * NSRELAY_TEST_LOG=1 shows every log.
+ * What it writes to its standard error goes into memory, so nothing it logs can make it wait. It is ended,
+ * with all its processes, by relayproc_teardown() at the latest, and by a guard should the test program be
+ * killed. Functions without a result fail the running test when they cannot do their work, and show the end
+ * of the log; nothing waits longer than TESTNS_PATIENCE_MS. NSRELAY_BINARY in the environment names another
+ * program than the one that was built with the tests; NSRELAY_TEST_LOG=1 shows every log.
  *
  *     static void one_connection_is_logged(void **state)
  *     {
@@ -35,7 +35,8 @@
 
 struct relayproc;
 
-/* relayproc_teardown - end every program that this file has started, then call testns_teardown(). Returns 0. */
+/* relayproc_teardown - end every program that this file has started, then call testns_teardown(). Returns 0.
+ */
 int relayproc_teardown(void **state);
 
 /* relayproc_start - `nsrelay run ARGS...`; returns when it is ready */
@@ -47,10 +48,12 @@ struct relayproc *relayproc_start_config(const char *yaml);
 /* relayproc_launch - run it with just these arguments, and wait for nothing */
 struct relayproc *relayproc_launch(const char *const args[]);
 
-/* relayproc_file - a path under which the program can read @text; nothing to be removed. Valid until the next call. */
+/* relayproc_file - a path under which the program can read @text; nothing to be removed. Valid until the next
+ * call. */
 const char *relayproc_file(const char *text);
 
-/* relayproc_endpoint - @address inside namespace @ns_fd as the program is told; valid for the next 63 calls */
+/* relayproc_endpoint - @address inside namespace @ns_fd as the program is told; valid for the next 63 calls
+ */
 const char *relayproc_endpoint(int ns_fd, const char *address);
 
 /* ---- its end ---- */
@@ -75,7 +78,8 @@ struct relayproc_record {
 
 /*
  * relayproc_await_record - wait for the next record with msg=@message
- * "Next" is behind the one returned last; those in between are skipped, so ask in the order in which they come.
+ * "Next" is behind the one returned last; those in between are skipped, so ask in the order in which they
+ * come.
  */
 void relayproc_await_record(struct relayproc *proc, const char *message, struct relayproc_record *ret);
 
@@ -85,7 +89,8 @@ size_t relayproc_count_records(const struct relayproc *proc, const char *message
 /* relayproc_says - is @text anywhere in what it has written? */
 bool relayproc_says(const struct relayproc *proc, const char *text);
 
-/* relayproc_text - copy the value of field @key to @buf, without quotes; returns @buf. No such field fails the test. */
+/* relayproc_text - copy the value of field @key to @buf, without quotes; returns @buf. No such field fails
+ * the test. */
 const char *relayproc_text(const struct relayproc_record *record, const char *key, char *buf, size_t size);
 
 /* relayproc_number - the integer in field @key */
@@ -107,7 +112,8 @@ size_t relayproc_memory(const struct relayproc *proc); /* resident bytes */
 size_t relayproc_threads(const struct relayproc *proc);
 size_t relayproc_fds(const struct relayproc *proc);
 
-/* relayproc_socket_of - a duplicate of the relay's socket that @fd is connected to; to be closed by testns_close() */
+/* relayproc_socket_of - a duplicate of the relay's socket that @fd is connected to; to be closed by
+ * testns_close() */
 int relayproc_socket_of(const struct relayproc *proc, int fd);
 
 #endif

@@ -36,24 +36,40 @@ void rig_in_every_lane(const struct CMUnitTest *tests, size_t count, struct CMUn
 	}
 }
 
-void rig_start(struct rig *rig, void **state, const char *const more[])
+const struct variant *rig_variant(void **state)
 {
-	const struct variant *variant = *state ? *state : &variants[0];
-	const char *args[ARGS_MAX] = {"--lane", variant->lane, "--threads", variant->threads, "--log-rate", "0"};
-	size_t count = 6;
+	return *state ? *state : &variants[0];
+}
 
+void rig_open(struct rig *rig)
+{
 	rig->front = testns_new();
 	rig->back = testns_new();
 	rig->listener = testns_listen(rig->back, RIG_BACK);
-	args[count++] = "--listen";
-	args[count++] = relayproc_endpoint(rig->front, RIG_FRONT);
-	args[count++] = "--to";
-	args[count++] = relayproc_endpoint(rig->back, RIG_BACK);
+	rig->relay = NULL;
+}
+
+void rig_run(struct rig *rig, void **state, const char *const more[])
+{
+	const struct variant *variant = rig_variant(state);
+	const char *args[ARGS_MAX] = {"--lane",     variant->lane,
+	                              "--threads",  variant->threads,
+	                              "--log-rate", "0",
+	                              "--listen",   relayproc_endpoint(rig->front, RIG_FRONT),
+	                              "--to",       relayproc_endpoint(rig->back, RIG_BACK)};
+	size_t count = 10;
+
 	for (; more && *more; more++) {
 		CHECK(count < ARGS_MAX - 1);
 		args[count++] = *more;
 	}
 	rig->relay = relayproc_start(args);
+}
+
+void rig_start(struct rig *rig, void **state, const char *const more[])
+{
+	rig_open(rig);
+	rig_run(rig, state, more);
 }
 
 struct pair rig_connect(const struct rig *rig)
@@ -102,7 +118,9 @@ void rig_expect_reset(int fd)
 	ssize_t n = end_of(fd);
 
 	if (n != -ECONNRESET)
-		fail_msg("expected a reset, not %s", n > 0 ? "a byte" : n == 0 ? "the end" : strerror((int)-n));
+		fail_msg("expected a reset, not %s", n > 0    ? "a byte"
+		                                     : n == 0 ? "the end"
+		                                              : strerror((int)-n));
 }
 
 void rig_expect_closed(const struct rig *rig, const char *cause, uint64_t bytes_up, uint64_t bytes_down)
@@ -124,6 +142,32 @@ void rig_expect_idle(const struct rig *rig)
 	if (used_us > IDLE_MS * 1000 / 4)
 		fail_msg("the relay has nothing to do, and used the processor for %llu of %d ms",
 		         (unsigned long long)used_us / 1000, IDLE_MS);
+}
+
+/* open_inside - a file that shows the caller's namespace */
+static FILE *open_inside(int ns_fd, const char *path, const char *mode)
+{
+	FILE *file;
+	int home;
+
+	assert_int_equal(netns_enter(ns_fd, &home, NULL), 0);
+	file = fopen(path, mode);
+	netns_leave(home);
+	if (!file)
+		fail_msg("%s: %s", path, strerror(errno));
+	return file;
+}
+
+void rig_sysctl(int ns_fd, const char *name, const char *value)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	file = open_inside(ns_fd, path, "we");
+	fputs(value, file);
+	if (fclose(file) != 0)
+		fail_msg("write %s to %s: %s", value, path, strerror(errno));
 }
 
 /* column - the number at place @index of a line */
@@ -152,15 +196,10 @@ static size_t column_index(char *line, const char *name)
 
 uint64_t rig_resets(int ns_fd)
 {
+	FILE *file = open_inside(ns_fd, "/proc/thread-self/net/snmp", "re");
 	char line[1024];
 	size_t index = 0;
-	int home;
-	FILE *file;
 
-	assert_int_equal(netns_enter(ns_fd, &home, NULL), 0);
-	file = fopen("/proc/thread-self/net/snmp", "re");
-	netns_leave(home);
-	assert_non_null(file);
 	while (fgets(line, sizeof(line), file)) {
 		if (strncmp(line, "Tcp:", 4) != 0)
 			continue;

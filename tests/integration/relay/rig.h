@@ -15,7 +15,10 @@ struct variant {
 
 enum { RIG_VARIANTS = 4 };
 
-/* rig_in_every_lane - @count tests into RIG_VARIANTS * @count, each in every lane and with one thread and two */
+const struct variant *rig_variant(void **state);
+
+/* rig_in_every_lane - @count tests into RIG_VARIANTS * @count, each in every lane and with one thread and two
+ */
 void rig_in_every_lane(const struct CMUnitTest *tests, size_t count, struct CMUnitTest *ret);
 
 struct rig {
@@ -24,7 +27,12 @@ struct rig {
 	struct relayproc *relay;
 };
 
-/* rig_start - namespaces, server and relay; @more: further arguments of `nsrelay run`, or NULL */
+/* rig_open - namespaces and server; rig_run - the relay; @more: further arguments of `nsrelay run`, or NULL
+ */
+void rig_open(struct rig *rig);
+void rig_run(struct rig *rig, void **state, const char *const more[]);
+
+/* rig_start - both */
 void rig_start(struct rig *rig, void **state, const char *const more[]);
 
 /* A connection, seen from its two ends. */
@@ -49,6 +57,9 @@ void rig_expect_closed(const struct rig *rig, const char *cause, uint64_t bytes_
 
 /* rig_expect_idle - the relay uses no processor for a while: it does not spin */
 void rig_expect_idle(const struct rig *rig);
+
+/* rig_sysctl - write @value to /proc/sys/@name inside a namespace, which ends with it */
+void rig_sysctl(int ns_fd, const char *name, const char *value);
 
 /* rig_resets - how many RSTs were sent inside a namespace so far (Tcp OutRsts of /proc/net/snmp) */
 uint64_t rig_resets(int ns_fd);

@@ -39,8 +39,8 @@ size_t stream_send_some(int fd, uint64_t tag, uint64_t position, size_t size)
 	                 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN)
-		fail_msg("send, stream %llu at %llu: %s", (unsigned long long)tag, (unsigned long long)position,
-		         strerror(errno));
+		fail_msg("send, stream %llu at %llu: %s", (unsigned long long)tag,
+		         (unsigned long long)position, strerror(errno));
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -78,8 +78,8 @@ void stream_receive(int fd, uint64_t tag, uint64_t position, size_t size)
 		testns_await(fd, POLLIN);
 		n = stream_receive_some(fd, tag, position + done, size - done);
 		if (n <= 0 && n != -EAGAIN)
-			fail_msg("stream %llu, %zu of %zu bytes there: %s", (unsigned long long)tag, done, size,
-			         n < 0 ? strerror((int)-n) : "end");
+			fail_msg("stream %llu, %zu of %zu bytes there: %s", (unsigned long long)tag, done,
+			         size, n < 0 ? strerror((int)-n) : "end");
 		done += n > 0 ? (size_t)n : 0;
 	}
 }
@@ -103,7 +103,8 @@ static void push(struct stream *stream)
 	uint64_t piece = 1 + mix(stream->tag ^ stream->sent) % piece_max;
 	uint64_t left = stream->size - stream->sent;
 
-	stream->sent += stream_send_some(stream->from, stream->tag, stream->sent, piece < left ? piece : left);
+	stream->sent += stream_send_some(stream->from, stream->tag, stream->sent,
+	                                 piece < left ? piece : left);
 	if (is_sent(stream) && stream->finish && shutdown(stream->from, SHUT_WR) < 0)
 		fail_msg("shutdown: %s", strerror(errno));
 }
@@ -112,7 +113,8 @@ static void pull(struct stream *stream)
 {
 	uint64_t left = stream->size - stream->received;
 	/* One byte more than there should be: an excess is seen too. */
-	ssize_t n = stream_receive_some(stream->to, stream->tag, stream->received, stream->finish ? left + 1 : left);
+	ssize_t n = stream_receive_some(stream->to, stream->tag, stream->received,
+	                                stream->finish ? left + 1 : left);
 
 	if (n == -EAGAIN)
 		return;

@@ -48,6 +48,28 @@ static void megabytes_go_both_ways_at_once(void **state)
 	assert_int_equal(relayproc_counter(rig.relay, "bytes_down_total"), 48 * MIB / LESS - 1);
 }
 
+/* Were a lane not what its name says, every other test of it would be one of another. */
+static void lane_is_the_one_that_was_asked_for(void **state)
+{
+	const char *lane = rig_variant(state)->lane;
+	struct relayproc_record closed;
+	struct rig rig;
+	uint64_t spliced;
+
+	rig_start(&rig, state, NULL);
+	exchange(rig_connect(&rig), 8 * MIB, 8 * MIB);
+	relayproc_await_record(rig.relay, "closed", &closed);
+	spliced = relayproc_number(&closed, "spliced");
+	assert_int_equal(spliced + relayproc_number(&closed, "copied"), 16 * MIB);
+	assert_int_equal(relayproc_counter(rig.relay, "bytes_spliced_total"), spliced);
+	if (strcmp(lane, "interactive") == 0)
+		assert_int_equal(spliced, 0);
+	else if (strcmp(lane, "bulk") == 0)
+		assert_true(spliced > 15 * MIB);
+	else
+		assert_true(relayproc_counter(rig.relay, "lane_changes_total") > 0);
+}
+
 static void gigabyte_goes_both_ways_at_once(void **state)
 {
 	struct rig rig;
@@ -76,7 +98,8 @@ static void more_than_4_gibibytes_are_counted(void **state)
 	relayproc_await_record(rig.relay, "closed", &closed);
 	assert_int_equal(relayproc_number(&closed, "bytes_up"), 1);
 	assert_int_equal(relayproc_number(&closed, "bytes_down"), size);
-	assert_int_equal(relayproc_number(&closed, "spliced") + relayproc_number(&closed, "copied"), size + 1);
+	assert_int_equal(relayproc_number(&closed, "spliced") + relayproc_number(&closed, "copied"),
+	                 size + 1);
 	assert_int_equal(relayproc_counter(rig.relay, "bytes_down_total"), size);
 }
 
@@ -92,10 +115,20 @@ static void small_pieces_and_large_ones_keep_their_order(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(pieces); i++) {
 		uint64_t size = pieces[i] * UINT64_C(100);
 		struct stream streams[] = {
-		        {.from = pair.client, .to = pair.server, .tag = UP, .size = at + size,
-		         .piece = pieces[i], .sent = at, .received = at},
-		        {.from = pair.server, .to = pair.client, .tag = DOWN, .size = at + size,
-		         .piece = pieces[i], .sent = at, .received = at},
+		        {.from = pair.client,
+		         .to = pair.server,
+		         .tag = UP,
+		         .size = at + size,
+		         .piece = pieces[i],
+		         .sent = at,
+		         .received = at},
+		        {.from = pair.server,
+		         .to = pair.client,
+		         .tag = DOWN,
+		         .size = at + size,
+		         .piece = pieces[i],
+		         .sent = at,
+		         .received = at},
 		};
 
 		stream_run(streams, ARRAY_COUNT(streams));
@@ -120,7 +153,8 @@ struct crowd {
 
 static void crowd_init(struct crowd *crowd, struct rig *rig, size_t count)
 {
-	*crowd = (struct crowd){rig, count, calloc(count, sizeof(int)), calloc(2 * count, sizeof(struct stream))};
+	*crowd = (struct crowd){rig, count, calloc(count, sizeof(int)),
+	                        calloc(2 * count, sizeof(struct stream))};
 	assert_true(crowd->clients && crowd->streams);
 }
 
@@ -159,11 +193,16 @@ static void crowd_run(struct crowd *crowd, uint64_t first, uint64_t largest)
 			fail_msg("a server hears of connection %llu, which there is not",
 			         (unsigned long long)number);
 		client = crowd->clients[number - first];
-		crowd->streams[2 * i] = (struct stream){.from = client, .to = server, .tag = 2 * number,
-		                                        .size = random_size(2 * number, largest), .finish = true};
-		crowd->streams[2 * i + 1] =
-		        (struct stream){.from = server, .to = client, .tag = 2 * number + 1,
-		                        .size = random_size(2 * number + 1, largest), .finish = true};
+		crowd->streams[2 * i] = (struct stream){.from = client,
+		                                        .to = server,
+		                                        .tag = 2 * number,
+		                                        .size = random_size(2 * number, largest),
+		                                        .finish = true};
+		crowd->streams[2 * i + 1] = (struct stream){.from = server,
+		                                            .to = client,
+		                                            .tag = 2 * number + 1,
+		                                            .size = random_size(2 * number + 1, largest),
+		                                            .finish = true};
 	}
 	stream_run(crowd->streams, 2 * crowd->count);
 	for (size_t i = 0; i < crowd->count; i++) {
@@ -270,8 +309,8 @@ static void two_writes_and_a_read_do_not_wait_for_each_other(void **state)
 /* ---- urgent bytes ---- */
 
 /*
- * receive_around - the stream's bytes 0 .. @size, with the urgent byte '!' behind the first @before or without it
- * Returns whether it was there.
+ * receive_around - the stream's bytes 0 .. @size, with the urgent byte '!' behind the first @before or
+ * without it Returns whether it was there.
  */
 static bool receive_around(int fd, size_t before, size_t size)
 {
@@ -349,7 +388,8 @@ static uint64_t fill(int fd, uint64_t tag)
 	return sent;
 }
 
-/* sysctl - the third of the three numbers in a file of /proc/sys/net/ipv4: the most that autotuning gives a socket */
+/* sysctl - the third of the three numbers in a file of /proc/sys/net/ipv4: the most that autotuning gives a
+ * socket */
 static uint64_t buffer_max(const char *name)
 {
 	char path[64];
@@ -420,6 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest rows[] = {
 	        relayproc_test(megabytes_go_both_ways_at_once),
+	        relayproc_test(lane_is_the_one_that_was_asked_for),
 	        relayproc_test(small_pieces_and_large_ones_keep_their_order),
 	        relayproc_test(two_hundred_at_once_are_kept_apart),
 	        relayproc_test(server_may_speak_first),

@@ -18,7 +18,8 @@ static void tell_to_stop(const struct rig *rig)
 	relayproc_await_record(rig->relay, "stopping", &stopping);
 }
 
-/* expect_refusal - from some moment on, nobody listens; a connection from before that moment may still be accepted */
+/* expect_refusal - from some moment on, nobody listens; a connection from before that moment may still be
+ * accepted */
 static void expect_refusal(const struct rig *rig)
 {
 	int rc;
@@ -44,9 +45,9 @@ static void established_connections_finish_and_new_ones_are_refused(void **state
 	expect_refusal(&rig);
 	testns_assert_connected(pair.client, pair.server);
 	streams[0] = (struct stream){
-		.from = pair.client, .to = pair.server, .tag = 1, .size = 1000 * 1000, .finish = true};
+	        .from = pair.client, .to = pair.server, .tag = 1, .size = 1000 * 1000, .finish = true};
 	streams[1] = (struct stream){
-		.from = pair.server, .to = pair.client, .tag = 2, .size = 1000 * 1000, .finish = true};
+	        .from = pair.server, .to = pair.client, .tag = 2, .size = 1000 * 1000, .finish = true};
 	stream_run(streams, ARRAY_COUNT(streams));
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
@@ -93,12 +94,17 @@ static void half_closed_connection_finishes(void **state)
 	rig_end(pair.client);
 	rig_expect_end(pair.server);
 	tell_to_stop(&rig);
-	stream_run(&(struct stream){.from = pair.server, .to = pair.client, .tag = 1, .size = 1000 * 1000,
-	                            .finish = true}, 1);
+	stream_run(&(struct stream){.from = pair.server,
+	                            .to = pair.client,
+	                            .tag = 1,
+	                            .size = 1000 * 1000,
+	                            .finish = true},
+	           1);
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
-/* Those whose handshake is done have been promised an answer: while the relay is stopped, they pile up in its queue. */
+/* Those whose handshake is done have been promised an answer: while the relay is stopped, they pile up in its
+ * queue. */
 static void connections_that_wait_to_be_accepted_are_served(void **state)
 {
 	enum { WAITING = 20 };

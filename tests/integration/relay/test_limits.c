@@ -23,7 +23,8 @@ static rlim_t limit_fds(pid_t pid, rlim_t limit)
 /* open_all - as many connections as the relay may have; it then accepts no more */
 static void open_all(struct rig *rig, void **state, struct pair pairs[CONNECTIONS])
 {
-	/* As the test's own user: prlimit(2) on another's process takes CAP_SYS_RESOURCE, which containers lack. */
+	/* As the test's own user: prlimit(2) on another's process takes CAP_SYS_RESOURCE, which containers
+	 * lack. */
 	rig_start(rig, state, TESTNS_ARGV("--max-connections", "3", "--user", "root"));
 	for (int i = 0; i < CONNECTIONS; i++) {
 		pairs[i] = rig_connect(rig);
@@ -62,8 +63,8 @@ static void connection_above_the_limit_waits_for_its_turn(void **state)
 }
 
 /*
- * The ring takes the limit on descriptors as it is when an accept is armed: to have it armed again there has to be a pause
- * first, for which the limit on connections is good.
+ * The ring takes the limit on descriptors as it is when an accept is armed: to have it armed again there has
+ * to be a pause first, for which the limit on connections is good.
  */
 static void accepting_waits_while_there_are_no_descriptors(void **state)
 {

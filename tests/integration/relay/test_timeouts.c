@@ -71,11 +71,11 @@ static void bytes_in_one_direction_hold_off_the_timeouts(void **state)
 /* ---- peers that vanish ---- */
 
 /*
- * A relay whose client, and another whose server, lives beyond a link that can be cut: what they say then is lost, and
- * nobody says that they are gone.
+ * A relay whose client, and another whose server, lives beyond a link that can be cut: what they say then is
+ * lost, and nobody says that they are gone.
  */
 struct outpost {
-	int far;  /* the namespace beyond the link */
+	int far; /* the namespace beyond the link */
 	struct relayproc *relay;
 	struct pair pair;
 };
@@ -99,7 +99,8 @@ static void open_far_client(struct outpost *outpost, const char *const settings[
 
 	outpost->far = testns_new();
 	testns_join(front, outpost->far);
-	outpost->relay = start(relayproc_endpoint(front, FAR_LISTEN), relayproc_endpoint(back, RIG_BACK), settings);
+	outpost->relay = start(relayproc_endpoint(front, FAR_LISTEN), relayproc_endpoint(back, RIG_BACK),
+	                       settings);
 	outpost->pair.client = testns_connect(outpost->far, FAR_LISTEN);
 	outpost->pair.server = testns_accept(listener);
 	testns_assert_connected(outpost->pair.client, outpost->pair.server);
@@ -112,7 +113,8 @@ static void open_far_server(struct outpost *outpost, const char *const settings[
 	outpost->far = testns_new();
 	testns_join(back, outpost->far);
 	listener = testns_listen(outpost->far, FAR_BACKEND);
-	outpost->relay = start(relayproc_endpoint(front, RIG_FRONT), relayproc_endpoint(back, FAR_BACKEND), settings);
+	outpost->relay = start(relayproc_endpoint(front, RIG_FRONT), relayproc_endpoint(back, FAR_BACKEND),
+	                       settings);
 	outpost->pair.client = testns_connect(front, RIG_FRONT);
 	outpost->pair.server = testns_accept(listener);
 	testns_assert_connected(outpost->pair.client, outpost->pair.server);
@@ -130,7 +132,8 @@ static void cut_link(int ns_fd)
 	assert_success(rc, &err);
 }
 
-/* delete_link - both ends of it: the relay's own address and route go too, as when the other namespace is deleted */
+/* delete_link - both ends of it: the relay's own address and route go too, as when the other namespace is
+ * deleted */
 static void delete_link(int ns_fd)
 {
 	struct err err = ERR_INIT;

@@ -27,11 +27,12 @@ static const char *backend(size_t index)
 	return addresses[index];
 }
 
-/* start - a relay from RIG_FRONT, whose backends are all of @addresses inside @back, with further arguments */
+/* start - a relay from RIG_FRONT, whose backends are all of @addresses inside @back, with further arguments
+ */
 static struct relayproc *start(int front, int back, const char *const addresses[], const char *const more[])
 {
-	const char *args[32] = {"--threads", "1", "--log-rate", "0", "--listen",
-	                        relayproc_endpoint(front, RIG_FRONT)};
+	const char *args[32] = {"--threads", "1",        "--log-rate",
+	                        "0",         "--listen", relayproc_endpoint(front, RIG_FRONT)};
 	size_t count = 6;
 
 	for (; *addresses; addresses++) {
@@ -74,7 +75,8 @@ static void expect_failure(struct relayproc *relay, int client, const char *caus
 static void refusal_of_every_backend_is_a_reset(void **state)
 {
 	int front = testns_new(), back = testns_new();
-	struct relayproc *relay = start(front, back, TESTNS_ARGV("127.0.0.1:9", "127.0.0.2:9", "[::1]:9"), NULL);
+	struct relayproc *relay = start(front, back, TESTNS_ARGV("127.0.0.1:9", "127.0.0.2:9", "[::1]:9"),
+	                                NULL);
 
 	(void)state;
 	expect_failure(relay, testns_connect(front, RIG_FRONT), "connect_failed", 3);
@@ -93,9 +95,9 @@ static void unreachable_backend_is_a_reset(void **state)
 static void missing_unix_backend_is_a_reset(void **state)
 {
 	int front = testns_new();
-	struct relayproc *relay =
-	        relayproc_start(TESTNS_ARGV("--listen", relayproc_endpoint(front, RIG_FRONT), "--to",
-	                                    "unix:/tmp/nsrelay-test-of-a-socket-that-is-not-there"));
+	struct relayproc *relay = relayproc_start(
+	        TESTNS_ARGV("--listen", relayproc_endpoint(front, RIG_FRONT), "--to",
+	                    "unix:/tmp/nsrelay-test-of-a-socket-that-is-not-there"));
 
 	(void)state;
 	expect_failure(relay, testns_connect(front, RIG_FRONT), "connect_failed", 1);
@@ -105,8 +107,8 @@ static void next_backend_is_tried_when_one_fails(void **state)
 {
 	int front = testns_new(), back = testns_new();
 	int listener = testns_listen(back, RIG_BACK);
-	struct relayproc *relay =
-	        start(front, back, TESTNS_ARGV("127.0.0.1:9", "10.9.9.9:80", "[::1]:9", RIG_BACK), NULL);
+	struct relayproc *relay = start(front, back,
+	                                TESTNS_ARGV("127.0.0.1:9", "10.9.9.9:80", "[::1]:9", RIG_BACK), NULL);
 
 	(void)state;
 	for (int i = 0; i < 8; i++) {
@@ -114,7 +116,8 @@ static void next_backend_is_tried_when_one_fails(void **state)
 
 		transfer(client, testns_accept(listener));
 	}
-	/* The first choice goes round: each time another one of the three that fail, or none, comes before. */
+	/* The first choice goes round: each time another one of the three that fail, or none, comes before.
+	 */
 	assert_int_equal(relayproc_counter(relay, "connect_failures_total"), 2 * (3 + 2 + 1 + 0));
 	assert_int_equal(relayproc_counter(relay, "connected_total"), 8);
 }
@@ -170,7 +173,8 @@ static void next_backend_is_tried_when_one_is_silent(void **state)
 
 	(void)state;
 	listen_full(back, RIG_BACK);
-	relay = start(front, back, TESTNS_ARGV(RIG_BACK, "127.0.0.1:9001"), TESTNS_ARGV("--connect-timeout", "200ms"));
+	relay = start(front, back, TESTNS_ARGV(RIG_BACK, "127.0.0.1:9001"),
+	              TESTNS_ARGV("--connect-timeout", "200ms"));
 	for (int i = 0; i < 4; i++) {
 		int client = testns_connect(front, RIG_FRONT);
 
@@ -248,9 +252,9 @@ static void listeners_of_a_relay_share_the_turns(void **state)
 		listeners[i] = testns_listen(back, backend(i));
 	relay = relayproc_start(TESTNS_ARGV(
 	        "--threads", "1", "--listen", relayproc_endpoint(front, fronts[0]), "--listen",
-	        relayproc_endpoint(front, fronts[1]), "--listen", relayproc_endpoint(front, fronts[2]), "--to",
-	        relayproc_endpoint(back, backend(0)), "--to", relayproc_endpoint(back, backend(1)), "--to",
-	        relayproc_endpoint(back, backend(2)), "--to", relayproc_endpoint(back, backend(3))));
+	        relayproc_endpoint(front, fronts[1]), "--listen", relayproc_endpoint(front, fronts[2]),
+	        "--to", relayproc_endpoint(back, backend(0)), "--to", relayproc_endpoint(back, backend(1)),
+	        "--to", relayproc_endpoint(back, backend(2)), "--to", relayproc_endpoint(back, backend(3))));
 	expect_turns(relay, front, fronts, ARRAY_COUNT(fronts), listeners, 15);
 }
 
@@ -295,8 +299,8 @@ static void families_mix(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(fronts) * ARRAY_COUNT(backs); i++) {
 		const char *from = fronts[i % 2], *to = backs[i / 2];
 		int front = testns_new(), back = testns_new(), listener = testns_listen(back, to), client;
-		struct relayproc *relay = relayproc_start(TESTNS_ARGV("--listen", relayproc_endpoint(front, from),
-		                                                      "--to", relayproc_endpoint(back, to)));
+		struct relayproc *relay = relayproc_start(TESTNS_ARGV(
+		        "--listen", relayproc_endpoint(front, from), "--to", relayproc_endpoint(back, to)));
 
 		client = testns_connect(front, from);
 		transfer(client, testns_accept(listener));
@@ -385,7 +389,7 @@ static int unix_connect(const char *name)
  */
 static struct relayproc *start_variant(void **state, const char *listen, const char *to)
 {
-	const struct variant *variant = *state;
+	const struct variant *variant = rig_variant(state);
 
 	return relayproc_start(TESTNS_ARGV("--lane", variant->lane, "--threads", variant->threads,
 	                                   "--half-close-timeout", "1s", "--listen", listen, "--to", to));
@@ -394,8 +398,8 @@ static struct relayproc *start_variant(void **state, const char *listen, const c
 static void unix_listener_leads_to_tcp(void **state)
 {
 	int back = testns_new(), listener = testns_listen(back, RIG_BACK);
-	struct relayproc *relay =
-	        start_variant(state, unix_endpoint("front"), relayproc_endpoint(back, RIG_BACK));
+	struct relayproc *relay = start_variant(state, unix_endpoint("front"),
+	                                        relayproc_endpoint(back, RIG_BACK));
 
 	for (int i = 0; i < 5; i++) {
 		int client = unix_connect("front");
@@ -464,10 +468,11 @@ static void both_sockets_have_every_tcp_option(void **state)
 	struct relayproc *relay;
 
 	(void)state;
-	snprintf(yaml, sizeof(yaml),
-	         "relays: [ { name: r, listen: \"%s\", to: \"%s\" } ]\n"
-	         "defaults: { tcp: { keepalive: { idle: 7s, interval: 3s, count: 2 }, user_timeout: 11s } }\n",
-	         relayproc_endpoint(front, RIG_FRONT), relayproc_endpoint(back, RIG_BACK));
+	snprintf(
+	        yaml, sizeof(yaml),
+	        "relays: [ { name: r, listen: \"%s\", to: \"%s\" } ]\n"
+	        "defaults: { tcp: { keepalive: { idle: 7s, interval: 3s, count: 2 }, user_timeout: 11s } }\n",
+	        relayproc_endpoint(front, RIG_FRONT), relayproc_endpoint(back, RIG_BACK));
 	relay = relayproc_start_config(yaml);
 	/* The second connection's upstream socket may be one that the first has had. */
 	for (int i = 0; i < 3; i++) {

@@ -364,9 +364,8 @@ static void check_clean(const struct rig_peer *client)
 static void check_gone(const struct rig *rig, const struct session *session, const struct rig_peer *gone, bool lost)
 {
 	struct fake_facts facts = fake_conn_facts(gone->conn);
-	/* Where completions are delayed, another operation may be the first to tell, and it only knows of an end. */
-	bool unclear = facts.timed_out && fake_chances()->delay > 0;
-	if (lost ? !facts.timed_out : (!facts.peer_reset || facts.timed_out) && !unclear)
+	/* The error is told once: whoever comes next, perhaps earlier to the relay's ears, only knows that it is over. */
+	if (!facts.timed_out && (lost || !facts.peer_reset))
 		fake_fail("peer %u is said to be %s, and is not", gone->id, cause_name(session->cause));
 	bool patient = rig->worker.now_ms < session->give_up_ms;
 	bool deaf = fake_conn_facts(gone->partner->conn).reset_arrived;

@@ -126,6 +126,22 @@ static void client_is_reset_when_every_backend_is_silent(void **state)
 	rig_close(&rig);
 }
 
+/* The socket has no error then, because nothing has happened yet. */
+static void poll_that_fails_while_connecting_is_not_an_answer(void **state)
+{
+	(void)state;
+	open_default();
+	all_answer(FAKE_SILENT);
+	fake_chances()->cancelled = 1000;
+	struct rig_peer *client = rig_dial(&rig, RIG_INTERACTIVE);
+	rig_run(&rig, 100 * RIG_MS);
+	fake_chances()->cancelled = 0;
+	rig_run(&rig, 2000 * RIG_MS);
+	assert_null(client->partner);
+	assert_true(fake_peer_was_reset(client->conn));
+	rig_close(&rig);
+}
+
 static void running_out_of_local_ports_is_a_resource_limit(void **state)
 {
 	(void)state;
@@ -418,6 +434,7 @@ int main(void)
 		cmocka_unit_test(client_is_reset_when_every_backend_refuses),
 		cmocka_unit_test(silent_backend_is_left_after_the_connect_timeout),
 		cmocka_unit_test(client_is_reset_when_every_backend_is_silent),
+		cmocka_unit_test(poll_that_fails_while_connecting_is_not_an_answer),
 		cmocka_unit_test(running_out_of_local_ports_is_a_resource_limit),
 		cmocka_unit_test(client_that_was_reset_in_the_accept_queue_is_a_client_reset),
 		cmocka_unit_test(client_that_sends_and_resets_at_once_resets_its_backend_after_the_bytes),
