@@ -212,7 +212,7 @@ static bool read_sysctl(const char *name, char *buf, int size)
 	char path[128] = "/proc/sys/";
 	size_t used = strlen(path);
 	for (; *name && used + 1 < sizeof(path); name++)
-		path[used++] = *name == '.' ? '/' : *name;
+		path[used++] = (char)(*name == '.' ? '/' : *name);
 	path[used] = '\0';
 	FILE *file = fopen(path, "re");
 	if (!file)

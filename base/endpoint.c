@@ -211,6 +211,7 @@ static int parse_ip(char *text, struct endpoint *ret, struct err *err)
 	in_port_t port = 0;
 	if (!port_text)
 		return -EINVAL;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): err_set() returns no success */
 	if (*host == '\0')
 		return err_set(err, EINVAL, "there is no address before ':%s'; expected " EXAMPLE, port_text);
 	int r = parse_port(port_text, &port, err);

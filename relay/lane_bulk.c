@@ -75,19 +75,19 @@ static void spill_pipe(struct worker *worker, struct flow *flow, size_t size)
 	counter_add(worker->counters, COUNTER_SPILLED, size);
 }
 
-/* push_out - pipe to receiver; bytes that went, or -errno when the receiver broke */
-static ssize_t push_out(const struct worker *worker, int sink_fd, size_t size)
+/* push_out - pipe to receiver; bytes that went. *@ret_broken is -errno when the receiver broke, wherever in between. */
+static size_t push_out(const struct worker *worker, int sink_fd, size_t size, int *ret_broken)
 {
 	size_t done = 0;
 	while (done < size) {
 		ssize_t n = sys_splice_out(worker->pipe_fds[0], sink_fd, size - done);
 		if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
-			return n;
+			*ret_broken = (int)n;
 		if (n <= 0)
 			break;
 		done += (size_t)n;
 	}
-	return (ssize_t)done;
+	return done;
 }
 
 /*
@@ -130,14 +130,13 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 		result->source = drained(worker, flow, session->fds[source], (int)in);
 		return 0;
 	}
-	ssize_t out = push_out(worker, sink_fd, (size_t)in);
+	size_t out = push_out(worker, sink_fd, (size_t)in, &result->sink);
 	flow->bytes += (size_t)in;
-	flow->spliced += out > 0 ? (size_t)out : 0;
-	if (out < in) {
-		spill_pipe(worker, flow, (size_t)(in - (out > 0 ? out : 0)));
+	flow->spliced += out;
+	if (out < (size_t)in) {
+		spill_pipe(worker, flow, (size_t)in - out);
 		flow->blocked = true;
 		flow->careful = CAREFUL_MOVES;
-		result->sink = out < 0 ? (int)out : 0;
 	}
 	return (size_t)in;
 }

@@ -15,6 +15,7 @@ static bool same_tcp(const struct config_tcp *a, const struct config_tcp *b)
 
 static bool same_target(const struct plan_target *a, const struct plan_target *b)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): each target that is looked at has been set */
 	sa_family_t family = a->endpoint->addr.family;
 	if (family != b->endpoint->addr.family)
 		return false;

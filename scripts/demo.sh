@@ -182,7 +182,8 @@ build() {
 		BUILD=$ROOT/build/release
 		echo "Building ..."
 		# shellcheck disable=SC2016 # the inner shell expands it
-		launch group build.log sh -c 'cd "$1" && cmake --preset release && cmake --build --preset release --target nsrelay -- --quiet' sh "$ROOT"
+		launch group build.log sh -c 'cd "$1" && cmake --preset release &&
+			cmake --build --preset release --target nsrelay -- --quiet' sh "$ROOT"
 		wait $! || fail "the build failed:" "$WORK/build.log"
 	fi
 	[[ -x $BUILD/nsrelay ]] || fail "there is no $BUILD/nsrelay"
@@ -231,8 +232,10 @@ group_ticks() {
 
 # expect_no_error: a relay that died and was restarted has hardly shown in what was relayed
 expect_no_error() {
-	cat "$WORK"/relay-*.log >"$WORK/relays.log"
-	! grep -q 'level=error' "$WORK/relays.log" || fail "nsrelay reported an error:" "$WORK/relays.log"
+	local log
+	for log in "$WORK"/relay-*.log; do
+		! grep -q 'level=error' "$log" || fail "nsrelay reported an error:" "$log"
+	done
 }
 
 # measure PATH NETNS ADDRESS RELAY: one sample, as a line of samples: path, bits a second, bytes, CPU ticks of the relay

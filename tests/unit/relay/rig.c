@@ -514,7 +514,8 @@ void rig_run(struct rig *rig, uint64_t ns)
 		uint64_t ready = source_ready_ns(&rig->source);
 		fake_set_horizon(ready < until && ready > fake_now_ns() ? ready : until);
 		rig_turn(rig);
-	} while (fake_now_ns() < until || !fake_asleep());
+		/* It has come to rest, or never will because the kernel does not let it. */
+	} while (fake_now_ns() < until || (!fake_asleep() && fake_now_ns() < until + RIG_MS));
 }
 
 /* ---- open and close ---- */
