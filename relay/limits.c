@@ -15,6 +15,8 @@ enum {
 	/* Ring, pipe (2), socket source, mailbox. */
 	THREAD_FDS = 5,
 	CONNECTION_FDS = 2,
+	/* As many as a slab can hold the spill chunks of: RLIMIT_NOFILE may be 2^30 in a container. */
+	CONNECTIONS_MAX = (SLAB_CAPACITY_MAX - 2 * LIMIT_BUFFER_COUNT) / SIDE_COUNT,
 	THREAD_STACK = 64 * 1024,
 };
 
@@ -56,7 +58,7 @@ int limits_compute(const struct limits_input *input, struct limits *ret, struct 
 			       input->listeners, limits.threads, (unsigned long long)reserved,
 			       (unsigned long long)input->nofile);
 	uint64_t possible = (input->nofile - reserved) / CONNECTION_FDS;
-	possible = possible < SLAB_CAPACITY_MAX / 2 ? possible : SLAB_CAPACITY_MAX / 2;
+	possible = possible < CONNECTIONS_MAX ? possible : CONNECTIONS_MAX;
 	if (input->max_connections > possible)
 		return err_set(err, EMFILE,
 			       "max_connections %u needs %llu file descriptors, but only %llu may be open: raise RLIMIT_NOFILE "

@@ -379,6 +379,8 @@ ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size)
 	size_t n = pipe_look(pipe, size, &data);
 	if (n == 0)
 		return -EAGAIN;
+	if (fake_chance(kernel.options.chances.short_send) && n > pipe->fragments[pipe->first])
+		n = pipe->fragments[pipe->first];
 	ssize_t sent = tcp_write(conn, data, n);
 	if (sent > 0)
 		pipe_take(pipe, (size_t)sent);

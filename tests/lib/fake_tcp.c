@@ -325,6 +325,15 @@ void tcp_fini(void)
 		conn_free(LIST_ENTRY(conns.next, struct fake_conn, link));
 }
 
+/* meanwhile - the network does not wait for system calls: something may arrive between any two of them */
+static void meanwhile(struct fake_conn *conn)
+{
+	if (conn->state != SOCKET_OPEN || conn->vanished || !fake_chance(kernel.options.chances.slow_network))
+		return;
+	tick_to_relay(conn);
+	tick_to_peer(conn);
+}
+
 /* ---- the relay's sockets ---- */
 
 uint32_t tcp_poll(const struct file *file)
@@ -373,6 +382,7 @@ size_t tcp_readable(const struct fake_conn *conn)
 ssize_t tcp_read(struct fake_conn *conn, void *buffer, size_t size, enum read_how how)
 {
 	struct stream *stream = &conn->to_relay;
+	meanwhile(conn);
 	bool at_mark = at_urgent_byte(stream);
 	size_t skip = at_mark && how == READ_PEEK ? 1 : 0;
 	if (conn->state == SOCKET_NEW || conn->state == SOCKET_CONNECTING)
@@ -400,6 +410,7 @@ ssize_t tcp_read(struct fake_conn *conn, void *buffer, size_t size, enum read_ho
 
 ssize_t tcp_write(struct fake_conn *conn, const void *data, size_t size)
 {
+	meanwhile(conn);
 	if (conn->error)
 		return take_error(conn);
 	if (conn->state != SOCKET_OPEN || conn->to_peer.fin)

@@ -116,7 +116,8 @@ static void assert_same_listeners(const struct listeners *a, const struct listen
  */
 enum { LIFE_MS = 120 };
 
-/* assert_fd_count - the supervisor comes back to having @count descriptors open, and keeps none of each life */
+/* assert_fd_count - the supervisor comes back to having @count descriptors open, and keeps none of each life
+ */
 static void assert_fd_count(pid_t pid, size_t count)
 {
 	size_t now = 0;
@@ -334,8 +335,11 @@ static void relay_process_ends_with_its_supervisor(void **state)
 	int pidfd = testns_keep_fd(pidfd_open(pid, 0));
 	relayproc_signal(relay, SIGKILL);
 	assert_int_equal(relayproc_await_exit(relay), -1);
-	testns_await(pidfd, POLLIN);
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	bool has_ended = poll(&end, 1, TESTNS_PATIENCE_MS) == 1;
+	kill(pid, SIGKILL);    /* nothing is left behind when it has not */
 	waitpid(pid, NULL, 0); /* ours since its parent's end */
+	assert_true(has_ended);
 	assert_int_equal(recv(client, &byte, 1, 0), -1);
 	assert_int_equal(errno, ECONNRESET);
 	await_refused();

@@ -27,7 +27,7 @@ static void expect_refusal(const struct rig *rig)
 	do {
 		rc = testns_try_connect(rig->front, RIG_FRONT);
 		if (rc >= 0)
-			testns_close(rc);
+			rig_reset(rc); /* its server never answers */
 	} while (rc >= 0);
 	assert_int_equal(rc, -ECONNREFUSED);
 }
@@ -103,57 +103,64 @@ static void half_closed_connection_finishes(void **state)
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
+/* queue_up - clients that nobody accepts yet; each says its number, for the order in which they will be is
+ * open */
+static void queue_up(const struct rig *rig, int *clients, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		clients[i] = testns_connect(rig->front, RIG_FRONT);
+		testns_write(clients[i], &i, sizeof(i));
+	}
+}
+
+/* expect_service - every one of those clients is served, and leaves */
+static void expect_service(const struct rig *rig, const int *clients, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int server = testns_accept(rig->listener);
+		uint64_t number;
+
+		testns_read(server, &number, sizeof(number));
+		assert_in_range(number, 0, count - 1);
+		testns_assert_connected(clients[number], server);
+		testns_close(clients[number]);
+		testns_close(server);
+	}
+}
+
 /* Those whose handshake is done have been promised an answer: while the relay is stopped, they pile up in its
  * queue. */
 static void connections_that_wait_to_be_accepted_are_served(void **state)
 {
-	enum { WAITING = 20 };
-	int clients[WAITING];
+	int clients[20];
 	struct rig rig;
 	pid_t child;
 
 	rig_start(&rig, state, TESTNS_ARGV("--drain-timeout", "1h"));
 	child = relayproc_child(rig.relay);
 	kill(child, SIGSTOP);
-	for (uint64_t i = 0; i < WAITING; i++) {
-		clients[i] = testns_connect(rig.front, RIG_FRONT);
-		testns_write(clients[i], &i, sizeof(i));
-	}
+	queue_up(&rig, clients, ARRAY_COUNT(clients));
 	tell_to_stop(&rig);
 	kill(child, SIGCONT);
-	for (int i = 0; i < WAITING; i++) {
-		int server = testns_accept(rig.listener);
-		uint64_t number;
-
-		testns_read(server, &number, sizeof(number));
-		assert_in_range(number, 0, WAITING - 1);
-		testns_assert_connected(clients[number], server);
-		testns_close(clients[number]);
-		testns_close(server);
-	}
+	expect_service(&rig, clients, ARRAY_COUNT(clients));
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
 /* The same while accepting is paused: what waits is taken all the same before the listener is closed. */
 static void connections_above_the_limit_are_served_before_the_end(void **state)
 {
-	enum { LIMIT = 3, WAITING = 2 };
-	struct pair pairs[LIMIT];
-	int clients[WAITING];
+	struct pair pairs[3];
+	int clients[2];
 	struct rig rig;
 
 	rig_start(&rig, state, TESTNS_ARGV("--drain-timeout", "1h", "--max-connections", "3"));
-	for (int i = 0; i < LIMIT; i++)
+	for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
 		pairs[i] = rig_connect(&rig);
 	relayproc_await_counter(rig.relay, "accept_pauses_total", 1);
-	for (int i = 0; i < WAITING; i++)
-		clients[i] = testns_connect(rig.front, RIG_FRONT);
+	queue_up(&rig, clients, ARRAY_COUNT(clients));
 	tell_to_stop(&rig);
-	for (int i = 0; i < WAITING; i++) {
-		testns_assert_connected(clients[i], testns_accept(rig.listener));
-		testns_close(clients[i]);
-	}
-	for (int i = 0; i < LIMIT; i++)
+	expect_service(&rig, clients, ARRAY_COUNT(clients));
+	for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
 		testns_assert_connected(pairs[i].client, pairs[i].server);
 }
 

@@ -21,7 +21,7 @@ static void silent_connection_ends_by_the_idle_timeout(void **state)
 	rig_expect_reset(pair.client);
 	rig_expect_reset(pair.server);
 	rig_expect_closed(&rig, "idle_timeout", 4, 4);
-	assert_int_equal(relayproc_counter(rig.relay, "closed_idle_timeout_total"), 1);
+	relayproc_await_counter(rig.relay, "closed_idle_timeout_total", 1);
 }
 
 static void half_closed_connection_ends_by_the_half_close_timeout(void **state)
@@ -37,7 +37,7 @@ static void half_closed_connection_ends_by_the_half_close_timeout(void **state)
 	testns_await(pair.server, POLLERR);
 	rig_expect_reset(pair.client);
 	rig_expect_closed(&rig, "half_close_timeout", 4, 4);
-	assert_int_equal(relayproc_counter(rig.relay, "closed_half_close_timeout_total"), 1);
+	relayproc_await_counter(rig.relay, "closed_half_close_timeout_total", 1);
 }
 
 /* talk_on - one direction alone, for longer than a timeout of 2 s */

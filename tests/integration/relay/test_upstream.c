@@ -68,7 +68,7 @@ static void expect_failure(struct relayproc *relay, int client, const char *caus
 	relayproc_await_closed(relay, cause, &closed);
 	assert_int_equal(relayproc_counter(relay, "connect_failures_total"), attempts);
 	snprintf(counter, sizeof(counter), "closed_%s_total", cause);
-	assert_int_equal(relayproc_counter(relay, counter), 1);
+	relayproc_await_counter(relay, counter, 1);
 	assert_int_equal(relayproc_counter(relay, "connected_total"), 0);
 }
 

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/limits.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/slab.h"
+#include "tests/unit/unit.h"
+
+static struct limits_input typical(void)
+{
+	return (struct limits_input){.nofile = 20000, .processors = 2, .listeners = 3};
+}
+
+static void connections_are_what_descriptors_permit(void **state)
+{
+	struct limits limits;
+	(void)state;
+	struct limits_input input = typical();
+	assert_int_equal(limits_compute(&input, &limits, NULL), 0);
+	assert_int_equal(limits.threads, 2);
+	assert_in_range(limits.connections, 9000, 10000); /* two each, and something for everything else */
+	assert_true(limits.spill_chunks >= 2 * limits.connections);
+}
+
+static void wanted_number_of_connections_is_kept(void **state)
+{
+	struct limits limits;
+	(void)state;
+	struct limits_input input = typical();
+	input.max_connections = 100;
+	assert_int_equal(limits_compute(&input, &limits, NULL), 0);
+	assert_int_equal(limits.connections, 100);
+}
+
+static void too_many_connections_are_refused_with_the_limit_to_raise(void **state)
+{
+	struct limits limits = {.connections = 7};
+	struct err err = ERR_INIT;
+	(void)state;
+	struct limits_input input = typical();
+	input.max_connections = 10000;
+	assert_int_equal(limits_compute(&input, &limits, &err), -EMFILE);
+	assert_contains(err.text, "max_connections 10000");
+	assert_contains(err.text, "ulimit -n");
+	assert_int_equal(limits.connections, 7); /* untouched */
+}
+
+static void too_few_descriptors_for_one_connection_are_refused(void **state)
+{
+	struct limits limits;
+	struct err err = ERR_INIT;
+	(void)state;
+	struct limits_input input = typical();
+	input.nofile = 256;
+	assert_int_equal(limits_compute(&input, &limits, &err), -EMFILE);
+	assert_contains(err.text, "ulimit -n");
+}
+
+static void number_of_threads_has_a_limit(void **state)
+{
+	struct limits limits;
+	struct err err = ERR_INIT;
+	(void)state;
+	struct limits_input input = typical();
+	input.nofile = 1 << 20;
+	input.processors = 1000; /* a large machine is no mistake */
+	assert_int_equal(limits_compute(&input, &limits, NULL), 0);
+	assert_int_equal(limits.threads, LIMIT_THREADS);
+	input.threads = LIMIT_THREADS + 1;
+	assert_int_equal(limits_compute(&input, &limits, &err), -EINVAL);
+	input.threads = input.processors = 0;
+	assert_int_equal(limits_compute(&input, &limits, &err), -EINVAL);
+}
+
+/* Container engines set RLIMIT_NOFILE to as much as 2^30. */
+static void unlimited_descriptors_stay_within_what_a_slab_holds(void **state)
+{
+	static const uint64_t nofiles[] = {1 << 20, 1 << 25, 1 << 30, UINT64_MAX};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(nofiles); i++) {
+		struct limits limits;
+		struct limits_input input = typical();
+		input.nofile = nofiles[i];
+		assert_int_equal(limits_compute(&input, &limits, NULL), 0);
+		assert_in_range(limits.spill_chunks, 1, SLAB_CAPACITY_MAX);
+		assert_in_range(limits.connections + LIMIT_ACCEPT_SLACK, 1, SLAB_CAPACITY_MAX);
+	}
+}
+
+static void memory_is_the_sum_of_its_parts(void **state)
+{
+	struct limits one, two;
+	(void)state;
+	struct limits_input input = typical();
+	input.max_connections = 100;
+	input.threads = 1;
+	assert_int_equal(limits_compute(&input, &one, NULL), 0);
+	input.threads = 2;
+	assert_int_equal(limits_compute(&input, &two, NULL), 0);
+	assert_int_equal(two.memory_fixed, 2 * one.memory_fixed);
+	assert_int_equal(one.memory_total, one.memory_fixed + 100 * one.memory_per_connection);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_are_what_descriptors_permit),
+		cmocka_unit_test(wanted_number_of_connections_is_kept),
+		cmocka_unit_test(too_many_connections_are_refused_with_the_limit_to_raise),
+		cmocka_unit_test(too_few_descriptors_for_one_connection_are_refused),
+		cmocka_unit_test(number_of_threads_has_a_limit),
+		cmocka_unit_test(unlimited_descriptors_stay_within_what_a_slab_holds),
+		cmocka_unit_test(memory_is_the_sum_of_its_parts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

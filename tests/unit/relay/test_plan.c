@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/plan.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+static struct config config;
+static struct plan plan;
+
+static int open_config(void **state)
+{
+	(void)state;
+	config_init(&config);
+	return 0;
+}
+
+static int close_plan(void **state)
+{
+	(void)state;
+	plan_fini(&plan);
+	config_fini(&config);
+	return 0;
+}
+
+static struct endpoint endpoint_of(const char *text)
+{
+	struct endpoint endpoint;
+	assert_int_equal(endpoint_parse(text, &endpoint, NULL), 0);
+	return endpoint;
+}
+
+/* add_pool - backends as a list that ends with NULL; its number */
+static size_t add_pool(const char *const backends[])
+{
+	struct config_pool *pool = config_add_pool(&config);
+	for (; *backends; backends++) {
+		struct endpoint backend = endpoint_of(*backends);
+		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
+	}
+	return config.pool_count - 1;
+}
+
+static struct config_relay *add_relay(size_t pool, const char *listener)
+{
+	struct config_relay *relay = config_add_relay(&config);
+	struct endpoint endpoint = endpoint_of(listener);
+	relay->pool = pool;
+	assert_int_equal(config_relay_add_listener(relay, &endpoint), 0);
+	return relay;
+}
+
+#define POOL(...) add_pool((const char *const[]){__VA_ARGS__, NULL})
+
+static void each_listener_knows_its_relay(void **state)
+{
+	(void)state;
+	size_t pool = POOL("b/127.0.0.1:1");
+	struct endpoint second = endpoint_of("c/127.0.0.1:81");
+	assert_int_equal(config_relay_add_listener(add_relay(pool, "a/127.0.0.1:80"), &second), 0);
+	add_relay(pool, "d/127.0.0.1:80");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.listener_count, 3);
+	assert_int_equal(plan.listeners[0].relay, 0);
+	assert_int_equal(plan.listeners[1].relay, 0);
+	assert_int_equal(plan.listeners[2].relay, 1);
+	assert_ptr_equal(plan.listeners[1].endpoint, &config.relays[0].listeners[1]);
+}
+
+static void backends_of_one_namespace_and_family_share_a_target(void **state)
+{
+	(void)state;
+	add_relay(POOL("a/127.0.0.1:1", "a/10.0.0.1:2", "b/127.0.0.1:1", "a/[::1]:1"), "x/127.0.0.1:80");
+	add_relay(POOL("b/127.0.0.1:9", "a/127.0.0.1:1"), "x/127.0.0.1:81");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.target_count, 3);
+	static const uint32_t first[] = {0, 0, 1, 2}, second[] = {1, 0};
+	assert_memory_equal(plan.backend_targets[0], first, sizeof(first));
+	assert_memory_equal(plan.backend_targets[1], second, sizeof(second));
+}
+
+static void other_tcp_settings_make_another_target(void **state)
+{
+	(void)state;
+	size_t pool = POOL("a/127.0.0.1:1");
+	add_relay(pool, "x/127.0.0.1:80");
+	add_relay(pool, "x/127.0.0.1:81");
+	config.relays[1].tcp.user_timeout_ms++;
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.target_count, 2);
+	assert_int_equal(plan.backend_targets[0][0], 0);
+	assert_int_equal(plan.backend_targets[1][0], 1);
+}
+
+static void each_unix_path_is_a_target_whatever_the_settings(void **state)
+{
+	(void)state;
+	size_t pool = POOL("unix:/run/a", "unix:/run/b");
+	add_relay(pool, "x/127.0.0.1:80");
+	add_relay(pool, "x/127.0.0.1:81");
+	config.relays[1].tcp.nodelay = false;
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.target_count, 2);
+	assert_int_equal(plan.backend_targets[1][1], 1);
+}
+
+static void pool_without_backends_needs_nothing(void **state)
+{
+	(void)state;
+	config_add_pool(&config);
+	add_relay(0, "x/127.0.0.1:80");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.target_count, 0);
+	assert_int_equal(plan.listener_count, 1);
+}
+
+static void empty_configuration_is_an_empty_plan(void **state)
+{
+	(void)state;
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.listener_count + plan.target_count, 0);
+	plan_fini(NULL);
+}
+
+#define PLAN_TEST(name) cmocka_unit_test_setup_teardown(name, open_config, close_plan)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PLAN_TEST(each_listener_knows_its_relay),
+		PLAN_TEST(backends_of_one_namespace_and_family_share_a_target),
+		PLAN_TEST(other_tcp_settings_make_another_target),
+		PLAN_TEST(each_unix_path_is_a_target_whatever_the_settings),
+		PLAN_TEST(pool_without_backends_needs_nothing),
+		PLAN_TEST(empty_configuration_is_an_empty_plan),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
