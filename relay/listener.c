@@ -9,7 +9,12 @@
 #include "io/sys.h"
 #include "relay/worker.h"
 
-enum { PAUSE_MS = 100 };
+enum {
+	PAUSE_MS = 100,
+	/* What a handshake that had begun is given to end before its listener is closed: a round trip, and softirqs that a
+	 * busy machine puts off. */
+	HANDSHAKE_GRACE_MS = 100,
+};
 
 static uint64_t accept_tag(uint32_t index)
 {
@@ -91,8 +96,19 @@ void listener_completed(struct worker *worker, uint32_t index, const struct comp
 	bool exhausted = completion->result < 0 && io_outcome(IO_OP_ACCEPT, completion->result) == IO_EXHAUSTED;
 	if (exhausted || at_limit(worker))
 		pause_accepting(worker);
-	else if (!worker->accept_paused)
+	else if (!worker->accept_paused || worker->draining)
 		arm(worker, index);
+}
+
+void listener_refuse_all(struct worker *worker, uint64_t deadline_ms)
+{
+	uint64_t close_ms = worker->now_ms + HANDSHAKE_GRACE_MS;
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
+		if (worker->listeners[i].fd >= 0)
+			sys_refuse_handshakes(worker->listeners[i].fd);
+	}
+	listener_arm_all(worker);
+	timer_arm(&worker->wheel, &worker->accept_timer, close_ms < deadline_ms ? close_ms : deadline_ms);
 }
 
 void listener_close_all(struct worker *worker)
@@ -103,7 +119,6 @@ void listener_close_all(struct worker *worker)
 		if (listener->fd < 0 || listener->closing)
 			continue;
 		listener->closing = true;
-		sys_refuse_handshakes(listener->fd);
 		if (listener->armed)
 			ring_cancel(worker->ring, accept_tag(i));
 		else

@@ -116,7 +116,7 @@ static void end_all(struct worker *worker, enum cause cause)
 void worker_drain(struct worker *worker, uint64_t deadline_ms)
 {
 	worker->draining = true;
-	listener_close_all(worker);
+	listener_refuse_all(worker, deadline_ms);
 	timer_arm(&worker->wheel, &worker->drain_timer, deadline_ms);
 }
 
@@ -224,7 +224,9 @@ static void quiet_fired(struct worker *worker)
 static void fire(void *ctx, struct timer *timer)
 {
 	struct worker *worker = ctx;
-	if (timer == &worker->accept_timer)
+	if (timer == &worker->accept_timer && worker->draining)
+		listener_close_all(worker);
+	else if (timer == &worker->accept_timer)
 		listener_retry(worker);
 	else if (timer == &worker->ask_timer)
 		sockets_ask_again(&worker->sockets);

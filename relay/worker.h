@@ -66,7 +66,7 @@ struct worker {
 	uint32_t turn;
 	uint64_t now_ns, now_ms;
 	int pipe_fds[2]; /* empty between flows */
-	struct timer accept_timer; /* armed while accepting is paused */
+	struct timer accept_timer; /* accepting is paused until then; while draining: listeners close then */
 	struct timer ask_timer;    /* armed while the socket source has refused a request */
 	struct timer drain_timer;  /* armed while draining */
 	struct timer quiet_timer;  /* armed while receive buffers may hold memory */
@@ -118,6 +118,7 @@ const struct config_relay *worker_relay(const struct worker *worker, const struc
 void listener_arm_all(struct worker *worker);
 void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion);
 void listener_retry(struct worker *worker);
+void listener_refuse_all(struct worker *worker, uint64_t deadline_ms);
 void listener_close_all(struct worker *worker);
 
 /* upstream.c: choosing a backend and connecting to it */

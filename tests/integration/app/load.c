@@ -24,6 +24,7 @@ static struct {
 	pid_t pids[PROCESSES_MAX];
 	unsigned int count;
 	struct endpoint endpoint;
+	int listener; /* 0: none */
 } load;
 
 /* start - a process inside @ns_fd that is in @work until it is killed, at the latest by the end of this one
@@ -94,10 +95,10 @@ const struct load_counts *load_start(int client_ns, int server_ns, const char *t
 	load.counts = mmap(NULL, sizeof(*load.counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	                   0);
 	assert_ptr_not_equal(load.counts, MAP_FAILED);
-	int listener = testns_listen(server_ns, at);
+	load.listener = testns_listen(server_ns, at);
 	/* One for each client: an answerer waits for the end of its connection. */
 	for (unsigned int i = 0; i < clients; i++)
-		start(server_ns, answer_one, listener);
+		start(server_ns, answer_one, load.listener);
 	for (unsigned int i = 0; i < clients; i++)
 		start(client_ns, ask_one, -1);
 	return load.counts;
@@ -119,6 +120,10 @@ void load_stop(void)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
+	/* What waits in its queue would otherwise go on without end. */
+	if (load.listener > 0)
+		testns_close(load.listener);
+	load.listener = 0;
 }
 
 int load_teardown(void **state)
