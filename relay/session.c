@@ -368,9 +368,10 @@ static void finish(struct worker *worker, struct session *session)
 	close_side(session, SIDE_CLIENT);
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
+	/* First counted, then told: who has read the record finds it counted. */
+	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	if (worker->records)
 		push_record(worker, session);
-	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	list_remove(&session->link);
 	slab_give(&worker->sessions, session);
