@@ -326,5 +326,8 @@ uint32_t ring_buffer_size(const struct ring *ring)
 void ring_buffers_release(struct ring *ring)
 {
 	CHECK(ring->loaned == 0);
+	/* Otherwise the kernel may receive into them at any system call, and their completions are not taken yet. */
+	if (!(ring->uring.flags & IORING_SETUP_DEFER_TASKRUN))
+		return;
 	madvise(ring->buffer_memory, (size_t)ring->buffer_count * ring->buffer_size, MADV_DONTNEED);
 }

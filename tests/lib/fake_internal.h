@@ -89,6 +89,9 @@ enum read_how { READ_TAKE, READ_PEEK, READ_SPLICE };
 ssize_t tcp_read(struct fake_conn *conn, void *buffer, size_t size, enum read_how how);
 ssize_t tcp_write(struct fake_conn *conn, const void *data, size_t size);
 
+/* tcp_want_space - a poll for writing looks at the socket: when it is full, it is to be woken (SOCK_NOSPACE) */
+void tcp_want_space(struct file *file);
+
 /* tcp_readable - bytes that can be read in one go */
 size_t tcp_readable(const struct fake_conn *conn);
 

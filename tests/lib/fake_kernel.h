@@ -142,6 +142,7 @@ size_t fake_peer_read(struct fake_conn *conn, void *buffer, size_t size);
 void fake_peer_shutdown(struct fake_conn *conn);
 void fake_peer_close(struct fake_conn *conn); /* a RST when it has unread bytes, else FIN; answers what comes with RST */
 void fake_peer_reset(struct fake_conn *conn);
+void fake_peer_reset_after(struct fake_conn *conn, size_t size); /* once the relay has given it @size bytes more */
 void fake_peer_vanish(struct fake_conn *conn); /* nothing it sends arrives any more, nor does it acknowledge */
 void fake_peer_time_out(struct fake_conn *conn); /* the relay's kernel gives up waiting for it: ETIMEDOUT */
 

@@ -489,6 +489,8 @@ static void arm(const struct sqe *sqe)
 	};
 	file_hold(op->file);
 	ops[op_count++] = op;
+	if (op->events & POLLOUT)
+		tcp_want_space(op->file);
 	/* What is ready when it is submitted is carried out then and there. */
 	if (fake_random(2))
 		run(op);

@@ -40,6 +40,8 @@ struct fake_conn {
 	enum socket_state state;
 	int error;	       /* sk_err: positive errno, reported once */
 	bool relay_closed;
+	uint64_t reset_at;     /* the peer resets when it was given so many bytes; 0: it does not */
+	bool wants_space;      /* SOCK_NOSPACE: wake whoever waits for it; set by who found the socket full */
 	uint32_t last_unacked; /* what SIOCOUTQ stays at after a reset */
 	enum fake_answer answer;
 	uint64_t answer_tick; /* SOCKET_CONNECTING: when the answer comes */
@@ -254,8 +256,10 @@ static void tick_to_peer(struct fake_conn *conn)
 	if (stream_move(stream) > 0) {
 		if (conn->peer_closed)
 			stream_reset(&conn->to_relay);
-		if (writable(conn))
+		if (conn->wants_space && writable(conn)) {
+			conn->wants_space = false;
 			wake(conn, EDGE_OUT);
+		}
 	}
 	stream_fin_arrives(stream);
 	if (stream_reset_arrives(stream))
@@ -362,6 +366,12 @@ uint32_t tcp_poll(const struct file *file)
 	return events;
 }
 
+void tcp_want_space(struct file *file)
+{
+	if (file->kind == FILE_SOCKET && !(tcp_poll(file) & POLLOUT))
+		file->conn->wants_space = true;
+}
+
 bool tcp_connecting(const struct file *file)
 {
 	return file->kind == FILE_SOCKET && file->conn->state == SOCKET_CONNECTING;
@@ -419,10 +429,17 @@ ssize_t tcp_write(struct fake_conn *conn, const void *data, size_t size)
 	n = n < size ? n : size;
 	if (n > 0 && fake_chance(kernel.options.chances.short_send))
 		n = fake_random((uint32_t)n + 1);
+	uint64_t left = conn->reset_at ? conn->reset_at - conn->to_peer.put : UINT64_MAX;
+	n = n < left ? n : (size_t)left;
+	conn->wants_space |= n < size;
 	if (n == 0)
 		return -EAGAIN;
 	stream_put(&conn->to_peer, data, n);
 	conn->moved_ns = kernel.now_ns;
+	if (n == left) {
+		fake_peer_reset(conn);
+		tick_to_relay(conn);
+	}
 	return (ssize_t)n;
 }
 
@@ -773,6 +790,11 @@ void fake_peer_reset(struct fake_conn *conn)
 {
 	conn->peer_closed = true;
 	stream_reset(&conn->to_relay);
+}
+
+void fake_peer_reset_after(struct fake_conn *conn, size_t size)
+{
+	conn->reset_at = conn->to_peer.put + size;
 }
 
 void fake_peer_vanish(struct fake_conn *conn)

@@ -47,7 +47,7 @@ static size_t some_size(void)
 static void end_rudely(struct rig_peer *peer)
 {
 	peer->over = true;
-	switch (fake_random(4)) {
+	switch (fake_random(5)) {
 	case 0:
 		fake_peer_vanish(peer->conn);
 		peer->vanished = true;
@@ -57,6 +57,10 @@ static void end_rudely(struct rig_peer *peer)
 		break;
 	case 2:
 		fake_peer_close(peer->conn);
+		break;
+	case 3:
+		fake_peer_reset_after(peer->conn, some_size());
+		peer->over = false; /* until then */
 		break;
 	default:
 		fake_peer_reset(peer->conn);
