@@ -438,7 +438,8 @@ ssize_t tcp_write(struct fake_conn *conn, const void *data, size_t size)
 	conn->moved_ns = kernel.now_ns;
 	if (n == left) {
 		fake_peer_reset(conn);
-		tick_to_relay(conn);
+		conn->to_relay.reset_arrived = true;
+		die(conn, ECONNRESET);
 	}
 	return (ssize_t)n;
 }
