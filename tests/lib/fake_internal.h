@@ -73,7 +73,56 @@ void file_wake(struct file *file, enum edge edge);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
 
-/* fake_tcp.c */
+/* fake_tcp.c: see its top */
+
+struct stream {
+	unsigned char *data; /* a ring */
+	size_t capacity, start, size;
+	size_t arrived;	   /* of size: at the receiver */
+	uint64_t put, came, taken;
+	uint64_t urgent_at; /* position of the urgent byte, counted from 1; 0: none */
+	bool fin, fin_arrived;
+	bool reset, reset_arrived;
+};
+
+enum socket_state { SOCKET_NEW, SOCKET_CONNECTING, SOCKET_OPEN, SOCKET_DEAD };
+
+struct fake_conn {
+	struct list link;  /* in conns */
+	struct list queue; /* of a listener, or of a server's connections that were not accepted yet */
+	struct stream to_relay, to_peer;
+	/* the relay's end */
+	struct file *file; /* NULL before accept and after close */
+	enum socket_state state;
+	int error;	       /* sk_err: positive errno, reported once */
+	bool relay_closed;
+	uint64_t reset_at;     /* the peer resets when it was given so many bytes; 0: it does not */
+	bool wants_space;      /* SOCK_NOSPACE: wake whoever waits for it; set by who found the socket full */
+	uint32_t last_unacked; /* what SIOCOUTQ stays at after a reset */
+	enum fake_answer answer;
+	uint64_t answer_tick; /* SOCKET_CONNECTING: when the answer comes */
+	uint32_t server;
+	uint64_t moved_ns;
+	/* the peer's end */
+	bool peer_closed, vanished, timed_out;
+	bool opened;	/* there was a peer */
+	bool forgotten; /* by the test */
+	void *tag;
+};
+
+size_t send_room(const struct stream *stream);
+void stream_put(struct stream *stream, const unsigned char *data, size_t size);
+
+/* stream_copy - @size bytes from @skip behind the front */
+void stream_copy(const struct stream *stream, size_t skip, unsigned char *out, size_t size);
+void stream_drop(struct stream *stream, size_t size);
+
+/* stream_reset - the sender is gone: what is in flight is lost */
+void stream_reset(struct stream *stream);
+
+/* die - the relay's socket learns that the connection is no more */
+void die(struct fake_conn *conn, int error);
+
 void tcp_init(void);
 void tcp_fini(void);
 void tcp_tick(void);

@@ -19,41 +19,6 @@ enum { BACKLOG = 64 };
 /* tcp_syn_retries: 6 of them, ip-sysctl.rst */
 static const uint64_t SYN_TIMEOUT_NS = UINT64_C(127) * 1000 * 1000 * 1000;
 
-struct stream {
-	unsigned char *data; /* a ring */
-	size_t capacity, start, size;
-	size_t arrived;	   /* of size: at the receiver */
-	uint64_t put, came, taken;
-	uint64_t urgent_at; /* position of the urgent byte, counted from 1; 0: none */
-	bool fin, fin_arrived;
-	bool reset, reset_arrived;
-};
-
-enum socket_state { SOCKET_NEW, SOCKET_CONNECTING, SOCKET_OPEN, SOCKET_DEAD };
-
-struct fake_conn {
-	struct list link;  /* in conns */
-	struct list queue; /* of a listener, or of a server's connections that were not accepted yet */
-	struct stream to_relay, to_peer;
-	/* the relay's end */
-	struct file *file; /* NULL before accept and after close */
-	enum socket_state state;
-	int error;	       /* sk_err: positive errno, reported once */
-	bool relay_closed;
-	uint64_t reset_at;     /* the peer resets when it was given so many bytes; 0: it does not */
-	bool wants_space;      /* SOCK_NOSPACE: wake whoever waits for it; set by who found the socket full */
-	uint32_t last_unacked; /* what SIOCOUTQ stays at after a reset */
-	enum fake_answer answer;
-	uint64_t answer_tick; /* SOCKET_CONNECTING: when the answer comes */
-	uint32_t server;
-	uint64_t moved_ns;
-	/* the peer's end */
-	bool peer_closed, vanished, timed_out;
-	bool opened;	/* there was a peer */
-	bool forgotten; /* by the test */
-	void *tag;
-};
-
 struct fake_listener {
 	struct list queue;
 	uint32_t waiting;
@@ -75,13 +40,13 @@ static size_t in_flight(const struct stream *stream)
 	return stream->size - stream->arrived;
 }
 
-static size_t send_room(const struct stream *stream)
+size_t send_room(const struct stream *stream)
 {
 	size_t flying = in_flight(stream);
 	return flying < kernel.options.send_buffer ? kernel.options.send_buffer - flying : 0;
 }
 
-static void stream_put(struct stream *stream, const unsigned char *data, size_t size)
+void stream_put(struct stream *stream, const unsigned char *data, size_t size)
 {
 	if (!stream->data) {
 		stream->capacity = kernel.options.send_buffer + kernel.options.receive_buffer + 1;
@@ -100,8 +65,7 @@ static void stream_put(struct stream *stream, const unsigned char *data, size_t 
 		progress();
 }
 
-/* stream_copy - @size bytes from @skip behind the front */
-static void stream_copy(const struct stream *stream, size_t skip, unsigned char *out, size_t size)
+void stream_copy(const struct stream *stream, size_t skip, unsigned char *out, size_t size)
 {
 	for (size_t i = 0; i < size;) {
 		size_t at = (stream->start + skip + i) % stream->capacity, n = stream->capacity - at;
@@ -111,7 +75,7 @@ static void stream_copy(const struct stream *stream, size_t skip, unsigned char 
 	}
 }
 
-static void stream_drop(struct stream *stream, size_t size)
+void stream_drop(struct stream *stream, size_t size)
 {
 	if (size == 0)
 		return;
@@ -122,8 +86,7 @@ static void stream_drop(struct stream *stream, size_t size)
 	progress();
 }
 
-/* stream_reset - the sender is gone: what is in flight is lost */
-static void stream_reset(struct stream *stream)
+void stream_reset(struct stream *stream)
 {
 	if (stream->reset)
 		return;
@@ -221,8 +184,7 @@ static void wake(struct fake_conn *conn, enum edge edge)
 	file_wake(conn->file, edge);
 }
 
-/* die - the relay's socket learns that the connection is no more */
-static void die(struct fake_conn *conn, int error)
+void die(struct fake_conn *conn, int error)
 {
 	conn->last_unacked = (uint32_t)in_flight(&conn->to_peer);
 	conn->state = SOCKET_DEAD;
@@ -722,124 +684,4 @@ struct fake_conn *fake_conn_of_fd(int fd)
 {
 	struct file *file = fd >= 0 && fd < FD_MAX ? kernel.fds[fd] : NULL;
 	return file && file->kind == FILE_SOCKET ? file->conn : NULL;
-}
-
-void fake_conn_forget(struct fake_conn *conn)
-{
-	if (conn)
-		conn->forgotten = true;
-}
-
-void **fake_conn_tag(struct fake_conn *conn)
-{
-	return &conn->tag;
-}
-
-/* ---- the peer ---- */
-
-size_t fake_peer_room(const struct fake_conn *conn)
-{
-	bool over = conn->to_relay.fin || conn->to_relay.reset || conn->to_peer.reset_arrived;
-	return over ? 0 : send_room(&conn->to_relay);
-}
-
-size_t fake_peer_send(struct fake_conn *conn, const void *data, size_t size)
-{
-	size_t n = fake_peer_room(conn);
-	n = n < size ? n : size;
-	stream_put(&conn->to_relay, data, n);
-	return n;
-}
-
-bool fake_peer_send_urgent(struct fake_conn *conn, unsigned char byte)
-{
-	struct stream *stream = &conn->to_relay;
-	/* A second one before the first was read would make the first an ordinary byte. */
-	if (stream->urgent_at > stream->taken || fake_peer_room(conn) == 0)
-		return false;
-	stream->urgent_at = stream->put + 1;
-	stream_put(stream, &byte, 1);
-	return true;
-}
-
-size_t fake_peer_read(struct fake_conn *conn, void *buffer, size_t size)
-{
-	struct stream *stream = &conn->to_peer;
-	size_t n = stream->arrived < size ? stream->arrived : size;
-	if (n > 0)
-		stream_copy(stream, 0, buffer, n);
-	stream_drop(stream, n);
-	return n;
-}
-
-void fake_peer_shutdown(struct fake_conn *conn)
-{
-	conn->to_relay.fin = true;
-	progress();
-}
-
-void fake_peer_close(struct fake_conn *conn)
-{
-	conn->peer_closed = true;
-	if (conn->to_peer.arrived > 0)
-		fake_peer_reset(conn);
-	else
-		fake_peer_shutdown(conn);
-}
-
-void fake_peer_reset(struct fake_conn *conn)
-{
-	conn->peer_closed = true;
-	stream_reset(&conn->to_relay);
-}
-
-void fake_peer_reset_after(struct fake_conn *conn, size_t size)
-{
-	conn->reset_at = conn->to_peer.put + size;
-}
-
-void fake_peer_vanish(struct fake_conn *conn)
-{
-	conn->vanished = true;
-}
-
-void fake_peer_time_out(struct fake_conn *conn)
-{
-	if (conn->state != SOCKET_OPEN)
-		return;
-	conn->vanished = conn->timed_out = true;
-	die(conn, ETIMEDOUT);
-}
-
-bool fake_peer_at_end(const struct fake_conn *conn)
-{
-	return conn->to_peer.fin_arrived && conn->to_peer.arrived == 0;
-}
-
-bool fake_peer_was_reset(const struct fake_conn *conn)
-{
-	return conn->to_peer.reset_arrived;
-}
-
-size_t fake_peer_waiting(const struct fake_conn *conn)
-{
-	return conn->to_peer.arrived;
-}
-
-struct fake_facts fake_conn_facts(const struct fake_conn *conn)
-{
-	return (struct fake_facts){
-		.arrived = conn->to_relay.came,
-		.taken = conn->to_relay.taken,
-		.given = conn->to_peer.put,
-		.unacked = conn->to_peer.put - conn->to_peer.came,
-		.peer_fin = conn->to_relay.fin,
-		.peer_reset = conn->to_relay.reset,
-		.reset_arrived = conn->state == SOCKET_DEAD,
-		.timed_out = conn->timed_out,
-		.relay_fin = conn->to_peer.fin,
-		.relay_reset = conn->to_peer.reset,
-		.relay_closed = conn->relay_closed,
-		.moved_ns = conn->moved_ns,
-	};
 }
