@@ -117,10 +117,19 @@ void sys_close_reset(int fd)
 	sys_close(fd);
 }
 
+static void set_quickack(int fd, int value)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &value, sizeof(value));
+}
+
 void sys_delay_ack(int fd)
 {
-	int off = 0;
-	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+	set_quickack(fd, 0);
+}
+
+void sys_ack_now(int fd)
+{
+	set_quickack(fd, 1);
 }
 
 int sys_refuse_handshakes(int fd)

@@ -60,6 +60,9 @@ void sys_close_reset(int fd);
 /* sys_delay_ack - let the kernel piggyback the ACK of what comes next on data (TCP_QUICKACK off); best effort */
 void sys_delay_ack(int fd);
 
+/* sys_ack_now - send the ACK that the kernel is holding back for what was received (TCP_QUICKACK on); best effort */
+void sys_ack_now(int fd);
+
 /* sys_refuse_handshakes - drop new SYNs at a listening socket while what is queued or half-way can be accepted */
 int sys_refuse_handshakes(int fd);
 

@@ -311,7 +311,7 @@ static struct lane_result send_residue(struct worker *worker, struct session *se
 	if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
 		result.sink = (int)n;
 	else if (n > 0)
-		session->active_ms = worker->now_ms;
+		session_moved(worker, session, source);
 	flow->blocked = !spill_empty(&flow->residue);
 	return result;
 }

@@ -167,7 +167,7 @@ struct lane_result lane_bulk_pump(struct worker *worker, struct session *session
 	if (flow->readable && !flow->blocked && list_empty(&flow->work))
 		flow_schedule(worker, flow);
 	if (moved > 0)
-		session->active_ms = worker->now_ms;
+		session_moved(worker, session, source);
 	counter_add(worker->counters, COUNTER_BYTES_UP + source, moved);
 	counter_add(worker->counters, COUNTER_PUMPS, 1);
 	counter_add(worker->counters, COUNTER_BYTES_SPLICED, flow->spliced - spliced);

@@ -21,6 +21,9 @@
  */
 enum { HEAVY_TURN_BYTES = 32 * 1024, STREAK_TO_CHANGE = 2 };
 
+/* Delayed ACKs take 40 to 200 ms (TCP_DELACK_MIN and _MAX, Linux). */
+enum { STALL_MIN_MS = 35, STALL_MAX_MS = 250 };
+
 static uint16_t take_arrived(struct worker *worker, struct flow *flow)
 {
 	uint16_t buffer = flow->arrived.head;
@@ -113,6 +116,24 @@ static struct lane_result send_last(struct worker *worker, struct session *sessi
 	return keep_arrived(worker, flow, sent > 0 ? (size_t)sent : 0);
 }
 
+/*
+ * acknowledge - do not let a source wait for our ACK that waits for an answer, once it was seen to do so
+ * Who writes twice before it reads, with Nagle's algorithm on, has its second write held back until the first is
+ * acknowledged (RFC 896), and the kernel holds the ACK back for 40 ms (TCP_DELACK_MIN, Linux), to send it with an answer
+ * that cannot come yet. Silence of that length inside of what one side sends is its trace. An ACK a message would cost the
+ * others a system call and a segment each.
+ */
+static void acknowledge(const struct worker *worker, const struct session *session, struct flow *flow)
+{
+	uint64_t silence_ms = worker->now_ms - session->active_ms;
+	if (session->last_mover == flow->side && silence_ms >= STALL_MIN_MS && silence_ms <= STALL_MAX_MS)
+		flow->quick_acks = UINT8_MAX;
+	if (flow->quick_acks == 0)
+		return;
+	flow->quick_acks--;
+	sys_ack_now(session->fds[flow->side]);
+}
+
 struct lane_result lane_interactive_deliver(struct worker *worker, struct session *session, enum side source)
 {
 	struct flow *flow = &session->flows[source];
@@ -123,7 +144,8 @@ struct lane_result lane_interactive_deliver(struct worker *worker, struct sessio
 	size_t size = gather(worker, flow, &iov, &iov_count);
 	flow->bytes += size;
 	counter_add(worker->counters, COUNTER_BYTES_UP + source, size);
-	session->active_ms = worker->now_ms;
+	acknowledge(worker, session, flow);
+	session_moved(worker, session, source);
 	if (size < HEAVY_TURN_BYTES)
 		flow->streak = 0;
 	else if (flow->streak < STREAK_TO_CHANGE)

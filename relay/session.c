@@ -206,6 +206,12 @@ void session_open(struct worker *worker, struct session *session)
 	session_arm_timer(worker, session);
 }
 
+void session_moved(const struct worker *worker, struct session *session, enum side source)
+{
+	session->active_ms = worker->now_ms;
+	session->last_mover = (uint8_t)source;
+}
+
 void session_socket_ready(struct worker *worker, struct session *session, int fd)
 {
 	if (fd < 0)

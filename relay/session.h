@@ -58,6 +58,7 @@ struct flow {
 	uint8_t streak;              /* steps towards a change of lane */
 	uint8_t careful;             /* bulk: ask the receiver how much it takes, for so many moves more */
 	uint8_t light_pumps;         /* bulk: pumps in a row that found little */
+	uint8_t quick_acks;          /* interactive: acknowledge at once, for so many turns more */
 	bool readable;               /* bulk: the source may hold bytes */
 	bool starved;                /* the last receive found no buffer */
 	bool blocked;                /* the receiver's socket is full: wait until it is writable */
@@ -101,6 +102,7 @@ struct session {
 	bool reset[SIDE_COUNT];      /* close this side with RST */
 	bool timed_out;              /* CONNECTING: the deadline passed, the poll is being cancelled */
 	uint8_t first_ended;         /* enum side + 1 of the side whose stream ended first; 0: none yet */
+	uint8_t last_mover;          /* enum side that the bytes came from which last moved */
 	uint8_t backends_tried;
 	uint16_t retry_ms;           /* SESSION_RESETTING: how long until the next look at the receiver's queue */
 	uint32_t listener;           /* index into plan.listeners */
@@ -127,6 +129,9 @@ void session_socket_ready(struct worker *worker, struct session *session, int fd
 /* session_completed - a completion of one of its operations */
 void session_completed(struct worker *worker, struct session *session, struct tag tag,
 		       const struct completion *completion);
+
+/* session_moved - bytes from @source were passed on just now */
+void session_moved(const struct worker *worker, struct session *session, enum side source);
 
 /* session_arm_timer - for whatever its state has to do next without being asked */
 void session_arm_timer(struct worker *worker, struct session *session);

@@ -105,6 +105,7 @@ struct fake_conn {
 	uint64_t moved_ns;
 	/* the peer's end */
 	bool peer_closed, vanished, timed_out;
+	uint32_t acks_asked; /* for an ACK at once */
 	bool opened;	/* there was a peer */
 	bool forgotten; /* by the test */
 	void *tag;

@@ -147,6 +147,7 @@ void fake_peer_vanish(struct fake_conn *conn); /* nothing it sends arrives any m
 void fake_peer_time_out(struct fake_conn *conn); /* the relay's kernel gives up waiting for it: ETIMEDOUT */
 
 /* What the peer has seen. */
+uint32_t fake_peer_acks_asked(const struct fake_conn *conn); /* how often the relay had its bytes acknowledged at once */
 bool fake_peer_at_end(const struct fake_conn *conn); /* all read, and the FIN is here */
 bool fake_peer_was_reset(const struct fake_conn *conn);
 size_t fake_peer_waiting(const struct fake_conn *conn); /* bytes it could read now */

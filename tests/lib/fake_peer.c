@@ -99,6 +99,11 @@ bool fake_peer_was_reset(const struct fake_conn *conn)
 	return conn->to_peer.reset_arrived;
 }
 
+uint32_t fake_peer_acks_asked(const struct fake_conn *conn)
+{
+	return conn->acks_asked;
+}
+
 size_t fake_peer_waiting(const struct fake_conn *conn)
 {
 	return conn->to_peer.arrived;

@@ -447,6 +447,11 @@ void sys_delay_ack(int fd)
 	file_at(fd, FILE_SOCKET);
 }
 
+void sys_ack_now(int fd)
+{
+	file_at(fd, FILE_SOCKET)->conn->acks_asked++;
+}
+
 int sys_send_space(int fd, struct sys_send_space *ret)
 {
 	const struct fake_conn *conn = file_at(fd, FILE_SOCKET)->conn;

@@ -190,25 +190,36 @@ static size_t column_index(char *line, const char *name)
 		if (strcmp(word, name) == 0)
 			return index;
 	}
-	fail_msg("/proc/net/snmp does not tell %s", name);
+	fail_msg("the kernel does not count %s", name);
 	return 0;
+}
+
+/* kernel_counter - the number called @name in the group "Tcp:" or "TcpExt:" of one of /proc/net's files */
+static uint64_t kernel_counter(int ns_fd, const char *path, const char *group, const char *name)
+{
+	FILE *file = open_inside(ns_fd, path, "re");
+	char line[8192];
+	size_t index = 0;
+
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, group, strlen(group)) != 0)
+			continue;
+		if (index > 0)
+			break;
+		index = column_index(line, name);
+	}
+	fclose(file);
+	return column(line, index);
 }
 
 uint64_t rig_resets(int ns_fd)
 {
-	FILE *file = open_inside(ns_fd, "/proc/thread-self/net/snmp", "re");
-	char line[1024];
-	size_t index = 0;
+	return kernel_counter(ns_fd, "/proc/thread-self/net/snmp", "Tcp:", "OutRsts");
+}
 
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "Tcp:", 4) != 0)
-			continue;
-		if (index > 0)
-			break;
-		index = column_index(line, "OutRsts");
-	}
-	fclose(file);
-	return column(line, index);
+uint64_t rig_delayed_acks(int ns_fd)
+{
+	return kernel_counter(ns_fd, "/proc/thread-self/net/netstat", "TcpExt:", "DelayedACKs");
 }
 
 size_t rig_unacknowledged(int fd)

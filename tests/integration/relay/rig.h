@@ -64,6 +64,9 @@ void rig_sysctl(int ns_fd, const char *name, const char *value);
 /* rig_resets - how many RSTs were sent inside a namespace so far (Tcp OutRsts of /proc/net/snmp) */
 uint64_t rig_resets(int ns_fd);
 
+/* rig_delayed_acks - how many ACKs were held back inside a namespace until the kernel's timer sent them */
+uint64_t rig_delayed_acks(int ns_fd);
+
 /* rig_unacknowledged - bytes written to @fd that the other end's kernel does not have yet */
 size_t rig_unacknowledged(int fd);
 

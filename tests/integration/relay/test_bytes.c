@@ -286,24 +286,48 @@ static void set_nodelay(int fd)
 	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
 }
 
+static void write_twice_and_read(const struct pair *pair)
+{
+	char got[2];
+
+	testns_write(pair->client, "a", 1);
+	testns_write(pair->client, "b", 1);
+	testns_read(pair->server, got, 2);
+	testns_write(pair->server, got, 2);
+	testns_read(pair->client, got, 2);
+	assert_memory_equal(got, "ab", 2);
+}
+
 static void two_writes_and_a_read_do_not_wait_for_each_other(void **state)
 {
+	uint64_t before;
 	struct rig rig;
 	struct pair pair;
-	char got[2];
 
 	rig_start(&rig, state, NULL);
 	pair = rig_connect(&rig);
-	set_nodelay(pair.client); /* what its own kernel holds back is not the relay's doing */
+	set_nodelay(pair.client);
 	set_nodelay(pair.server);
-	for (int i = 0; i < 50; i++) {
-		testns_write(pair.client, "a", 1);
-		testns_write(pair.client, "b", 1);
-		testns_read(pair.server, got, 2);
-		testns_write(pair.server, got, 2);
-		testns_read(pair.client, got, 2);
-		assert_memory_equal(got, "ab", 2);
-	}
+	before = rig_delayed_acks(rig.front);
+	for (int i = 0; i < 50; i++)
+		write_twice_and_read(&pair);
+	assert_in_range(rig_delayed_acks(rig.front) - before, 0, 5);
+}
+
+/* Its own kernel holds back the second write until the first was acknowledged, which takes 40 ms if nobody minds. */
+static void two_writes_under_nagle_wait_only_at_first(void **state)
+{
+	uint64_t before;
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, state, NULL);
+	pair = rig_connect(&rig);
+	set_nodelay(pair.server);
+	before = rig_delayed_acks(rig.front);
+	for (int i = 0; i < 100; i++)
+		write_twice_and_read(&pair);
+	assert_in_range(rig_delayed_acks(rig.front) - before, 1, 10);
 }
 
 /* ---- urgent bytes ---- */
@@ -472,6 +496,7 @@ int main(void)
 	        relayproc_test(server_that_has_ended_and_does_not_read_stops_the_relay),
 	};
 	const struct CMUnitTest once[] = {
+	        relayproc_test(two_writes_under_nagle_wait_only_at_first),
 	        relayproc_test(gigabyte_goes_both_ways_at_once),
 	        relayproc_test(more_than_4_gibibytes_are_counted),
 	        relayproc_test(thousands_of_short_ones_are_kept_apart),

@@ -122,6 +122,63 @@ static void flow_that_was_bulk_is_parked_too(void **state)
 	rig_close(&rig);
 }
 
+/* ---- acknowledging ---- */
+
+static void answers_cost_no_acknowledgement(void **state)
+{
+	(void)state;
+	open_default();
+	struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
+	for (int i = 0; i < 20; i++) {
+		rig_transfer(&rig, pair.client, 64);
+		rig_run(&rig, 100 * RIG_MS); /* a slow server */
+		rig_transfer(&rig, pair.server, 64);
+		rig_run(&rig, 100 * RIG_MS); /* a slow client */
+	}
+	assert_int_equal(fake_peer_acks_asked(pair.client->conn), 0);
+	assert_int_equal(fake_peer_acks_asked(pair.server->conn), 0);
+	rig_close(&rig);
+}
+
+/* Half a message, and the rest when a delayed ACK has come. */
+static void source_that_waited_for_an_acknowledgement_gets_the_next_at_once(void **state)
+{
+	(void)state;
+	open_default();
+	for (enum side side = 0; side < SIDE_COUNT; side++) {
+		struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
+		struct rig_peer *from = side == SIDE_CLIENT ? pair.client : pair.server;
+		struct rig_peer *to = side == SIDE_CLIENT ? pair.server : pair.client;
+		rig_transfer(&rig, pair.client, 64);
+		rig_transfer(&rig, pair.server, 64);
+		rig_transfer(&rig, from, 10);
+		rig_run(&rig, 44 * RIG_MS);
+		assert_int_equal(fake_peer_acks_asked(from->conn), 0);
+		rig_transfer(&rig, from, 10);
+		assert_int_equal(fake_peer_acks_asked(from->conn), 1);
+		for (uint32_t i = 1; i <= 100; i++) {
+			rig_transfer(&rig, to, 10);
+			rig_transfer(&rig, from, 10);
+			assert_int_equal(fake_peer_acks_asked(from->conn), i + 1);
+		}
+		assert_int_equal(fake_peer_acks_asked(to->conn), 0);
+	}
+	rig_close(&rig);
+}
+
+static void source_that_is_slow_itself_is_not_taken_for_waiting_for_ever(void **state)
+{
+	(void)state;
+	open_default();
+	struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
+	rig_transfer(&rig, pair.client, 10);
+	rig_run(&rig, 100 * RIG_MS);
+	for (int i = 0; i < 1000; i++)
+		rig_transfer(&rig, pair.client, 10);
+	assert_int_equal(fake_peer_acks_asked(pair.client->conn), UINT8_MAX);
+	rig_close(&rig);
+}
+
 /* ---- full receivers ---- */
 
 static void receiver_that_does_not_read_stops_the_reading(void **state)
@@ -461,6 +518,9 @@ int main(void)
 		cmocka_unit_test(bytes_of_a_cancelled_receive_are_not_overtaken),
 		cmocka_unit_test(quiet_flow_is_parked_each_time),
 		cmocka_unit_test(flow_that_was_bulk_is_parked_too),
+		cmocka_unit_test(answers_cost_no_acknowledgement),
+		cmocka_unit_test(source_that_waited_for_an_acknowledgement_gets_the_next_at_once),
+		cmocka_unit_test(source_that_is_slow_itself_is_not_taken_for_waiting_for_ever),
 		cmocka_unit_test(receiver_that_does_not_read_stops_the_reading),
 		cmocka_unit_test(full_receiver_that_has_ended_its_own_stream_costs_no_turns),
 		cmocka_unit_test(slow_reader_gets_everything_in_order),
