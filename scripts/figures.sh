@@ -33,7 +33,8 @@ usage() {
 		  --only LIST         sections of ${ALL_SECTIONS// /,}
 		                      (${DEFAULT_SECTIONS// /,})
 		  --relays LIST       of ${ALL_RELAYS// /,} (all)
-		  --build-dir DIR     a folder that is built already; without it build/release is built
+		  --build-dir DIR     a folder that is built already; without it what is missing is installed
+		                      and build/release is built
 		  --output FILE       each sample as a line of JSON (build/figures-DATE.jsonl)
 	END
 }
@@ -68,10 +69,12 @@ set_option() {
 	esac
 }
 
+# build: what --build-dir names was made elsewhere, and its relays may be left out
 build() {
 	if [[ ${BUILT:-} ]]; then
 		BUILD=$(cd "$BUILT" && pwd) || die "--build-dir $BUILT: no such folder"
 	else
+		"$ROOT/scripts/setup.sh" build figures
 		(cd "$ROOT" && cmake --preset release >/dev/null && cmake --build --preset release >/dev/null) ||
 			die "the build failed: cmake --preset release && cmake --build --preset release"
 	fi
