@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what is to be and what is, the steps between: a pure function. Deleting a topology is planning for an empty one.
+ *
+ * A thing is the topology's own, and so may be changed or removed, when it bears its mark: a link by its alias, a namespace
+ * by the alias of its loopback, the NAT table by its name, an address or route by TOPOLOGY_PROTOCOL on an own link or in the
+ * ledger. A thing that is wanted and there but not its own is a conflict, unless it is already as it should be (an address, a
+ * route, a sysctl).
+ */
+#ifndef NSRELAY_NSCTL_PLANNER_H
+#define NSRELAY_NSCTL_PLANNER_H
+
+#include "nsctl/ledger.h"
+#include "nsctl/netstate.h"
+#include "nsctl/step.h"
+#include "nsctl/topology.h"
+
+/* One namespace as it was found. */
+struct seen_netns {
+	const char *name;  /* as file or ledger call it; borrowed */
+	uint32_t wanted;   /* index into topology.netns; TOPOLOGY_NONE: only the ledger knows it */
+	uint32_t ledger;   /* index into ledger.netns; TOPOLOGY_NONE */
+	struct netns_ref ref;
+	enum netns_tenure tenure;
+	bool exists;
+	bool own; /* its loopback bears the topology's mark */
+	struct netstate state;
+	char sysctls[SYSCTL_COUNT][SYSCTL_VALUE_MAX]; /* "": not asked for, or not there */
+	char *nat; /* text of the topology's own table, see nsctl/nat.h; "" when there is none; allocated */
+};
+
+/* Namespaces of the topology come first and in its order, so that their indices are the topology's. */
+struct seen {
+	VEC(struct seen_netns) netns;
+};
+void seen_fini(struct seen *seen);
+
+struct plan_steps {
+	VEC(struct step) all; /* in the order in which they are to be done */
+};
+
+/*
+ * planner_plan - the steps from @seen to @wanted
+ * @ret: on success the caller's, who clears it with vec_clear(); its steps borrow from @wanted and @seen
+ *
+ * What loses nothing when it fails comes first; deleting namespaces comes last.
+ * Errors: EEXIST (a conflict: what, where, and what to do), ENODEV (an existing link is not there), ENOENT (an existing
+ * namespace is not there), ENOMEM.
+ */
+int planner_plan(const struct topology *wanted, const struct seen *seen, const struct ledger *ledger,
+		 struct plan_steps *ret, struct err *err);
+
+#endif
