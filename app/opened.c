@@ -190,7 +190,7 @@ static void close_listener(struct opened *opened, size_t i)
 	if (*fd < 0)
 		return;
 	if (opened->plan->listeners[i % opened->plan->listener_count].endpoint->addr.family != AF_UNIX)
-		sys_refuse_handshakes(*fd);
+		nssock_refuse_handshakes(*fd);
 	close(*fd);
 	*fd = -1;
 }

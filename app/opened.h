@@ -43,8 +43,8 @@ int opened_init(struct opened *opened, const struct plan *plan, uint32_t threads
 
 /*
  * opened_close_listeners - the relay is told to stop: its own copies must be the last ones
- * New handshakes are refused first, which the relay cannot do (sys_refuse_handshakes() without CAP_NET_ADMIN: EPERM, Linux
- * 6.18), and the files of unix listeners are removed, so that nobody takes them for stale ones meanwhile.
+ * New handshakes are refused first, which the relay could not do (nssock_refuse_handshakes() wants CAP_NET_ADMIN), and the
+ * files of unix listeners are removed, so that nobody takes them for stale ones meanwhile.
  */
 void opened_close_listeners(struct opened *opened);
 

@@ -47,6 +47,8 @@ int sandbox_find_user(const char *name, struct sandbox_user *ret, struct err *er
 	if (!user)
 		return err_set(err, ENOENT, "user '%s' does not exist: expected the name of a user that the relay may run as",
 			       name[0] ? name : "nobody");
+	if (user->pw_uid == 0)
+		return err_set(err, EINVAL, "user '%s' is the superuser: expected one without privileges", name);
 	*ret = (struct sandbox_user){user->pw_uid, user->pw_gid};
 	return 0;
 }

@@ -456,9 +456,6 @@ static const struct check checks[] = {
 	 FALLBACK, 0},
 	{"net.core.somaxconn", look_backlog,
 	 "a longer backlog is cut to this: sysctl -w net.core.somaxconn=4096", FALLBACK, 0},
-	{"net.ipv4.tcp_migrate_req", look_sysctl,
-	 "if the relay dies, connections not yet accepted may be reset: sysctl -w net.ipv4.tcp_migrate_req=1",
-	 FALLBACK, 1},
 	{"net.ipv4.tcp_rmem", look_sysctl,
 	 "one connection is slower over a long path: let the last number be 4194304 or more", FALLBACK,
 	 TCP_BUFFER_GOOD},
@@ -468,6 +465,8 @@ static const struct check checks[] = {
 	/* These two bind who sets a buffer's size himself: the relay never does, the kernel tunes it. */
 	{"net.core.rmem_max", look_unneeded_sysctl, "", OK, 0},
 	{"net.core.wmem_max", look_unneeded_sysctl, "", OK, 0},
+	/* This one moves what waits at a listener that closes to the next of its group: the broker keeps all of them open. */
+	{"net.ipv4.tcp_migrate_req", look_unneeded_sysctl, "", OK, 0},
 	{"cgroup", look_cgroup, "memory cannot be limited and told per service by a version 2 hierarchy",
 	 FALLBACK, 0},
 };

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -130,20 +129,6 @@ void sys_delay_ack(int fd)
 void sys_ack_now(int fd)
 {
 	set_quickack(fd, 1);
-}
-
-int sys_refuse_handshakes(int fd)
-{
-	/* A socket filter sees the TCP header at offset 0; byte 13 holds the flags: SYN is 0x02, ACK 0x10 (RFC 9293). */
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	struct sock_fprog program = {.len = ARRAY_COUNT(code), .filter = code};
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
 }
 
 int sys_send_space(int fd, struct sys_send_space *ret)

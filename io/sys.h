@@ -63,9 +63,6 @@ void sys_delay_ack(int fd);
 /* sys_ack_now - send the ACK that the kernel is holding back for what was received (TCP_QUICKACK on); best effort */
 void sys_ack_now(int fd);
 
-/* sys_refuse_handshakes - drop new SYNs at a listening socket while what is queued or half-way can be accepted */
-int sys_refuse_handshakes(int fd);
-
 /* Send buffer of a socket, in bytes. */
 struct sys_send_space {
 	uint32_t limit; /* SO_SNDBUF as it stands now: the kernel tunes it */

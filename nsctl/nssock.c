@@ -2,6 +2,7 @@
 #include "nsctl/nssock.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -325,6 +326,21 @@ int nssock_listen(int ns_fd, const struct endpoint *listener, const struct nssoc
 	if (fd < 0)
 		err_prefix(err, "listen on %s", endpoint_format(listener, text, sizeof(text)));
 	return fd;
+}
+
+int nssock_refuse_handshakes(int fd)
+{
+	/* A socket filter sees the TCP header at offset 0; byte 13 holds the flags: SYN is 0x02, ACK 0x10 (RFC 9293). */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {.len = ARRAY_COUNT(code), .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno : 0;
 }
 
 static int make_upstream(sa_family_t family, const struct nssock_tcp_options *options, struct err *err)

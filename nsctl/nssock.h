@@ -63,6 +63,13 @@ int nssock_listen(int ns_fd, const struct endpoint *listener, const struct nssoc
                   bool reuseport, uid_t uid, struct err *err);
 
 /*
+ * nssock_refuse_handshakes - drop new SYNs at a listening TCP socket while what is queued or half-way can be accepted
+ * A listener that is to be closed without resetting anybody is given up so. Errors: EPERM (CAP_NET_ADMIN, Linux 6.18),
+ * ENOMEM.
+ */
+int nssock_refuse_handshakes(int fd);
+
+/*
  * nssock_upstream_batch - unconnected TCP sockets, all made in one visit to the namespace
  * @family:    AF_INET or AF_INET6
  * @count:     how many

@@ -100,13 +100,9 @@ void listener_completed(struct worker *worker, uint32_t index, const struct comp
 		arm(worker, index);
 }
 
-void listener_refuse_all(struct worker *worker, uint64_t deadline_ms)
+void listener_drain_all(struct worker *worker, uint64_t deadline_ms)
 {
 	uint64_t close_ms = worker->now_ms + HANDSHAKE_GRACE_MS;
-	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
-		if (worker->listeners[i].fd >= 0)
-			sys_refuse_handshakes(worker->listeners[i].fd);
-	}
 	listener_arm_all(worker);
 	timer_arm(&worker->wheel, &worker->accept_timer, close_ms < deadline_ms ? close_ms : deadline_ms);
 }

@@ -336,8 +336,24 @@ static int join_all(struct relay *relay, struct err *err)
 	return rc;
 }
 
+/* close_unstarted - what was meant for threads that there are not */
+static void close_unstarted(const struct relay *relay)
+{
+	const struct relay_process *process = relay->process;
+	uint32_t listeners = process->plan->listener_count;
+	for (uint32_t i = relay->thread_count; i < process->limits->threads; i++) {
+		for (uint32_t j = 0; j < listeners; j++)
+			close(process->listener_fds[i * listeners + j]);
+		close(process->pipe_fds[i][0]);
+		close(process->pipe_fds[i][1]);
+		if (relay->threads)
+			free(relay->threads[i].worker.listeners);
+	}
+}
+
 static void release(struct relay *relay)
 {
+	close_unstarted(relay);
 	for (uint32_t i = 0; relay->threads && i < relay->process->limits->threads; i++)
 		mailbox_close(&relay->threads[i].mailbox);
 	if (relay->doorbell_fd >= 0)

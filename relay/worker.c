@@ -116,7 +116,7 @@ static void end_all(struct worker *worker, enum cause cause)
 void worker_drain(struct worker *worker, uint64_t deadline_ms)
 {
 	worker->draining = true;
-	listener_refuse_all(worker, deadline_ms);
+	listener_drain_all(worker, deadline_ms);
 	timer_arm(&worker->wheel, &worker->drain_timer, deadline_ms);
 }
 

@@ -118,7 +118,7 @@ const struct config_relay *worker_relay(const struct worker *worker, const struc
 void listener_arm_all(struct worker *worker);
 void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion);
 void listener_retry(struct worker *worker);
-void listener_refuse_all(struct worker *worker, uint64_t deadline_ms);
+void listener_drain_all(struct worker *worker, uint64_t deadline_ms);
 void listener_close_all(struct worker *worker);
 
 /* upstream.c: choosing a backend and connecting to it */

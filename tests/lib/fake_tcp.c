@@ -22,7 +22,6 @@ static const uint64_t SYN_TIMEOUT_NS = UINT64_C(127) * 1000 * 1000 * 1000;
 struct fake_listener {
 	struct list queue;
 	uint32_t waiting;
-	bool refusing;
 };
 
 static struct server {
@@ -546,12 +545,6 @@ int sys_accept(int fd)
 	return listener_accept(file_at(fd, FILE_LISTENER));
 }
 
-int sys_refuse_handshakes(int fd)
-{
-	file_at(fd, FILE_LISTENER)->listener->refusing = true;
-	return 0;
-}
-
 void listener_release(struct file *file)
 {
 	struct list *link;
@@ -572,7 +565,7 @@ uint32_t fake_lost_in_queue(void)
 struct fake_conn *fake_dial(int listener_fd)
 {
 	struct file *file = file_at(listener_fd, FILE_LISTENER);
-	if (file->listener->refusing || file->listener->waiting == BACKLOG)
+	if (file->listener->waiting == BACKLOG)
 		return NULL;
 	struct fake_conn *conn = conn_new();
 	conn->state = SOCKET_OPEN;

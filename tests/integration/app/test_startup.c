@@ -111,6 +111,7 @@ static void start_is_all_or_nothing_and_says_which_relay_and_why(void **state)
 	         "",
 	         {"relay 'bad'", "web/10.9.9.9:80", "has no such address"}},
 	        {"web/127.0.0.1:80", "api/127.0.0.1:80", "user: nosuch\n", {"user 'nosuch' does not exist"}},
+	        {"web/127.0.0.1:80", "api/127.0.0.1:80", "user: root\n", {"user 'root' is the superuser"}},
 	        {"web/127.0.0.1:80",
 	         "api/127.0.0.1:80",
 	         "    tcp: { congestion: nosuch }\n",

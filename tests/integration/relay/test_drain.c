@@ -182,9 +182,9 @@ static void connection_without_a_backend_yet_is_reset_at_the_deadline(void **sta
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
-static void idle_daemon_stops_at_either_signal(void **state)
+static void idle_daemon_stops_at_each_of_the_signals(void **state)
 {
-	static const int signals[] = {SIGTERM, SIGINT};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
 	for (size_t i = 0; i < ARRAY_COUNT(signals); i++) {
 		struct rig rig;
@@ -206,7 +206,7 @@ int main(void)
 	        relayproc_test(connections_that_wait_to_be_accepted_are_served),
 	        relayproc_test(connections_above_the_limit_are_served_before_the_end),
 	        relayproc_test(connection_without_a_backend_yet_is_reset_at_the_deadline),
-	        relayproc_test(idle_daemon_stops_at_either_signal),
+	        relayproc_test(idle_daemon_stops_at_each_of_the_signals),
 	};
 	struct CMUnitTest tests[RIG_VARIANTS * ARRAY_COUNT(rows)];
 
