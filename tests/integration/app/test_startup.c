@@ -166,6 +166,16 @@ static void more_listeners_than_descriptors_are_refused(void **state)
 	refuse_start(two_relays("web/127.0.0.1:80", "api/127.0.0.1:80", ""), says, ARRAY_COUNT(says));
 }
 
+/* Rings of an unprivileged user, which the relay process is, count against it. */
+static void too_little_memory_for_rings_is_refused(void **state)
+{
+	const char *const says[] = {"io_uring", "RLIMIT_MEMLOCK"};
+	(void)state;
+	make_namespaces();
+	manager_wrap("ulimit -l 16; exec \"$@\"");
+	refuse_start(two_relays("web/127.0.0.1:80", "api/127.0.0.1:80", ""), says, ARRAY_COUNT(says));
+}
+
 static void program_that_may_not_enter_namespaces_says_so(void **state)
 {
 	const char *const says[] = {"relay 'good'", "CAP_SYS_ADMIN"};
@@ -401,6 +411,7 @@ int main(void)
 	        startup_test(congestion_control_of_a_backend_is_tried_at_start),
 	        startup_test(port_below_1024_without_the_capability_is_refused),
 	        startup_test(more_listeners_than_descriptors_are_refused),
+	        startup_test(too_little_memory_for_rings_is_refused),
 	        startup_test(program_that_may_not_enter_namespaces_says_so),
 	        startup_test(wrong_command_line_is_status_2),
 	        startup_test(mistake_in_a_file_is_status_2_and_has_a_place),
