@@ -9,23 +9,39 @@
 
 enum { CONNECTIONS = 3, WHILE_MS = 500 };
 
-/* limit_fds - let a process have no descriptor numbered @limit or above; returns its former limit */
-static rlim_t limit_fds(pid_t pid, rlim_t limit)
-{
-	struct rlimit former, now;
+struct fd_limit {
+	pid_t pid;
+	struct rlimit now;
+};
 
-	assert_int_equal(prlimit(pid, RLIMIT_NOFILE, NULL, &former), 0);
-	now = (struct rlimit){.rlim_cur = limit, .rlim_max = former.rlim_max};
-	assert_int_equal(prlimit(pid, RLIMIT_NOFILE, &now, NULL), 0);
-	return former.rlim_cur;
+static int set_fd_limit(void *arg)
+{
+	const struct fd_limit *limit = arg;
+
+	return prlimit(limit->pid, RLIMIT_NOFILE, &limit->now, NULL) < 0;
+}
+
+/*
+ * limit_fds - let a process have no descriptor numbered @limit or above; returns its former limit
+ * As the process's own user, be it the test's or nobody: on another's it takes CAP_SYS_RESOURCE, which containers lack.
+ */
+static rlim_t limit_fds(const struct rig *rig, pid_t pid, rlim_t limit)
+{
+	struct fd_limit wanted = {.pid = pid};
+	rlim_t former; /* the daemon has raised it to the hard limit, which is that of the test */
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &wanted.now), 0);
+	former = wanted.now.rlim_max;
+	wanted.now.rlim_cur = limit;
+	if (set_fd_limit(&wanted) != 0)
+		assert_int_equal(testns_as_nobody(rig->front, set_fd_limit, &wanted), 0);
+	return former;
 }
 
 /* open_all - as many connections as the relay may have; it then accepts no more */
 static void open_all(struct rig *rig, void **state, struct pair pairs[CONNECTIONS])
 {
-	/* As the test's own user: prlimit(2) on another's process takes CAP_SYS_RESOURCE, which containers
-	 * lack. */
-	rig_start(rig, state, TESTNS_ARGV("--max-connections", "3", "--user", "root"));
+	rig_start(rig, state, TESTNS_ARGV("--max-connections", "3", "--user", "nobody"));
 	for (int i = 0; i < CONNECTIONS; i++) {
 		pairs[i] = rig_connect(rig);
 		testns_assert_connected(pairs[i].client, pairs[i].server);
@@ -77,7 +93,7 @@ static void accepting_waits_while_there_are_no_descriptors(void **state)
 
 	open_all(&rig, state, pairs);
 	child = relayproc_child(rig.relay);
-	former = limit_fds(child, 5);
+	former = limit_fds(&rig, child, 5);
 	waiting = testns_connect(rig.front, RIG_FRONT);
 	pauses = relayproc_counter(rig.relay, "accept_pauses_total");
 	close_pair(pairs[0]);
@@ -88,7 +104,7 @@ static void accepting_waits_while_there_are_no_descriptors(void **state)
 	assert_in_range(relayproc_counter(rig.relay, "accept_pauses_total"), pauses, pauses + 20);
 	rig_expect_idle(&rig);
 	testns_assert_connected(pairs[1].client, pairs[1].server);
-	limit_fds(child, former);
+	limit_fds(&rig, child, former);
 	testns_assert_connected(waiting, testns_accept(rig.listener));
 	testns_assert_connected(pairs[1].client, pairs[1].server);
 	assert_int_equal(relayproc_counter(rig.relay, "closed_resource_limit_total"), 0);
@@ -123,13 +139,13 @@ static void broker_without_descriptors_is_a_resource_limit(void **state)
 	rig_start(&rig, state, NULL);
 	before = rig_connect(&rig);
 	broker = relayproc_pid(rig.relay);
-	former = limit_fds(broker, 3);
+	former = limit_fds(&rig, broker, 3);
 	connect_until_refused(&rig);
 	relayproc_await_closed(rig.relay, "resource_limit", &closed);
 	assert_true(relayproc_counter(rig.relay, "socket_failures_total") >= 1);
 	rig_expect_idle(&rig);
 	testns_assert_connected(before.client, before.server);
-	limit_fds(broker, former);
+	limit_fds(&rig, broker, former);
 	after = rig_connect(&rig);
 	testns_assert_connected(after.client, after.server);
 }
