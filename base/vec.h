@@ -26,9 +26,10 @@
 /* vec_clear - free the array, but not what its elements own */
 #define vec_clear(vec) vec_clear_raw((void **)&(vec)->items, &(vec)->count, &(vec)->capacity)
 
-/* vec_each - for each element, by pointer */
+/* vec_each - for each element, by pointer; the array may be const, and must not grow meanwhile */
 #define vec_each(element, vec)                                                                                         \
-	for (__typeof__((vec)->items)(element) = (vec)->items; (element) != (vec)->items + (vec)->count; (element)++)
+	for (__typeof__((vec)->items + 0)(element) = (vec)->items; (size_t)((element) - (vec)->items) < (vec)->count;  \
+	     (element)++)
 
 void *vec_push_raw(void **items, size_t *count, size_t *capacity, size_t size);
 void vec_clear_raw(void **items, size_t *count, size_t *capacity);

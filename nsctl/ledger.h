@@ -41,28 +41,44 @@ struct ledger_route {
 	struct topology_route route;
 };
 
+/* A link of somebody else's that was made a port of a bridge of the topology's. */
+struct ledger_port {
+	uint32_t netns;
+	char link[IFNAMSIZ];
+};
+
 struct ledger {
 	char name[TOPOLOGY_NAME_MAX]; /* of the topology */
 	VEC(struct ledger_netns) netns;
 	VEC(struct ledger_sysctl) sysctls;
 	VEC(struct ledger_address) addresses;
 	VEC(struct ledger_route) routes;
+	VEC(struct ledger_port) ports;
 };
 
-/* ledger_read - of topology @name; an empty one when there is no file. Errors: EINVAL (not one of ours), those of open(2). */
+/*
+ * ledger_read - of topology @name; an empty one when there is no file
+ * Errors: EINVAL (not one of ours, or no name for a file), EFBIG, ENOMEM, those of open(2) and read(2).
+ */
 int ledger_read(const char *dir, const char *name, struct ledger *ret, struct err *err);
 
-/* ledger_write - the whole of it at once; an empty one removes the file. @dir is made when it is missing. */
+/*
+ * ledger_write - the whole of it at once, and on the disk when this returns; one without namespaces removes the file
+ * @dir is made when it is missing. Errors: EINVAL (no name for a file), ENOMEM, those of open(2), write(2), rename(2).
+ */
 int ledger_write(const char *dir, const struct ledger *ledger, struct err *err);
 void ledger_fini(struct ledger *ledger);
 
-/* ledger_parse, ledger_format - of the file's text. Parsing takes any bytes. Formatting allocates; NULL: no memory. */
+/*
+ * ledger_parse, ledger_format - of the file's text. Parsing takes any bytes. Formatting allocates; NULL: no memory.
+ * Errors of parsing: EINVAL (which line, and why), ENOMEM.
+ */
 int ledger_parse(const char *text, size_t size, struct ledger *ret, struct err *err);
 char *ledger_format(const struct ledger *ledger);
 
 /*
  * ledger_lock - let no other nsctl work on topology @name; a descriptor whose closing ends it
- * Errors: EBUSY (another one is at work).
+ * All topologies share one lock file, of which each has a byte. Errors: EBUSY (another one is at work), EINVAL, those of open(2).
  */
 int ledger_lock(const char *dir, const char *name, struct err *err);
 

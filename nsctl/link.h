@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a link is and which of its properties can be chosen: words that files, plans, kernel and tables share. */
+/* What a link is and what of it can be chosen: words that files, plans, kernel and tables share. */
 #ifndef NSRELAY_NSCTL_LINK_H
 #define NSRELAY_NSCTL_LINK_H
 
@@ -10,7 +10,16 @@
 #include "nsctl/prefix.h"
 
 /* Kinds that nsctl makes, and LINK_OTHER for all others; loopback comes with its namespace. */
-enum link_kind { LINK_OTHER, LINK_LOOPBACK, LINK_VETH, LINK_BRIDGE, LINK_MACVLAN, LINK_IPVLAN, LINK_VXLAN, LINK_KIND_COUNT };
+enum link_kind {
+	LINK_OTHER,
+	LINK_LOOPBACK,
+	LINK_VETH,
+	LINK_BRIDGE,
+	LINK_MACVLAN,
+	LINK_IPVLAN,
+	LINK_VXLAN,
+	LINK_KIND_COUNT
+};
 
 /* link_kind_name - IFLA_INFO_KIND: "veth"; "other" for LINK_OTHER, "loopback" */
 const char *link_kind_name(enum link_kind kind);
@@ -41,15 +50,16 @@ struct link_mac {
 	uint8_t bytes[6];
 };
 
-/* "aa:bb:cc:dd:ee:ff". Parsing returns false for anything else and for a multicast address. */
+/* "aa:bb:cc:dd:ee:ff". Parsing returns false for anything else, a multicast address, and zeros. */
 enum { LINK_MAC_TEXT_MAX = 18 };
 bool link_mac_parse(const char *text, struct link_mac *ret);
 const char *link_mac_format(const struct link_mac *mac, char *buf, size_t size);
 bool link_mac_equal(const struct link_mac *a, const struct link_mac *b);
 
 /*
- * Modes of a macvlan ("private", "vepa", "bridge", "passthru", "source") and of an ipvlan ("l2", "l3", "l3s"), as the kernel
- * numbers them. link_mode_find() returns -1 for a word that is no mode of @kind; link_mode_name() NULL.
+ * Modes of a macvlan ("private", "vepa", "bridge", "passthru", "source") and of an ipvlan ("l2", "l3",
+ * "l3s"), as the kernel numbers them. link_mode_find() returns -1 for a word that is no mode of @kind;
+ * link_mode_name() NULL.
  */
 int link_mode_find(enum link_kind kind, const char *name);
 const char *link_mode_name(enum link_kind kind, uint32_t mode);
@@ -57,11 +67,14 @@ const char *link_mode_name(enum link_kind kind, uint32_t mode);
 /* What a vxlan is made of. */
 struct link_vxlan {
 	uint32_t vni;
-	uint16_t port;              /* UDP; 0: 4789 (RFC 7348) */
+	uint16_t port;               /* UDP; 0: 4789 (RFC 7348) */
 	struct prefix local, remote; /* family AF_UNSPEC: none */
 };
 
-/* link_name_ok - may it name a link? 1 to 15 characters, no '/', no space, not "." or "..", no '%' (the kernel would choose) */
+/*
+ * link_name_ok - may it name a link?
+ * 1 to 15 bytes, no '/', ':', space or control character, not "." or "..", no '%' (the kernel would choose).
+ */
 bool link_name_ok(const char *name);
 
 #endif

@@ -265,7 +265,7 @@ static int share_run_dir(struct err *err)
 }
 
 /* As `ip netns` does, under the same lock: two at once would mount it twice. */
-static int prepare_run_dir(struct err *err)
+int netns_prepare(struct err *err)
 {
 	bool is_new = mkdir(NETNS_RUN_DIR, 0755) == 0;
 	int dir, rc;
@@ -285,12 +285,28 @@ static int prepare_run_dir(struct err *err)
 	return rc;
 }
 
+/* A file of the folder's own file system; a namespace is one of nsfs. */
+static bool is_leftover(const char *path)
+{
+	struct stat file, folder;
+
+	return lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0 &&
+	       stat(NETNS_RUN_DIR, &folder) == 0 && file.st_dev == folder.st_dev;
+}
+
+bool netns_is_leftover(const char *name)
+{
+	char path[NETNS_FILE_MAX];
+
+	return name_to_path(name, path, NULL) == 0 && is_leftover(path);
+}
+
 static int create_mount_point(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
 
 	if (fd < 0 && errno == EEXIST)
-		return err_set(err, EEXIST, "%s exists already", path);
+		return is_leftover(path) ? 0 : err_set(err, EEXIST, "%s exists already", path);
 	if (fd < 0)
 		return err_set_errno(err, "create %s", path);
 	close(fd);
@@ -313,6 +329,18 @@ static int pin(int fd, const char *path, struct err *err)
 	return rc;
 }
 
+int netns_pin(int fd, const char *name, struct err *err)
+{
+	char path[NETNS_FILE_MAX];
+	int rc = name_to_path(name, path, err);
+
+	if (rc == 0)
+		rc = pin(fd, path, err);
+	if (rc < 0)
+		err_prefix(err, "namespace %s", name);
+	return rc;
+}
+
 static int create_pinned(const char *path, struct err *err)
 {
 	int fd = netns_create_anonymous(err);
@@ -331,7 +359,7 @@ int netns_create(const char *name, struct err *err)
 	int rc = name_to_path(name, path, err);
 
 	if (rc == 0)
-		rc = prepare_run_dir(err);
+		rc = netns_prepare(err);
 	if (rc == 0)
 		rc = create_pinned(path, err);
 	if (rc < 0)

@@ -90,4 +90,19 @@ int netns_delete(const char *name, struct err *err);
  * descriptor, owned by the caller, or an error as netns_create(). */
 int netns_create_anonymous(struct err *err);
 
+/*
+ * netns_prepare, netns_pin - what netns_create() does beside netns_create_anonymous(): make /run/netns fit for names, once
+ * for any number of them, and give the namespace @fd (borrowed) a name that lasts
+ *
+ * A leftover of that name is taken over. Errors: those of netns_create().
+ */
+int netns_prepare(struct err *err);
+int netns_pin(int fd, const char *name, struct err *err);
+
+/*
+ * netns_is_leftover - is there a name without a namespace, a file on which nothing is mounted?
+ * What a kill within netns_pin() or netns_delete() leaves behind.
+ */
+bool netns_is_leftover(const char *name);
+
 #endif

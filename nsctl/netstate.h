@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The network stack of one namespace as the kernel tells it: links, addresses, routes, policy rules. rtnetlink(7) */
+/* The network stack of a namespace as the kernel tells it: links, addresses, routes, rules. rtnetlink(7) */
 #ifndef NSRELAY_NSCTL_NETSTATE_H
 #define NSRELAY_NSCTL_NETSTATE_H
 
@@ -22,9 +22,10 @@ struct netstate_link {
 	char alias[NETSTATE_ALIAS_MAX];    /* IFLA_IFALIAS, cut */
 	uint32_t flags;                    /* IFF_UP ... of netdevice(7) */
 	uint8_t operstate;                 /* RFC 2863; IF_OPER_UP ... of linux/if.h */
+	uint32_t group;                    /* IFLA_GROUP, ip-link(8) */
 	uint32_t master;                   /* index of the bridge it is a port of; 0: none */
-	uint32_t below;                    /* IFLA_LINK: index of a veth's peer, or of what a macvlan is on; 0: none */
-	int32_t below_nsid;                /* IFLA_LINK_NETNSID: the namespace that index is of; NETSTATE_NO_NSID: this one */
+	uint32_t below;                    /* index of a veth's peer, or of what a macvlan is on; 0: none */
+	int32_t below_nsid;                /* the namespace that index is of; NETSTATE_NO_NSID: this one */
 	uint32_t mode;                     /* of a macvlan or ipvlan */
 	struct link_vxlan vxlan;
 	struct link_mac mac;
@@ -35,7 +36,7 @@ struct netstate_link {
 struct netstate_address {
 	uint32_t link; /* index */
 	struct prefix prefix;
-	struct prefix peer; /* of a point-to-point address; else AF_UNSPEC */
+	struct prefix peer;      /* of a point-to-point address; else AF_UNSPEC */
 	uint8_t scope, protocol; /* RT_SCOPE_..., IFA_PROTO */
 	uint32_t flags;          /* IFA_F_... */
 };
@@ -43,8 +44,9 @@ struct netstate_address {
 enum { NETSTATE_NEXTHOPS_MAX = 8 };
 
 struct netstate_route {
-	struct prefix to, from, via, source; /* family AF_UNSPEC: not given; @to has length 0 for the default */
-	uint32_t link;                       /* index; 0: none */
+	struct prefix to;                /* of length 0: the default */
+	struct prefix from, via, source; /* family AF_UNSPEC: not given */
+	uint32_t link;                   /* index; 0: none */
 	uint32_t table, metric;
 	uint8_t type, protocol, scope; /* RTN_..., RTPROT_..., RT_SCOPE_... */
 	struct {
@@ -81,8 +83,8 @@ enum netstate_part {
 
 /*
  * netstate_read - replace @state by what is there now
- * @nl: of NETLINK_ROUTE; @parts: NETSTATE_... Each list is whole by itself; a change between two of them may show.
- * Errors: those of nl_dump(), ENOMEM. @state is always fit for netstate_fini().
+ * @nl: of NETLINK_ROUTE; @parts: NETSTATE_... Each list is whole by itself; a change between two may show.
+ * Errors: those of nl_dump(), ENOMEM. @state, zeroed or read before, is always fit for netstate_fini().
  */
 int netstate_read(struct nl *nl, unsigned parts, struct netstate *state, struct err *err);
 void netstate_fini(struct netstate *state);

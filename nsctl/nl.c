@@ -13,15 +13,23 @@
 #include "base/endpoint.h"
 #include "nsctl/netns.h"
 
-/* A dump's messages are as large as the buffer that is offered, up to this (NLMSG_GOODSIZE ... 32 KiB, Linux). */
-enum { RECEIVE_SIZE = 32768 };
+enum {
+	/* More than the kernel sends to whom offers as much: netlink_dump() of net/netlink/af_netlink.c. */
+	DATAGRAM_MAX = 32768,
+	/* Room for sending and for receiving that a socket has for sure: below net.core.{w,r}mem_default. */
+	ROOM_DEFAULT = 131072,
+	/* An acknowledgement counts there for 832 bytes, the news of a link for up to 4,352 (SO_MEMINFO,
+	 * Linux 6.18); what is asked for the kernel doubles. */
+	ROOM_ACKNOWLEDGEMENT = 1024,
+	ROOM_MESSAGE = 4096,
+};
 
 struct nl {
 	struct mnl_socket *socket;
 	uint32_t sequence; /* of the last request */
-	unsigned char *buffer;
-	size_t buffer_size;
+	size_t send_room, receive_room;
 	char where[NETNS_TEXT_MAX];
+	unsigned char buffer[DATAGRAM_MAX];
 };
 
 /* ---- handle ---- */
@@ -30,7 +38,7 @@ static int set_up_socket(struct mnl_socket *socket)
 {
 	int on = 1;
 
-	/* CAP_ACK: an answer does not repeat the request, so that the explanation follows its header at once. */
+	/* CAP_ACK: an answer does not repeat the request, so that the explanation follows its header. */
 	if (mnl_socket_setsockopt(socket, NETLINK_EXT_ACK, &on, sizeof(on)) < 0 ||
 	    mnl_socket_setsockopt(socket, NETLINK_CAP_ACK, &on, sizeof(on)) < 0)
 		return -1;
@@ -69,11 +77,13 @@ static int open_socket_in(int ns_fd, int protocol, struct mnl_socket **ret, stru
 
 int nl_open(int ns_fd, int protocol, const char *where, struct nl **ret, struct err *err)
 {
-	struct nl *nl = calloc(1, sizeof(*nl));
+	struct nl *nl = malloc(sizeof(*nl));
 	int rc;
 
 	if (!nl)
 		return err_set(err, ENOMEM, "namespace %s: out of memory", where);
+	nl->sequence = 0;
+	nl->send_room = nl->receive_room = ROOM_DEFAULT;
 	rc = open_socket_in(ns_fd, protocol, &nl->socket, err);
 	if (rc < 0) {
 		err_prefix(err, "namespace %s", where);
@@ -90,7 +100,6 @@ void nl_close(struct nl *nl)
 	if (!nl)
 		return;
 	mnl_socket_close(nl->socket);
-	free(nl->buffer);
 	free(nl);
 }
 
@@ -223,189 +232,211 @@ void nl_nest_end(struct nlmsghdr *message, struct nlattr *nest)
 
 /* ---- answers ---- */
 
-/* grow - room for a message of @size bytes */
-static int grow(struct nl *nl, size_t size)
-{
-	unsigned char *buffer;
-
-	if (size < RECEIVE_SIZE)
-		size = RECEIVE_SIZE;
-	if (size <= nl->buffer_size)
-		return 0;
-	buffer = realloc(nl->buffer, size);
-	if (!buffer)
-		return -ENOMEM;
-	nl->buffer = buffer;
-	nl->buffer_size = size;
-	return 0;
-}
-
-/*
- * receive - the next datagram, whole, into nl->buffer: its size, or -errno
- * Looked at before it is taken: what does not fit is cut off and gone.
- */
+/* receive - the next datagram into nl->buffer: its size, or -errno */
 static ssize_t receive(struct nl *nl, int flags)
 {
-	int fd = mnl_socket_get_fd(nl->socket);
 	ssize_t size;
 
 	do
-		size = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | flags);
+		size = recv(mnl_socket_get_fd(nl->socket), nl->buffer, sizeof(nl->buffer), MSG_TRUNC | flags);
 	while (size < 0 && errno == EINTR);
 	if (size < 0)
 		return -errno;
-	if (grow(nl, (size_t)size) < 0)
-		return -ENOMEM;
-	size = recv(fd, nl->buffer, nl->buffer_size, flags); /* it is there: this does not wait */
-	return size < 0 ? -errno : size;
+	return (size_t)size > sizeof(nl->buffer) ? -EMSGSIZE : size;
 }
 
-/* What the answers to one batch are sorted into. */
-struct reading {
-	struct nl_batch *batch;
-	uint32_t first; /* sequence number of its first request */
-	nl_message_fn *on_message;
-	void *ctx;
-	struct err *err;
-	bool done;        /* NLMSG_DONE: the end of a dump */
-	bool interrupted; /* the list changed while it was told */
-	int rc;           /* of the @on_message that failed: what follows is read, and forgotten */
-};
-
-static void keep_explanation(struct nl_batch *batch, const struct nlmsghdr *message)
+/* keep_explanation - @header_size: of what comes before the attributes */
+static void keep_explanation(struct nl_batch *batch, const struct nlmsghdr *message, size_t header_size)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attrs[NLMSGERR_ATTR_MSG + 1];
 
+	batch->explanation[0] = '\0';
 	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	mnl_attr_for_each(attr, message, sizeof(struct nlmsgerr))
-	{
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
-			snprintf(batch->explanation, sizeof(batch->explanation), "%s", nl_get_text(attr));
-	}
+	nl_parse(message, header_size, attrs, ARRAY_COUNT(attrs));
+	snprintf(batch->explanation, sizeof(batch->explanation), "%s", nl_get_text(attrs[NLMSGERR_ATTR_MSG]));
 }
 
-static void read_status(struct reading *reading, const struct nlmsghdr *message)
+/* keep_status - that of request @index: 0 or -errno, which is at most MAX_ERRNO of linux/err.h */
+static void keep_status(struct nl_batch *batch, uint32_t index, int status, const struct nlmsghdr *message,
+                        size_t header_size)
 {
-	const struct nlmsgerr *status = nl_get_header(message, sizeof(*status));
-	struct nl_batch *batch = reading->batch;
-	uint32_t index = message->nlmsg_seq - reading->first;
+	enum { MAX_ERRNO = 4095 };
 
-	if (!status || index >= batch->count)
-		return;
-	batch->codes[index] = -status->error;
-	if (status->error == 0 || index >= batch->failed)
+	if (status > 0 || status < -MAX_ERRNO)
+		status = -EPROTO;
+	batch->codes[index] = -status;
+	if (status == 0 || index >= batch->failed)
 		return;
 	batch->failed = index;
-	batch->explanation[0] = '\0';
-	keep_explanation(batch, message);
+	keep_explanation(batch, message, header_size);
 }
 
-/* read_end - the end of a dump carries an error when the kernel gave up half-way */
-static void read_end(struct reading *reading, const struct nlmsghdr *message)
+static void read_acknowledgement(struct nl_batch *batch, uint32_t index, const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *answer = nl_get_header(message, sizeof(*answer));
+
+	if (answer)
+		keep_status(batch, index, answer->error, message, sizeof(*answer));
+}
+
+/* read_end - the end of a dump carries an error when the kernel refused it, or gave up half-way */
+static void read_end(struct nl_batch *batch, uint32_t index, const struct nlmsghdr *message)
 {
 	const int *status = nl_get_header(message, sizeof(*status));
 
-	reading->done = true;
-	reading->batch->codes[0] = status && *status < 0 ? -*status : 0;
+	keep_status(batch, index, status && *status < 0 ? *status : 0, message, sizeof(*status));
 }
 
-static void read_message(struct reading *reading, const struct nlmsghdr *message)
+static uint32_t first_sequence(const struct nl_batch *batch)
 {
-	if (message->nlmsg_seq - reading->first >= reading->batch->count)
+	return ((const struct nlmsghdr *)(const void *)batch->bytes)->nlmsg_seq;
+}
+
+static void read_message(struct nl_reading *reading, const struct nlmsghdr *message)
+{
+	struct nl_batch *batch = reading->batch;
+	uint32_t index = message->nlmsg_seq - first_sequence(batch);
+
+	if (index >= batch->count)
 		return; /* of an earlier call, which gave up */
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		reading->interrupted = true;
-	if (message->nlmsg_type == NLMSG_ERROR)
-		read_status(reading, message);
-	else if (message->nlmsg_type == NLMSG_DONE)
-		read_end(reading, message);
-	else if (message->nlmsg_type >= NLMSG_MIN_TYPE && reading->on_message && reading->rc == 0)
+	if (message->nlmsg_type == NLMSG_ERROR) {
+		read_acknowledgement(batch, index, message);
+	} else if (message->nlmsg_type == NLMSG_DONE) {
+		read_end(batch, index, message);
+		reading->done = true;
+	} else if (message->nlmsg_type >= NLMSG_MIN_TYPE && reading->on_message && reading->rc == 0) {
 		reading->rc = reading->on_message(reading->ctx, message, reading->err);
+	}
 }
 
-static void read_datagram(struct reading *reading, const void *bytes, size_t size)
+/* Not mnl_nlmsg_ok() of libmnl 1.0.5, which takes a length above INT_MAX for a small one. */
+void nl_read(struct nl_reading *reading, const void *bytes, size_t size)
 {
-	const struct nlmsghdr *message = bytes;
+	while (size >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *message = bytes;
+		size_t step = MNL_ALIGN((size_t)message->nlmsg_len);
 
-	for (int left = (int)size; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > size)
+			return;
 		read_message(reading, message);
+		bytes = (const char *)bytes + step;
+		size -= step < size ? step : size;
+	}
 }
 
 static int receive_failed(const struct nl *nl, ssize_t size, struct err *err)
 {
-	return err_set(err, (int)-size, "namespace %s: read netlink answers: %s", nl->where, strerror((int)-size));
+	return err_set(err, (int)-size, "namespace %s: read netlink answers: %s", nl->where,
+	               strerror((int)-size));
 }
 
-/* want_buffers - for a batch above the usual size: room for the requests, and for an answer to each */
-static void want_buffers(const struct nl *nl, const struct nl_batch *batch)
+static void want_room(const struct nl *nl, int option, size_t *room, size_t wanted)
 {
-	enum { ANSWER_MEMORY = 1024 }; /* of an acknowledgement, as the kernel counts it */
-	int fd = mnl_socket_get_fd(nl->socket);
-	int send = (int)batch->capacity * 2, receive = (int)batch->count_max * ANSWER_MEMORY;
+	int size = (int)wanted;
 
-	if (batch->capacity <= NL_BATCH_SIZE && batch->count_max <= NL_BATCH_COUNT)
+	if (wanted <= *room)
 		return;
-	/* Without CAP_NET_ADMIN it stays as it is; too little is told by sendmsg(2). */
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof(send));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof(receive));
+	/* Without CAP_NET_ADMIN it stays as it is; what is too little then, sendmsg(2) and recvmsg(2) tell.
+	 */
+	if (setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, option, &size, sizeof(size)) == 0)
+		*room = wanted;
 }
 
-static int submit(struct nl *nl, struct nl_batch *batch, struct err *err)
+/*
+ * number_requests - give them their sequence numbers, and leave but the last that wants an acknowledgement to
+ * ask for it The kernel tells of every failure, and in order, so that this one stands for all that went well
+ * before it. An acknowledgement takes three times as long as a small request.
+ */
+static void number_requests(struct nl *nl, struct nl_batch *batch)
 {
-	struct nlmsghdr *message = (void *)batch->bytes;
-	size_t size = size_of(batch);
+	struct nlmsghdr *message = (void *)batch->bytes, *last = NULL;
 
+	batch->acknowledged = batch->count;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		message->nlmsg_seq = ++nl->sequence;
-		batch->codes[i] = message->nlmsg_flags & NLM_F_ACK ? ENOMSG : 0;
+		batch->codes[i] = ENOMSG;
+		if (message->nlmsg_flags & NLM_F_ACK) {
+			if (last)
+				last->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+			last = message;
+			batch->acknowledged = i;
+		}
 		message = (void *)((unsigned char *)message + MNL_ALIGN(message->nlmsg_len));
 	}
+}
+
+static int submit(struct nl *nl, struct nl_batch *batch, size_t answer_room, struct err *err)
+{
+	size_t size = size_of(batch);
+
+	number_requests(nl, batch);
 	batch->failed = batch->count;
-	want_buffers(nl, batch);
+	batch->explanation[0] = '\0';
+	want_room(nl, SO_SNDBUFFORCE, &nl->send_room, size);
+	want_room(nl, SO_RCVBUFFORCE, &nl->receive_room, batch->count * answer_room);
 	if (mnl_socket_sendto(nl->socket, batch->bytes, size) < 0)
 		return err_set_errno(err, "namespace %s: send %u netlink requests", nl->where, batch->count);
 	return 0;
 }
 
+/* settle - what was not told of went well, if the acknowledgement came; else nobody knows */
+static void settle(struct nl_batch *batch)
+{
+	bool is_acknowledged = batch->acknowledged == batch->count ||
+	                       batch->codes[batch->acknowledged] != ENOMSG;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (batch->codes[i] != ENOMSG)
+			continue;
+		if (is_acknowledged) {
+			batch->codes[i] = 0;
+		} else if (i < batch->failed) {
+			batch->failed = i;
+			batch->explanation[0] = '\0';
+		}
+	}
+}
+
 int nl_send(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, void *ctx, struct err *err)
 {
-	struct reading reading = {
-		.batch = batch, .first = nl->sequence + 1, .on_message = on_message, .ctx = ctx, .err = err};
+	struct nl_reading reading = {.batch = batch, .on_message = on_message, .ctx = ctx, .err = err};
 	ssize_t size;
-	int rc = submit(nl, batch, err);
+	int rc;
 
+	if (batch->count == 0)
+		return 0;
+	rc = submit(nl, batch, on_message ? ROOM_MESSAGE : ROOM_ACKNOWLEDGEMENT, err);
 	if (rc < 0)
 		return rc;
 	while ((size = receive(nl, MSG_DONTWAIT)) >= 0)
-		read_datagram(&reading, nl->buffer, (size_t)size);
+		nl_read(&reading, nl->buffer, (size_t)size);
 	if (size != -EAGAIN)
 		return receive_failed(nl, size, err);
-	for (uint32_t i = 0; i < batch->failed; i++) {
-		if (batch->codes[i] == ENOMSG)
-			batch->failed = i;
-	}
+	settle(batch);
 	return reading.rc;
 }
 
-int nl_explain(const struct nl *nl, const struct nl_batch *batch, uint32_t index, const char *what, struct err *err)
+int nl_explain(const struct nl *nl, const struct nl_batch *batch, uint32_t index, const char *what,
+               struct err *err)
 {
 	bool explained = index == batch->failed && *batch->explanation;
 
 	return err_set(err, batch->codes[index], "namespace %s: %s: %s%s%s%s", nl->where, what,
-		       strerror(batch->codes[index]), explained ? " (" : "", explained ? batch->explanation : "",
-		       explained ? ")" : "");
+	               strerror(batch->codes[index]), explained ? " (" : "",
+	               explained ? batch->explanation : "", explained ? ")" : "");
 }
 
 /* dump_once - 1 when the list changed while it was told */
-static int dump_once(struct nl *nl, struct reading *reading, struct err *err)
+static int dump_once(struct nl *nl, struct nl_reading *reading, struct err *err)
 {
 	struct nl_batch *batch = reading->batch;
 	int rc;
 
-	reading->first = nl->sequence + 1;
 	reading->done = reading->interrupted = false;
-	rc = submit(nl, batch, err);
+	rc = submit(nl, batch, ROOM_MESSAGE, err);
 	if (rc < 0)
 		return rc;
 	while (!reading->done && batch->failed == batch->count) {
@@ -413,15 +444,15 @@ static int dump_once(struct nl *nl, struct reading *reading, struct err *err)
 
 		if (size < 0)
 			return receive_failed(nl, size, err);
-		read_datagram(reading, nl->buffer, (size_t)size);
+		nl_read(reading, nl->buffer, (size_t)size);
 	}
 	return reading->rc == 0 && (reading->interrupted || batch->codes[0] == EINTR) ? 1 : reading->rc;
 }
 
-int nl_dump(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, void (*on_restart)(void *ctx), void *ctx,
-	    const char *what, struct err *err)
+int nl_dump(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, void (*on_restart)(void *ctx),
+            void *ctx, const char *what, struct err *err)
 {
-	struct reading reading = {.batch = batch, .on_message = on_message, .ctx = ctx, .err = err};
+	struct nl_reading reading = {.batch = batch, .on_message = on_message, .ctx = ctx, .err = err};
 	struct nlmsghdr *request = (void *)batch->bytes;
 	int rc = 1;
 
@@ -433,8 +464,8 @@ int nl_dump(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, vo
 		rc = dump_once(nl, &reading, err);
 	}
 	if (rc == 1)
-		return err_set(err, EAGAIN, "namespace %s: %s: it changed %d times while it was read", nl->where, what,
-			       NL_DUMP_TRIES);
+		return err_set(err, EAGAIN, "namespace %s: %s: it changed %d times while it was read",
+		               nl->where, what, NL_DUMP_TRIES);
 	return rc == 0 && batch->codes[0] ? nl_explain(nl, batch, 0, what, err) : rc;
 }
 
@@ -445,34 +476,37 @@ const void *nl_get_header(const struct nlmsghdr *message, size_t size)
 	return mnl_nlmsg_get_payload_len(message) >= size ? mnl_nlmsg_get_payload(message) : NULL;
 }
 
-void nl_parse(const struct nlmsghdr *message, size_t header_size, const struct nlattr **ret, size_t count)
+void nl_parse_bytes(const void *bytes, size_t size, const struct nlattr **ret, size_t count)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attr = bytes;
 
-	memset(ret, 0, count * sizeof(*ret));
-	mnl_attr_for_each(attr, message, header_size)
-	{
+	for (size_t i = 0; i < count; i++)
+		ret[i] = NULL;
+	for (int left = (int)size; mnl_attr_ok(attr, left); attr = mnl_attr_next(attr)) {
+		left -= (int)MNL_ALIGN(attr->nla_len);
 		if (mnl_attr_get_type(attr) < count)
 			ret[mnl_attr_get_type(attr)] = attr;
 	}
+}
+
+void nl_parse(const struct nlmsghdr *message, size_t header_size, const struct nlattr **ret, size_t count)
+{
+	size_t size = mnl_nlmsg_get_payload_len(message), skipped = MNL_ALIGN(header_size);
+
+	nl_parse_bytes(mnl_nlmsg_get_payload_offset(message, header_size),
+	               size > skipped ? size - skipped : 0, ret, count);
 }
 
 void nl_parse_nested(const struct nlattr *nest, const struct nlattr **ret, size_t count)
 {
-	const struct nlattr *attr;
+	static const struct nlattr empty = {.nla_len = sizeof(empty)};
 
-	memset(ret, 0, count * sizeof(*ret));
 	if (!nest)
-		return;
-	mnl_attr_for_each_nested(attr, nest)
-	{
-		if (mnl_attr_get_type(attr) < count)
-			ret[mnl_attr_get_type(attr)] = attr;
-	}
+		nest = &empty;
+	nl_parse_bytes(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), ret, count);
 }
 
-/* copy_value - the first @size bytes of a value, or zeros when it is shorter */
-static void copy_value(const struct nlattr *attr, void *ret, size_t size)
+void nl_copy(const struct nlattr *attr, void *ret, size_t size)
 {
 	if (attr && mnl_attr_get_payload_len(attr) >= size)
 		memcpy(ret, mnl_attr_get_payload(attr), size);
@@ -484,7 +518,7 @@ uint8_t nl_get_u8(const struct nlattr *attr)
 {
 	uint8_t value;
 
-	copy_value(attr, &value, sizeof(value));
+	nl_copy(attr, &value, sizeof(value));
 	return value;
 }
 
@@ -492,7 +526,7 @@ uint16_t nl_get_u16(const struct nlattr *attr)
 {
 	uint16_t value;
 
-	copy_value(attr, &value, sizeof(value));
+	nl_copy(attr, &value, sizeof(value));
 	return value;
 }
 
@@ -500,7 +534,7 @@ uint32_t nl_get_u32(const struct nlattr *attr)
 {
 	uint32_t value;
 
-	copy_value(attr, &value, sizeof(value));
+	nl_copy(attr, &value, sizeof(value));
 	return value;
 }
 
@@ -508,7 +542,7 @@ uint64_t nl_get_u64(const struct nlattr *attr)
 {
 	uint64_t value;
 
-	copy_value(attr, &value, sizeof(value));
+	nl_copy(attr, &value, sizeof(value));
 	return value;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An address with its network's length: 10.0.0.1/24, fd00::1/64. Length 0 as a destination means everything. */
+/* An address with its network's length: 10.0.0.1/24, fd00::1/64. As a destination, length 0 is everything. */
 #ifndef NSRELAY_NSCTL_PREFIX_H
 #define NSRELAY_NSCTL_PREFIX_H
 
@@ -25,7 +25,7 @@ enum { PREFIX_TEXT_MAX = INET6_ADDRSTRLEN + sizeof("/128") - 1 };
 /* prefix_parse - read `ADDRESS/LENGTH` or `ADDRESS`, which is a prefix of full length. Errors: EINVAL. */
 int prefix_parse(const char *text, struct prefix *ret, struct err *err);
 
-/* prefix_format - the text prefix_parse() reads back; prefix_format_address() without the length. Return @buf. */
+/* prefix_format - the text prefix_parse() reads back; prefix_format_address() is without the length. */
 const char *prefix_format(const struct prefix *prefix, char *buf, size_t size);
 const char *prefix_format_address(const struct prefix *prefix, char *buf, size_t size);
 

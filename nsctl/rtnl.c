@@ -1,485 +1,319 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Theory of operation: a function fills a `struct request`, names what it is about to do, and hands it to
- * transact(), which sends it, waits for the kernel's acknowledgement and turns a refusal into an error. The
- * kernel carries out a request inside sendmsg(2), so that the answer waits by then and nothing here ever
- * sleeps on the network.
- */
 #include "nsctl/rtnl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <net/if.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "base/endpoint.h"
-#include "nsctl/netns.h"
+#include "nsctl/topology.h"
 
-enum {
-	REQUEST_SIZE = 1024, /* a veth pair, the largest, is under 200 bytes; checked at every put */
-	ANSWER_SIZE = 32768, /* what iproute2 uses as well; MNL_SOCKET_BUFFER_SIZE is not a constant */
-	WHAT_MAX = 256,
-};
 
-struct rtnl {
-	struct mnl_socket *socket;
-	unsigned int sequence;
-	char where[NETNS_TEXT_MAX];
-};
-
-struct request {
-	union {
-		struct nlmsghdr header;
-		char bytes[REQUEST_SIZE];
-	};
-	char what[WHAT_MAX]; /* operation and object, for errors */
-};
-
-struct answer {
-	int code;       /* positive errno, 0: done */
-	int link_index; /* of the last link the kernel told of */
-	char text[128]; /* the kernel's explanation, "" when it gave none */
-};
-
-/* ---- handle ---- */
-
-static int enable(struct mnl_socket *socket, int option)
+static void put_prefix(struct nlmsghdr *message, uint16_t type, const struct prefix *prefix)
 {
-	int on = 1;
-
-	return mnl_socket_setsockopt(socket, option, &on, sizeof(on));
+	nl_put(message, type, &prefix->address, prefix_address_size(prefix->family));
 }
 
-static int set_up_socket(struct mnl_socket *socket)
+/* ---- links that are made ---- */
+
+static void put_new(struct nlmsghdr *message, const struct rtnl_new *link)
 {
-	/* CAP_ACK: an answer does not repeat the request, so that the explanation follows its header at once.
-	 */
-	if (enable(socket, NETLINK_EXT_ACK) < 0 || enable(socket, NETLINK_CAP_ACK) < 0)
-		return -1;
-	return mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID);
-}
-
-static int open_socket(struct mnl_socket **ret, struct err *err)
-{
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	int rc;
-
-	if (!socket)
-		return err_set_errno(err, "open a netlink socket");
-	if (set_up_socket(socket) < 0) {
-		rc = err_set_errno(err, "set up a netlink socket");
-		mnl_socket_close(socket);
-		return rc;
-	}
-	*ret = socket;
-	return 0;
-}
-
-static int open_socket_in(int ns_fd, struct mnl_socket **ret, struct err *err)
-{
-	int home = -1;
-	int rc = ns_fd < 0 ? 0 : netns_enter(ns_fd, &home, err);
-
-	if (rc < 0)
-		return rc;
-	rc = open_socket(ret, err);
-	netns_leave(home);
-	return rc;
-}
-
-int rtnl_open(int ns_fd, const char *where, struct rtnl **ret, struct err *err)
-{
-	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
-	int rc;
-
-	if (!rtnl)
-		return err_set(err, ENOMEM, "namespace %s: out of memory", where);
-	rc = open_socket_in(ns_fd, &rtnl->socket, err);
-	if (rc < 0) {
-		err_prefix(err, "namespace %s", where);
-		free(rtnl);
-		return rc;
-	}
-	snprintf(rtnl->where, sizeof(rtnl->where), "%s", where);
-	*ret = rtnl;
-	return 0;
-}
-
-void rtnl_close(struct rtnl *rtnl)
-{
-	if (!rtnl)
-		return;
-	mnl_socket_close(rtnl->socket);
-	free(rtnl);
-}
-
-/* ---- one request and its answer ---- */
-
-/* Returns the zeroed header of @size bytes that follows the netlink header. */
-static void *request_begin(struct request *request, uint16_t type, uint16_t flags, size_t size)
-{
-	mnl_nlmsg_put_header(request->bytes);
-	request->header.nlmsg_type = type;
-	request->header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	return mnl_nlmsg_put_extra_header(&request->header, size);
-}
-
-__attribute__((format(printf, 2, 3))) static void request_describe(struct request *request, const char *fmt,
-                                                                   ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(request->what, sizeof(request->what), fmt, args);
-	va_end(args);
-}
-
-static void put(struct request *request, uint16_t type, const void *data, size_t size)
-{
-	CHECK(mnl_attr_put_check(&request->header, REQUEST_SIZE, type, size, data));
-}
-
-static void put_u32(struct request *request, uint16_t type, uint32_t value)
-{
-	put(request, type, &value, sizeof(value));
-}
-
-static void put_text(struct request *request, uint16_t type, const char *text)
-{
-	put(request, type, text, strlen(text) + 1);
-}
-
-static struct nlattr *nest_begin(struct request *request, uint16_t type)
-{
-	struct nlattr *nest = mnl_attr_nest_start_check(&request->header, REQUEST_SIZE, type);
-
-	CHECK(nest);
-	return nest;
-}
-
-static void nest_end(struct request *request, struct nlattr *nest)
-{
-	mnl_attr_nest_end(&request->header, nest);
-}
-
-static int on_data(const struct nlmsghdr *header, void *data)
-{
-	struct answer *answer = data;
-	const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
-
-	if (header->nlmsg_type == RTM_NEWLINK)
-		answer->link_index = link->ifi_index;
-	return MNL_CB_OK;
-}
-
-static void keep_explanation(const struct nlmsghdr *header, struct answer *answer)
-{
-	const struct nlattr *attr;
-
-	if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
-		return;
-	mnl_attr_for_each(attr, header, sizeof(struct nlmsgerr))
-	{
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			snprintf(answer->text, sizeof(answer->text), "%s", mnl_attr_get_str(attr));
+	nl_put_text(message, IFLA_IFNAME, link->name);
+	if (link->ns_fd >= 0)
+		nl_put_u32(message, IFLA_NET_NS_FD, (uint32_t)link->ns_fd);
+	if (link->group)
+		nl_put_u32(message, IFLA_GROUP, link->group);
+	if (link->mac.given)
+		nl_put(message, IFLA_ADDRESS, link->mac.bytes, sizeof(link->mac.bytes));
+	for (int i = 0; link->numbers && i < LINK_NUMBER_COUNT; i++) {
+		if (link->numbers[i])
+			nl_put_u32(message, link_numbers[i].attribute, link->numbers[i]);
 	}
 }
 
-static int on_acknowledgement(const struct nlmsghdr *header, void *data)
+static struct nlmsghdr *begin_new(struct nl_batch *batch, const struct rtnl_new *link)
 {
-	const struct nlmsgerr *status = mnl_nlmsg_get_payload(header);
-	struct answer *answer = data;
+	struct nlmsghdr *message = nl_begin(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 
-	answer->code = -status->error;
-	keep_explanation(header, answer);
-	return MNL_CB_STOP;
-}
-
-static int receive_answer(struct rtnl *rtnl, struct answer *answer)
-{
-	mnl_cb_t on_control[NLMSG_MIN_TYPE] = {[NLMSG_ERROR] = on_acknowledgement};
-	unsigned int port = mnl_socket_get_portid(rtnl->socket);
-	char buf[ANSWER_SIZE];
-	ssize_t size;
-	int rc;
-
-	do {
-		size = mnl_socket_recvfrom(rtnl->socket, buf, sizeof(buf));
-		if (size < 0)
-			return -1;
-		rc = mnl_cb_run2(buf, size, rtnl->sequence, port, on_data, answer, on_control,
-		                 ARRAY_COUNT(on_control));
-	} while (rc > MNL_CB_STOP);
-	return rc;
-}
-
-static int explain(const struct rtnl *rtnl, const struct request *request, const struct answer *answer,
-                   struct err *err)
-{
-	return err_set(err, answer->code, "namespace %s: %s: %s%s%s%s", rtnl->where, request->what,
-	               strerror(answer->code), *answer->text ? " (" : "", answer->text,
-	               *answer->text ? ")" : "");
-}
-
-static int transact(struct rtnl *rtnl, struct request *request, struct answer *answer, struct err *err)
-{
-	struct nlmsghdr *header = &request->header;
-
-	header->nlmsg_seq = ++rtnl->sequence;
-	if (mnl_socket_sendto(rtnl->socket, header, header->nlmsg_len) < 0 ||
-	    receive_answer(rtnl, answer) < 0)
-		answer->code = errno;
-	return answer->code ? explain(rtnl, request, answer, err) : 0;
-}
-
-static int carry_out(struct rtnl *rtnl, struct request *request, struct err *err)
-{
-	struct answer answer = {0};
-
-	return transact(rtnl, request, &answer, err);
-}
-
-/* ---- links ---- */
-
-/* The kernel would take no name, or one with a %d, as a wish to choose one. */
-static int check_link_name(const struct rtnl *rtnl, const char *name, struct err *err)
-{
-	size_t length = strlen(name);
-
-	if (length > 0 && length < IFNAMSIZ && !strpbrk(name, "/%"))
-		return 0;
-	return err_set(err, EINVAL,
-	               "namespace %s: `%s` cannot name a link (1 to %d characters, no '/', no '%%')",
-	               rtnl->where, name, IFNAMSIZ - 1);
-}
-
-int rtnl_link_index(struct rtnl *rtnl, const char *name, struct err *err)
-{
-	struct request request;
-	struct answer answer = {0};
-	int rc = check_link_name(rtnl, name, err);
-
-	if (rc < 0)
-		return rc;
-	request_begin(&request, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	request_describe(&request, "find link %s", name);
-	put_text(&request, IFLA_IFNAME, name);
-	rc = transact(rtnl, &request, &answer, err);
-	return rc < 0 ? rc : answer.link_index;
-}
-
-int rtnl_link_set_up(struct rtnl *rtnl, const char *name, bool is_up, struct err *err)
-{
-	struct request request;
-	struct ifinfomsg *link;
-	int rc = check_link_name(rtnl, name, err);
-
-	if (rc < 0)
-		return rc;
-	link = request_begin(&request, RTM_NEWLINK, 0, sizeof(*link));
-	link->ifi_flags = is_up ? IFF_UP : 0;
-	link->ifi_change = IFF_UP;
-	request_describe(&request, "set link %s %s", name, is_up ? "up" : "down");
-	put_text(&request, IFLA_IFNAME, name);
-	return carry_out(rtnl, &request, err);
-}
-
-int rtnl_link_delete(struct rtnl *rtnl, const char *name, struct err *err)
-{
-	struct request request;
-	int rc = check_link_name(rtnl, name, err);
-
-	if (rc < 0)
-		return rc;
-	request_begin(&request, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
-	request_describe(&request, "delete link %s", name);
-	put_text(&request, IFLA_IFNAME, name);
-	return carry_out(rtnl, &request, err);
-}
-
-static void put_veth_end(struct request *request, const struct rtnl_veth_end *end)
-{
-	put_text(request, IFLA_IFNAME, end->name);
-	if (end->ns_fd >= 0)
-		put_u32(request, IFLA_NET_NS_FD, (uint32_t)end->ns_fd);
+	nl_put_header(message, sizeof(struct ifinfomsg));
+	put_new(message, link);
+	return message;
 }
 
 /* The second end is a link message of its own, inside the first one's. */
-static void put_veth_peer(struct request *request, const struct rtnl_veth_end *end)
+static void put_veth(struct nlmsghdr *message, const struct rtnl_new *end)
 {
-	struct nlattr *peer = nest_begin(request, VETH_INFO_PEER);
+	struct nlattr *peer = nl_nest(message, VETH_INFO_PEER);
 
-	mnl_nlmsg_put_extra_header(&request->header, sizeof(struct ifinfomsg));
-	put_veth_end(request, end);
-	nest_end(request, peer);
+	nl_put_header(message, sizeof(struct ifinfomsg));
+	put_new(message, end);
+	nl_nest_end(message, peer);
 }
 
-static void put_veth_info(struct request *request, const struct rtnl_veth_end *end)
+static void put_vxlan_address(struct nlmsghdr *message, uint16_t type4, uint16_t type6, const struct prefix *address)
 {
-	struct nlattr *info = nest_begin(request, IFLA_LINKINFO);
+	if (address->family != AF_UNSPEC)
+		put_prefix(message, address->family == AF_INET6 ? type6 : type4, address);
+}
+
+static void put_vxlan(struct nlmsghdr *message, const struct rtnl_made *made)
+{
+	enum { PORT = 4789 }; /* RFC 7348; the kernel's own default is the older 8472 */
+	const struct link_vxlan *vxlan = made->vxlan;
+
+	nl_put_u32(message, IFLA_VXLAN_ID, vxlan->vni);
+	nl_put_be16(message, IFLA_VXLAN_PORT, vxlan->port ? vxlan->port : PORT);
+	put_vxlan_address(message, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, &vxlan->local);
+	put_vxlan_address(message, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &vxlan->remote); /* of one host, too */
+	if (made->parent)
+		nl_put_u32(message, IFLA_VXLAN_LINK, made->parent);
+}
+
+static void put_macvlan(struct nlmsghdr *message, const struct rtnl_made *made)
+{
+	nl_put_u32(message, IFLA_MACVLAN_MODE, made->mode);
+}
+
+static void put_ipvlan(struct nlmsghdr *message, const struct rtnl_made *made)
+{
+	nl_put_u16(message, IFLA_IPVLAN_MODE, (uint16_t)made->mode);
+}
+
+/* IFLA_INFO_DATA of each kind. */
+static void (*const put_data[LINK_KIND_COUNT])(struct nlmsghdr *message, const struct rtnl_made *made) = {
+	[LINK_MACVLAN] = put_macvlan,
+	[LINK_IPVLAN] = put_ipvlan,
+	[LINK_VXLAN] = put_vxlan,
+};
+
+void rtnl_veth_add(struct nl_batch *batch, const struct rtnl_new *a, const struct rtnl_new *b)
+{
+	struct nlmsghdr *message = begin_new(batch, a);
+	struct nlattr *info = nl_nest(message, IFLA_LINKINFO);
 	struct nlattr *data;
 
-	put_text(request, IFLA_INFO_KIND, "veth");
-	data = nest_begin(request, IFLA_INFO_DATA);
-	put_veth_peer(request, end);
-	nest_end(request, data);
-	nest_end(request, info);
+	nl_put_text(message, IFLA_INFO_KIND, link_kind_name(LINK_VETH));
+	data = nl_nest(message, IFLA_INFO_DATA);
+	put_veth(message, b);
+	nl_nest_end(message, data);
+	nl_nest_end(message, info);
 }
 
-int rtnl_veth_add(struct rtnl *rtnl, const struct rtnl_veth_end *a, const struct rtnl_veth_end *b,
-                  struct err *err)
+void rtnl_link_add(struct nl_batch *batch, const struct rtnl_new *link, const struct rtnl_made *made)
 {
-	struct request request;
-	int rc = check_link_name(rtnl, a->name, err);
+	struct nlmsghdr *message = begin_new(batch, link);
+	struct nlattr *info, *data;
 
+	if (made->parent && made->kind != LINK_VXLAN) /* a vxlan has its own attribute for it */
+		nl_put_u32(message, IFLA_LINK, made->parent);
+	info = nl_nest(message, IFLA_LINKINFO);
+	nl_put_text(message, IFLA_INFO_KIND, link_kind_name(made->kind));
+	if (put_data[made->kind]) {
+		data = nl_nest(message, IFLA_INFO_DATA);
+		put_data[made->kind](message, made);
+		nl_nest_end(message, data);
+	}
+	nl_nest_end(message, info);
+}
+
+/* ---- links that are there ---- */
+
+/* begin_link - a request about link @name; NULL: about none by name */
+static struct nlmsghdr *begin_link(struct nl_batch *batch, uint16_t type, const char *name)
+{
+	struct nlmsghdr *message = nl_begin(batch, type, 0);
+
+	nl_put_header(message, sizeof(struct ifinfomsg));
+	if (name)
+		nl_put_text(message, IFLA_IFNAME, name);
+	return message;
+}
+
+void rtnl_link_delete(struct nl_batch *batch, const char *name)
+{
+	begin_link(batch, RTM_DELLINK, name);
+}
+
+void rtnl_link_set_up(struct nl_batch *batch, const char *name, bool up)
+{
+	struct nlmsghdr *message = begin_link(batch, RTM_NEWLINK, name);
+	struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+
+	link->ifi_flags = up ? IFF_UP : 0;
+	link->ifi_change = IFF_UP;
+}
+
+void rtnl_link_set_alias(struct nl_batch *batch, const char *name, const char *alias, uint32_t group)
+{
+	struct nlmsghdr *message = begin_link(batch, RTM_NEWLINK, name);
+
+	nl_put_text(message, IFLA_IFALIAS, alias);
+	nl_put_u32(message, IFLA_GROUP, group);
+}
+
+void rtnl_link_set_number(struct nl_batch *batch, const char *name, enum link_number number, uint32_t value)
+{
+	nl_put_u32(begin_link(batch, RTM_NEWLINK, name), link_numbers[number].attribute, value);
+}
+
+void rtnl_link_set_mac(struct nl_batch *batch, const char *name, const struct link_mac *mac)
+{
+	nl_put(begin_link(batch, RTM_NEWLINK, name), IFLA_ADDRESS, mac->bytes, sizeof(mac->bytes));
+}
+
+void rtnl_link_set_bridge(struct nl_batch *batch, const char *name, uint32_t bridge)
+{
+	nl_put_u32(begin_link(batch, RTM_NEWLINK, name), IFLA_MASTER, bridge);
+}
+
+void rtnl_link_set_group(struct nl_batch *batch, const char *name, uint32_t group)
+{
+	nl_put_u32(begin_link(batch, RTM_NEWLINK, name), IFLA_GROUP, group);
+}
+
+void rtnl_group_delete(struct nl_batch *batch, uint32_t group)
+{
+	nl_put_u32(begin_link(batch, RTM_DELLINK, NULL), IFLA_GROUP, group);
+}
+
+/* ---- questions ---- */
+
+/* ask - send the one request in @batch */
+static int ask(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, void *ctx, const char *what,
+	       struct err *err)
+{
+	int rc = nl_send(nl, batch, on_message, ctx, err);
+
+	if (rc == 0 && batch->failed < batch->count)
+		rc = nl_explain(nl, batch, batch->failed, what, err);
+	return rc;
+}
+
+/* A batch for one question, without a heap's worth of room. */
+#define SMALL_BATCH(name)                                                                                              \
+	unsigned char name##_bytes[NL_MESSAGE_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));                            \
+	int name##_codes[1];                                                                                           \
+	struct nl_batch name = {                                                                                       \
+		.bytes = name##_bytes, .capacity = sizeof(name##_bytes), .codes = name##_codes, .count_max = 1}
+
+static int take_index(void *ctx, const struct nlmsghdr *message, struct err *err)
+{
+	const struct ifinfomsg *link = nl_get_header(message, sizeof(*link));
+
+	(void)err;
+	if (link && message->nlmsg_type == RTM_NEWLINK)
+		*(int *)ctx = link->ifi_index;
+	return 0;
+}
+
+int rtnl_link_index(struct nl *nl, const char *name, struct err *err)
+{
+	char what[sizeof("find link ") + IFNAMSIZ];
+	struct nlmsghdr *message;
+	int rc, index = -ENODEV;
+
+	SMALL_BATCH(batch);
+	message = begin_link(&batch, RTM_GETLINK, name);
+	nl_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	snprintf(what, sizeof(what), "find link %.*s", IFNAMSIZ - 1, name);
+	rc = ask(nl, &batch, take_index, &index, what, err);
+	return rc < 0 ? rc : index;
+}
+
+static int take_nsid(void *ctx, const struct nlmsghdr *message, struct err *err)
+{
+	const struct nlattr *attrs[NETNSA_MAX + 1];
+
+	(void)err;
+	nl_parse(message, sizeof(struct rtgenmsg), attrs, ARRAY_COUNT(attrs));
+	if (message->nlmsg_type == RTM_NEWNSID && attrs[NETNSA_NSID])
+		*(int32_t *)ctx = (int32_t)nl_get_u32(attrs[NETNSA_NSID]);
+	return 0;
+}
+
+int rtnl_nsid(struct nl *nl, int ns_fd, int32_t *ret, struct err *err)
+{
+	int32_t nsid = RTNL_NO_NSID;
+	struct nlmsghdr *message;
+	int rc;
+
+	SMALL_BATCH(batch);
+	message = nl_begin(&batch, RTM_GETNSID, 0);
+	nl_put_header(message, sizeof(struct rtgenmsg));
+	nl_put_u32(message, NETNSA_FD, (uint32_t)ns_fd);
+	rc = ask(nl, &batch, take_nsid, &nsid, "find the number of a namespace", err);
 	if (rc == 0)
-		rc = check_link_name(rtnl, b->name, err);
-	if (rc < 0)
-		return rc;
-	request_begin(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
-	request_describe(&request, "add veth pair %s, %s", a->name, b->name);
-	put_veth_end(&request, a);
-	put_veth_info(&request, b);
-	return carry_out(rtnl, &request, err);
+		*ret = nsid;
+	return rc;
 }
 
 /* ---- addresses and routes ---- */
 
-static size_t address_size(const struct rtnl_prefix *prefix)
+static struct nlmsghdr *begin_address(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t link,
+				      const struct prefix *address)
 {
-	return prefix->family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	struct nlmsghdr *message = nl_begin(batch, type, flags);
+	struct ifaddrmsg *header = nl_put_header(message, sizeof(*header));
+
+	header->ifa_family = (uint8_t)address->family;
+	header->ifa_prefixlen = address->length;
+	header->ifa_index = link;
+	put_prefix(message, IFA_LOCAL, address);
+	put_prefix(message, IFA_ADDRESS, address);
+	return message;
 }
 
-static uint8_t full_length(sa_family_t family)
+void rtnl_address_add(struct nl_batch *batch, uint32_t link, const struct prefix *address)
 {
-	return family == AF_INET6 ? 128 : 32;
-}
+	struct nlmsghdr *message = begin_address(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
 
-static void put_address(struct request *request, uint16_t type, const struct rtnl_prefix *prefix)
-{
-	put(request, type, &prefix->address, address_size(prefix));
-}
-
-/* Decimal, at most @max; -1 for anything else. */
-static int parse_length(const char *text, int max)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	return text[0] < '0' || text[0] > '9' || *end || value > (unsigned long)max ? -1 : (int)value;
-}
-
-static int parse_prefix(char *text, struct rtnl_prefix *ret)
-{
-	struct rtnl_prefix prefix = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-	char *slash = strchr(text, '/');
-	int length = full_length(prefix.family);
-
-	if (slash) {
-		*slash = '\0';
-		length = parse_length(slash + 1, length);
-	}
-	if (length < 0 || inet_pton(prefix.family, text, &prefix.address) != 1)
-		return -EINVAL;
-	prefix.length = (uint8_t)length;
-	*ret = prefix;
-	return 0;
-}
-
-int rtnl_prefix_parse(const char *text, struct rtnl_prefix *ret, struct err *err)
-{
-	char copy[RTNL_PREFIX_TEXT_MAX];
-	size_t length = strlen(text);
-
-	if (length < sizeof(copy) && parse_prefix(memcpy(copy, text, length + 1), ret) == 0)
-		return 0;
-	return err_set(err, EINVAL, "`%s` is not ADDRESS/LENGTH, as in 10.0.0.1/24 or fd00::1/64", text);
-}
-
-const char *rtnl_prefix_format(const struct rtnl_prefix *prefix, char *buf, size_t size)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	inet_ntop(prefix->family, &prefix->address, address, sizeof(address));
-	snprintf(buf, size, "%s/%d", address, prefix->length);
-	return buf;
-}
-
-int rtnl_address_add(struct rtnl *rtnl, const char *link, const struct rtnl_prefix *address, struct err *err)
-{
-	char text[RTNL_PREFIX_TEXT_MAX];
-	struct request request;
-	struct ifaddrmsg *message;
-	int index = rtnl_link_index(rtnl, link, err);
-
-	if (index < 0)
-		return index;
-	message = request_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof(*message));
-	message->ifa_family = (uint8_t)address->family;
-	message->ifa_prefixlen = address->length;
-	message->ifa_index = (uint32_t)index;
-	request_describe(&request, "add address %s to link %s",
-	                 rtnl_prefix_format(address, text, sizeof(text)), link);
-	put_address(&request, IFA_LOCAL, address);
-	put_address(&request, IFA_ADDRESS, address);
+	nl_put_u8(message, IFA_PROTO, TOPOLOGY_PROTOCOL);
 	if (address->family == AF_INET6)
-		put_u32(&request, IFA_FLAGS, IFA_F_NODAD);
-	return carry_out(rtnl, &request, err);
+		nl_put_u32(message, IFA_FLAGS, IFA_F_NODAD);
 }
 
-/* 0: no link was named. */
-static int route_link_index(struct rtnl *rtnl, const struct rtnl_route *route, struct err *err)
+void rtnl_address_delete(struct nl_batch *batch, uint32_t link, const struct prefix *address)
 {
-	return route->link ? rtnl_link_index(rtnl, route->link, err) : 0;
+	begin_address(batch, RTM_DELADDR, 0, link, address);
 }
 
-static void describe_route(struct request *request, const struct rtnl_route *route)
+/* A next hop that is a neighbour of the link's own network is as far as the link, for IPv4; rtnetlink(7). */
+static uint8_t route_scope(const struct rtnl_route *route)
 {
-	char to[RTNL_PREFIX_TEXT_MAX], via[INET6_ADDRSTRLEN];
-
-	inet_ntop(route->via.family, &route->via.address, via, sizeof(via));
-	request_describe(request, "add route %s via %s", rtnl_prefix_format(&route->to, to, sizeof(to)), via);
+	return route->via.family == AF_UNSPEC && route->to.family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
-static void build_route(struct request *request, const struct rtnl_route *route, int link_index)
+static struct rtmsg *put_route(struct nlmsghdr *message, const struct rtnl_route *route)
 {
-	struct rtmsg *message = request_begin(request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
-	                                      sizeof(*message));
+	struct rtmsg *header = nl_put_header(message, sizeof(*header));
 
-	message->rtm_family = (uint8_t)route->to.family;
-	message->rtm_dst_len = route->to.length;
-	message->rtm_table = RT_TABLE_MAIN;
-	message->rtm_protocol = RTPROT_STATIC;
-	message->rtm_scope = RT_SCOPE_UNIVERSE;
-	message->rtm_type = RTN_UNICAST;
-	describe_route(request, route);
+	header->rtm_family = (uint8_t)route->to.family;
+	header->rtm_dst_len = route->to.length;
+	header->rtm_table = RT_TABLE_MAIN;
+	header->rtm_protocol = TOPOLOGY_PROTOCOL;
+	header->rtm_type = RTN_UNICAST;
 	if (route->to.length > 0)
-		put_address(request, RTA_DST, &route->to);
-	put_address(request, RTA_GATEWAY, &route->via);
-	if (link_index > 0)
-		put_u32(request, RTA_OIF, (uint32_t)link_index);
+		put_prefix(message, RTA_DST, &route->to);
+	if (route->via.family != AF_UNSPEC)
+		put_prefix(message, RTA_GATEWAY, &route->via);
+	if (route->link)
+		nl_put_u32(message, RTA_OIF, route->link);
+	return header;
 }
 
-int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route, struct err *err)
+void rtnl_route_add(struct nl_batch *batch, const struct rtnl_route *route)
 {
-	struct request request;
-	int index = route_link_index(rtnl, route, err);
+	struct nlmsghdr *message = nl_begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 
-	if (index < 0)
-		return index;
-	build_route(&request, route, index);
-	if (route->to.family == route->via.family)
-		return carry_out(rtnl, &request, err);
-	return err_set(err, EINVAL, "namespace %s: %s: one is IPv4, the other IPv6", rtnl->where,
-	               request.what);
+	put_route(message, route)->rtm_scope = route_scope(route);
+}
+
+void rtnl_route_delete(struct nl_batch *batch, const struct rtnl_route *route)
+{
+	put_route(nl_begin(batch, RTM_DELROUTE, 0), route)->rtm_scope = RT_SCOPE_NOWHERE; /* whatever it has */
 }

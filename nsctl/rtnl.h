@@ -1,94 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links, addresses and routes of one namespace, by rtnetlink(7).
+ * Requests of rtnetlink(7) that change links, addresses and routes. Each function appends one to a batch (nsctl/nl.h), which
+ * must not be full; nothing here talks to the kernel. Links are named, unless the kernel insists on an index: see
+ * rtnl_link_index().
  *
- * Each function is one request that the kernel has carried out, or refused, by the time it returns. An error
- * names namespace, operation and object, and ends with the kernel's own explanation where it gives one
- * (extended ack). Errors that every request can have: EPERM (CAP_NET_ADMIN in the namespace is needed),
- * ENOBUFS.
- *
- * A handle keeps its namespace alive and belongs to one thread at a time.
+ * What the kernel answers most often: EPERM (CAP_NET_ADMIN in the namespace is needed), ENODEV (no such link), EEXIST (there
+ * is one of that name, or such an address or route), EOPNOTSUPP (a kind of link that this kernel lacks).
  */
 #ifndef NSRELAY_NSCTL_RTNL_H
 #define NSRELAY_NSCTL_RTNL_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "nsctl/link.h"
+#include "nsctl/nl.h"
+#include "nsctl/prefix.h"
 
-struct rtnl;
+/* ---- links that are made, down ---- */
 
-/* An address with its network's length: 10.0.0.1/24, fd00::1/64. Length 0 as a destination means everything.
- */
-struct rtnl_prefix {
-	sa_family_t family; /* AF_INET or AF_INET6 */
-	uint8_t length;     /* [bits] */
-	union {
-		struct in_addr in4;
-		struct in6_addr in6;
-	} address;
-};
-
-/* One end of a veth pair. */
-struct rtnl_veth_end {
+/* A new link, or one end of a veth pair. It cannot be given an alias at once, but a group. */
+struct rtnl_new {
 	const char *name;
-	int ns_fd; /* the namespace it appears in; -1: that of the handle. Borrowed */
+	int ns_fd; /* the namespace that it appears in, borrowed; -1: that of the socket */
+	uint32_t group;
+	struct link_mac mac;
+	const uint32_t *numbers; /* by enum link_number, 0: the kernel's choice; NULL: all of them are */
 };
 
+/* What the kinds differ in: @mode is of a macvlan and an ipvlan, @vxlan of a vxlan, and a bridge has nothing of its own. */
+struct rtnl_made {
+	enum link_kind kind;
+	uint32_t parent; /* index of the link that it is on top of, which is in the socket's namespace; 0: none */
+	uint32_t mode;
+	const struct link_vxlan *vxlan;
+};
+
+void rtnl_veth_add(struct nl_batch *batch, const struct rtnl_new *a, const struct rtnl_new *b);
+void rtnl_link_add(struct nl_batch *batch, const struct rtnl_new *link, const struct rtnl_made *made);
+
+/* ---- links that are there ---- */
+
+void rtnl_link_delete(struct nl_batch *batch, const char *name);
+void rtnl_link_set_up(struct nl_batch *batch, const char *name, bool up);
+void rtnl_link_set_alias(struct nl_batch *batch, const char *name, const char *alias, uint32_t group);
+void rtnl_link_set_number(struct nl_batch *batch, const char *name, enum link_number number, uint32_t value);
+void rtnl_link_set_mac(struct nl_batch *batch, const char *name, const struct link_mac *mac);
+void rtnl_link_set_bridge(struct nl_batch *batch, const char *name, uint32_t bridge); /* index; 0: none */
+
+/*
+ * rtnl_group_delete - delete every link of the namespace that rtnl_link_set_group() has put into @group
+ * All at once, which for many of them takes the kernel a fraction of the time: it waits for its readers only once.
+ */
+void rtnl_link_set_group(struct nl_batch *batch, const char *name, uint32_t group);
+void rtnl_group_delete(struct nl_batch *batch, uint32_t group);
+
+/* rtnl_link_index - ask @nl for the index of link @name. Errors: ENODEV, those of nl_send(). */
+int rtnl_link_index(struct nl *nl, const char *name, struct err *err);
+
+/*
+ * rtnl_nsid - the number by which the namespace of @nl knows the namespace @ns_fd (borrowed), ip-netns(8)
+ * RTNL_NO_NSID: by none. Errors: those of nl_send().
+ */
+int rtnl_nsid(struct nl *nl, int ns_fd, int32_t *ret, struct err *err);
+enum { RTNL_NO_NSID = -1 };
+
+/* ---- addresses and routes ---- */
+
+/* rtnl_address_add - an IPv6 address is usable at once, without duplicate address detection */
+void rtnl_address_add(struct nl_batch *batch, uint32_t link, const struct prefix *address);
+void rtnl_address_delete(struct nl_batch *batch, uint32_t link, const struct prefix *address);
+
+/* A unicast route of the main table. Deleting takes away one of nsctl's own (TOPOLOGY_PROTOCOL), no other. */
 struct rtnl_route {
-	struct rtnl_prefix to;
-	struct rtnl_prefix via; /* next hop; its length does not matter */
-	const char *link;       /* NULL: as the next hop's address tells */
+	struct prefix to;
+	struct prefix via; /* AF_UNSPEC: on the link itself */
+	uint32_t link;     /* index; 0: as the next hop's address tells */
 };
 
-/*
- * rtnl_open - talk to the network stack of namespace @ns_fd
- * @ns_fd: borrowed; -1: that of the calling thread
- * @where: how errors name the namespace; copied
- *
- * The calling thread visits the namespace; see netns_enter() for the errors.
- */
-int rtnl_open(int ns_fd, const char *where, struct rtnl **ret, struct err *err);
-void rtnl_close(struct rtnl *rtnl);
-
-/* rtnl_prefix_parse - read `ADDRESS/LENGTH` or `ADDRESS`, which is a prefix of full length. Errors: EINVAL.
- */
-int rtnl_prefix_parse(const char *text, struct rtnl_prefix *ret, struct err *err);
-
-/* rtnl_prefix_format - the text rtnl_prefix_parse() reads back. Returns @buf. */
-const char *rtnl_prefix_format(const struct rtnl_prefix *prefix, char *buf, size_t size);
-
-/* Longest text rtnl_prefix_format() writes, its NUL included. */
-enum { RTNL_PREFIX_TEXT_MAX = INET6_ADDRSTRLEN + sizeof("/128") - 1 };
-
-/* rtnl_link_index - the interface index of @name. Errors: ENODEV, EINVAL (not a name). */
-int rtnl_link_index(struct rtnl *rtnl, const char *name, struct err *err);
-
-/* rtnl_link_set_up - up or down. Errors: ENODEV. */
-int rtnl_link_set_up(struct rtnl *rtnl, const char *name, bool is_up, struct err *err);
-
-/* rtnl_link_delete - remove a link; with one end of a veth pair goes the other. Errors: ENODEV, EOPNOTSUPP
- * (loopback). */
-int rtnl_link_delete(struct rtnl *rtnl, const char *name, struct err *err);
-
-/* rtnl_veth_add - make a pair, both ends down, each in its own namespace at once. Errors: EEXIST, EINVAL (not
- * a name). */
-int rtnl_veth_add(struct rtnl *rtnl, const struct rtnl_veth_end *a, const struct rtnl_veth_end *b,
-                  struct err *err);
-
-/*
- * rtnl_address_add - give @link an address; an IPv6 address is usable at once, without duplicate address
- * detection Errors: ENODEV, EEXIST.
- */
-int rtnl_address_add(struct rtnl *rtnl, const char *link, const struct rtnl_prefix *address, struct err *err);
-
-/*
- * rtnl_route_add - add a unicast route to the main table
- * Errors: EEXIST, ENETUNREACH (no link reaches the next hop), ENODEV, EINVAL (bits set beyond the prefix;
- * families differ).
- */
-int rtnl_route_add(struct rtnl *rtnl, const struct rtnl_route *route, struct err *err);
+void rtnl_route_add(struct nl_batch *batch, const struct rtnl_route *route);
+void rtnl_route_delete(struct nl_batch *batch, const struct rtnl_route *route);
 
 #endif

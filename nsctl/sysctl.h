@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings under /proc/sys/net that a topology may choose, each of one namespace. sysctl(8), ip-sysctl.rst of Linux. */
+/* The settings under /proc/sys/net that a topology may choose, for each namespace. ip-sysctl.rst of Linux */
 #ifndef NSRELAY_NSCTL_SYSCTL_H
 #define NSRELAY_NSCTL_SYSCTL_H
 
@@ -26,13 +26,17 @@ struct sysctl_info {
 };
 extern const struct sysctl_info sysctls[SYSCTL_COUNT];
 
-/* sysctl_normalize - what is written to the kernel for @text of a file: "1" for "true". False: not a value of @key. */
+/* sysctl_normalize - what the kernel is told for @text of a file: "1" for "true". False: no value of @key. */
 bool sysctl_normalize(enum sysctl key, const char *text, char *ret, size_t size);
 
 /*
- * sysctl_read, sysctl_write - in namespace @ns_fd (borrowed; -1: that of the calling thread), which the thread visits
- * Errors: ENOENT (this kernel has no such setting), EACCES, EINVAL, ENOENT of a congestion control that is not there or not
- * allowed (net.ipv4.tcp_allowed_congestion_control), and those of netns_enter(). @where: how errors name the namespace.
+ * sysctl_read, sysctl_write - in namespace @ns_fd, which the calling thread visits
+ * @ns_fd: borrowed; -1: that of the calling thread
+ * @where: how errors name the namespace
+ *
+ * Errors: ENOENT (this kernel has no such setting, or not in this namespace; or it has no such congestion
+ * control), EPERM (a congestion control that only the initial namespace may choose, see
+ * net.ipv4.tcp_allowed_congestion_control), EACCES, EINVAL, EROFS, and those of netns_enter().
  */
 int sysctl_read(int ns_fd, const char *where, enum sysctl key, char *ret, size_t size, struct err *err);
 int sysctl_write(int ns_fd, const char *where, enum sysctl key, const char *value, struct err *err);

@@ -23,7 +23,7 @@
 #include "base/check.h"
 #include "base/endpoint.h"
 #include "nsctl/netns.h"
-#include "nsctl/rtnl.h"
+#include "tests/lib/testlink.h"
 
 enum { FDS_MAX = 1024, CHILDREN_MAX = 32, NOBODY = 65534 };
 
@@ -109,31 +109,18 @@ void testns_require_root(void)
 	testns_close(testns_bare());
 }
 
-static struct rtnl *open_rtnl(int ns_fd)
-{
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl;
-
-	assert_success(rtnl_open(ns_fd, "of the test", &rtnl, &err), &err);
-	return rtnl;
-}
-
-static void raise_link(int ns_fd, const char *name)
-{
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl = open_rtnl(ns_fd);
-	int rc = rtnl_link_set_up(rtnl, name, true, &err);
-
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
-}
-
 int testns_new(void)
 {
 	int fd = testns_bare();
 
-	raise_link(fd, "lo");
+	testlink_set_up(fd, "lo", true);
 	return fd;
+}
+
+int testns_hide_net(void **state)
+{
+	(void)state;
+	return unshare(CLONE_NEWNET) < 0 && errno != EPERM ? -1 : 0;
 }
 
 void testns_hide_run(void)
@@ -163,46 +150,20 @@ int testns_new_named(const char *name)
 	assert_success(netns_create(name, &err), &err);
 	fd = netns_open(&ref, &err);
 	assert_success(fd, &err);
-	raise_link(testns_keep_fd(fd), "lo");
+	testlink_set_up(testns_keep_fd(fd), "lo", true);
 	return fd;
-}
-
-static int add_addresses(struct rtnl *rtnl, const char *v4, const char *v6, struct err *err)
-{
-	struct rtnl_prefix prefix4, prefix6;
-	int rc = rtnl_prefix_parse(v4, &prefix4, err);
-
-	if (rc == 0)
-		rc = rtnl_prefix_parse(v6, &prefix6, err);
-	if (rc == 0)
-		rc = rtnl_address_add(rtnl, "veth0", &prefix4, err);
-	if (rc == 0)
-		rc = rtnl_address_add(rtnl, "veth0", &prefix6, err);
-	return rc;
 }
 
 static void furnish(int ns_fd, const char *v4, const char *v6)
 {
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl = open_rtnl(ns_fd);
-	int rc = add_addresses(rtnl, v4, v6, &err);
-
-	if (rc == 0)
-		rc = rtnl_link_set_up(rtnl, "veth0", true, &err);
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
+	testlink_add_address(ns_fd, "veth0", v4);
+	testlink_add_address(ns_fd, "veth0", v6);
+	testlink_set_up(ns_fd, "veth0", true);
 }
 
 void testns_join(int a, int b)
 {
-	const struct rtnl_veth_end end_a = {.name = "veth0", .ns_fd = a};
-	const struct rtnl_veth_end end_b = {.name = "veth0", .ns_fd = b};
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl = open_rtnl(a);
-	int rc = rtnl_veth_add(rtnl, &end_a, &end_b, &err);
-
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
+	testlink_join(a, "veth0", b, "veth0");
 	furnish(a, "10.0.0.1/24", "fd00::1/64");
 	furnish(b, "10.0.0.2/24", "fd00::2/64");
 }

@@ -89,6 +89,12 @@ int testns_bare(void);
  */
 int testns_new_named(const char *name);
 
+/*
+ * testns_hide_net - move this program into a network namespace of its own, so that what it tests cannot change the
+ * machine's, not even when it is wrong. A cmocka group's setup; without the privilege it does nothing. Returns 0.
+ */
+int testns_hide_net(void **state);
+
 /* testns_hide_run - give this program an empty /run of its own. Done once. */
 void testns_hide_run(void);
 

@@ -12,10 +12,10 @@
 #include "base/check.h"
 #include "nsctl/netns.h"
 #include "nsctl/nssock.h"
-#include "nsctl/rtnl.h"
 #include "relay/limits.h"
 #include "relay/socket_source.h"
 #include "tests/lib/relayproc.h"
+#include "tests/lib/testlink.h"
 
 enum {
 	NAMESPACES = 1000,
@@ -64,16 +64,6 @@ static void limit_fds(void)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-static void raise_loopback(int ns_fd)
-{
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl;
-	assert_success(rtnl_open(ns_fd, "of the test", &rtnl, &err), &err);
-	int rc = rtnl_link_set_up(rtnl, "lo", true, &err);
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
-}
-
 static const struct endpoint *parse(const char *text)
 {
 	static struct endpoint endpoint;
@@ -90,7 +80,7 @@ static void make_namespaces(void)
 	testns_require_root();
 	for (int i = 0; i < NAMESPACES; i++) {
 		assert_success(namespaces[i] = netns_create_anonymous(&err), &err);
-		raise_loopback(namespaces[i]);
+		testlink_set_up(namespaces[i], "lo", true);
 		assert_success(listeners[i] = nssock_listen(namespaces[i], parse("/127.0.0.1:81"), &options,
 		                                            false, NSSOCK_UID_OWN, &err),
 		               &err);

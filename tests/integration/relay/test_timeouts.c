@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "nsctl/rtnl.h"
 #include "tests/integration/relay/rig.h"
 #include "tests/integration/relay/stream.h"
+#include "tests/lib/testlink.h"
 
 /* ---- our own timeouts ---- */
 
@@ -122,28 +122,14 @@ static void open_far_server(struct outpost *outpost, const char *const settings[
 
 static void cut_link(int ns_fd)
 {
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl;
-	int rc;
-
-	assert_success(rtnl_open(ns_fd, "of the test", &rtnl, &err), &err);
-	rc = rtnl_link_set_up(rtnl, "veth0", false, &err);
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
+	testlink_set_up(ns_fd, "veth0", false);
 }
 
 /* delete_link - both ends of it: the relay's own address and route go too, as when the other namespace is
  * deleted */
 static void delete_link(int ns_fd)
 {
-	struct err err = ERR_INIT;
-	struct rtnl *rtnl;
-	int rc;
-
-	assert_success(rtnl_open(ns_fd, "of the test", &rtnl, &err), &err);
-	rc = rtnl_link_delete(rtnl, "veth0", &err);
-	rtnl_close(rtnl);
-	assert_success(rc, &err);
+	testlink_delete(ns_fd, "veth0");
 }
 
 static void expect_loss(struct outpost *outpost, int left, const char *cause)
