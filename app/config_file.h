@@ -3,9 +3,9 @@
  * DOC: Theory of Operation
  *
  * A configuration file becomes a struct config in three steps: yaml.c makes a tree that knows the place of
- * each node; config_file.c walks it along tables that name every legal key (those of single values are in
- * setting.c); config_check.c compares the parts with each other. Each step reports every mistake it finds,
- * with its place, and only the first (no YAML at all) ends the reading.
+ * each node; config_file.c has it walked (schema.h) along tables that name every legal key (those of single
+ * values are in setting.c); config_check.c compares the parts with each other. Each step reports every mistake
+ * it finds, with its place, and only the first (no YAML at all) ends the reading.
  *
  *	namespaces: { NAME: {} | { pid: N } | { path: /FILE } }
  *	relays:
@@ -25,9 +25,6 @@
 
 #include "relay/config.h"
 
-/* No configuration comes near; a wrong path (a disk image, a log) is told at once. */
-enum { CONFIG_FILE_SIZE_MAX = 4 << 20 };
-
 /*
  * config_text_load - read a configuration from memory
  * @name:   how the report calls it
@@ -38,7 +35,7 @@ enum { CONFIG_FILE_SIZE_MAX = 4 << 20 };
  */
 int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report);
 
-/* config_file_load - as config_text_load(), from a file. Errors also: EFBIG, those of open(2) and read(2) */
+/* config_file_load - as config_text_load(), from a file. Errors also: those of text_file_read() */
 int config_file_load(const char *path, struct config *ret, FILE *report);
 
 #endif

@@ -3,9 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 
+#include "app/cli.h"
 #include "app/config_check.h"
 #include "app/config_file.h"
 #include "app/setting.h"
@@ -41,11 +41,8 @@ typedef int apply_fn(struct parser *parser, const char *text, struct err *err);
 
 /* An option that is no setting. */
 struct option_row {
-	const char *name;
-	char letter; /* 0: none */
+	struct cli_option option;
 	unsigned int takes;
-	const char *placeholder; /* NULL: it takes no argument */
-	const char *help;
 	apply_fn *apply;
 };
 
@@ -115,16 +112,20 @@ static int apply_help(struct parser *parser, const char *text, struct err *err)
 #define RELAY_NAME_DEFAULT "relay"
 
 static const struct option_row rows[] = {
-	{"config", 'c', TAKES_CONFIG, "FILE",
-	 "read the configuration from FILE, where every setting then stands", apply_config},
-	{"listen", 0, TAKES_CONFIG, "ENDPOINT", "accept connections here; may be repeated", apply_listen},
-	{"to", 0, TAKES_CONFIG, "ENDPOINT",
-	 "relay them to here; may be repeated, connections then take turns", apply_to},
-	{"name", 0, TAKES_CONFIG, "NAME", "what the relay is called in the log [" RELAY_NAME_DEFAULT "]",
+	{{"config", 'c', "FILE", "read the configuration from FILE, where every setting then stands"},
+	 TAKES_CONFIG,
+	 apply_config},
+	{{"listen", 0, "ENDPOINT", "accept connections here; may be repeated"}, TAKES_CONFIG, apply_listen},
+	{{"to", 0, "ENDPOINT", "relay them to here; may be repeated, connections then take turns"},
+	 TAKES_CONFIG,
+	 apply_to},
+	{{"name", 0, "NAME", "what the relay is called in the log [" RELAY_NAME_DEFAULT "]"},
+	 TAKES_CONFIG,
 	 apply_name},
-	{"no-sandbox", 0, TAKES_SANDBOX, NULL, "keep one process with all privileges, to debug",
+	{{"no-sandbox", 0, NULL, "keep one process with all privileges, to debug"},
+	 TAKES_SANDBOX,
 	 apply_no_sandbox},
-	{"help", 'h', 0, NULL, "print this", apply_help},
+	{{"help", 'h', NULL, "print this"}, 0, apply_help},
 };
 
 /* An option of either kind: a row, or a setting that belongs to the daemon or to the relay. */
@@ -132,24 +133,35 @@ struct entry {
 	const struct option_row *row;
 	const struct setting *setting;
 	bool of_relay;
+	char placeholder[VALUE_TEXT_MAX]; /* of a setting */
 };
 
-enum { ENTRIES_MAX = 64 };
-
 struct entries {
-	struct entry all[ENTRIES_MAX];
+	struct entry all[CLI_OPTIONS_MAX];
+	struct cli_option options[CLI_OPTIONS_MAX]; /* the same for cli_parse() */
 	size_t count;
 };
 
-static const char *entry_name(const struct entry *entry)
+static struct entry *entries_add(struct entries *entries)
 {
-	return entry->row ? entry->row->name : entry->setting->option;
+	CHECK(entries->count < CLI_OPTIONS_MAX);
+	return &entries->all[entries->count++];
 }
 
-static void entries_add(struct entries *entries, struct entry entry)
+static void entries_add_row(struct entries *entries, const struct option_row *row)
 {
-	CHECK(entries->count < ENTRIES_MAX);
-	entries->all[entries->count++] = entry;
+	struct cli_option *option = &entries->options[entries->count];
+	*entries_add(entries) = (struct entry){.row = row};
+	*option = row->option;
+}
+
+static void entries_add_setting(struct entries *entries, const struct setting *setting, bool of_relay)
+{
+	struct cli_option *option = &entries->options[entries->count];
+	struct entry *entry = entries_add(entries);
+	*entry = (struct entry){.setting = setting, .of_relay = of_relay};
+	value_placeholder(&setting->type, entry->placeholder, sizeof(entry->placeholder));
+	*option = (struct cli_option){.name = setting->option, .placeholder = entry->placeholder};
 }
 
 static void entries_add_settings(struct entries *entries, const struct setting_map *map, bool of_relay)
@@ -159,7 +171,7 @@ static void entries_add_settings(struct entries *entries, const struct setting_m
 		if (setting->map)
 			entries_add_settings(entries, setting->map, of_relay);
 		else if (setting->option)
-			entries_add(entries, (struct entry){.setting = setting, .of_relay = of_relay});
+			entries_add_setting(entries, setting, of_relay);
 	}
 }
 
@@ -169,128 +181,51 @@ static void entries_init(struct entries *entries, enum verb verb)
 	entries->count = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		if ((rows[i].takes & verbs[verb].takes) == rows[i].takes)
-			entries_add(entries, (struct entry){.row = &rows[i]});
+			entries_add_row(entries, &rows[i]);
 	if (!(verbs[verb].takes & TAKES_CONFIG))
 		return;
 	entries_add_settings(entries, &setting_relay, true);
 	entries_add_settings(entries, &setting_daemon, false);
 }
 
-/* What getopt_long(3) returns for the entry at an index; above any letter. */
-enum { ENTRY_VALUE = 256 };
-
-/* long_options - the table getopt_long(3) wants, of @entries; @ret has room for one more, its end */
-static void long_options(const struct entries *entries, struct option *ret)
+static int apply_setting(struct parser *parser, const struct entry *entry, const char *text, struct err *err)
 {
-	for (size_t i = 0; i < entries->count; i++) {
-		const struct option_row *row = entries->all[i].row;
-		ret[i] = (struct option){
-			.name = entry_name(&entries->all[i]),
-			.has_arg = row && !row->placeholder ? no_argument : required_argument,
-			.val = ENTRY_VALUE + (int)i,
-		};
-	}
-	ret[entries->count] = (struct option){0};
+	char *owner = entry->of_relay ? (char *)relay_of(parser) : (char *)&parser->options.config;
+	parser->setting_seen = entry->setting->option;
+	return value_parse(&entry->setting->type, text, owner + entry->setting->offset, err);
 }
 
-/* short_options - "+:c:h" */
-static void short_options(const struct entries *entries, char *ret)
+struct reading {
+	struct parser *parser;
+	struct entries entries;
+};
+
+static int on_option(void *ctx, size_t index, const char *text, struct err *err)
 {
-	*ret++ = '+'; /* stop at what is no option */
-	*ret++ = ':'; /* tell a missing argument from an unknown option */
-	for (size_t i = 0; i < entries->count; i++) {
-		const struct option_row *row = entries->all[i].row;
-		if (!row || !row->letter)
-			continue;
-		*ret++ = row->letter;
-		if (row->placeholder)
-			*ret++ = ':';
-	}
-	*ret = '\0';
+	struct reading *reading = ctx;
+	const struct entry *entry = &reading->entries.all[index];
+	int r = entry->row ? entry->row->apply(reading->parser, text, err)
+			   : apply_setting(reading->parser, entry, text, err);
+	return r == 0 && reading->parser->options.wants_help ? 1 : r;
 }
 
-/* find_entry - the entry getopt_long(3) means by @value, or NULL */
-static const struct entry *find_entry(const struct entries *entries, int value)
+static int on_argument(void *ctx, char *argument, struct err *err)
 {
-	if (value >= ENTRY_VALUE)
-		return &entries->all[value - ENTRY_VALUE];
-	for (size_t i = 0; i < entries->count; i++)
-		if (entries->all[i].row && entries->all[i].row->letter == value && value)
-			return &entries->all[i];
-	return NULL;
-}
-
-static int apply(struct parser *parser, const struct entry *entry, const char *text, struct err *err)
-{
-	struct config *config = &parser->options.config;
-	int r;
-	if (entry->row) {
-		r = entry->row->apply(parser, text, err);
-	} else {
-		char *owner = entry->of_relay ? (char *)relay_of(parser) : (char *)config;
-		parser->setting_seen = entry->setting->option;
-		r = value_parse(&entry->setting->type, text, owner + entry->setting->offset, err);
-	}
-	return r < 0 ? err_prefix(err, "--%s", entry_name(entry)) : 0;
-}
-
-static int refuse_unknown(const struct entries *entries, const char *argument, struct err *err)
-{
-	struct suggest suggest;
-	char word[64];
-	const char *name = argument + strspn(argument, "-");
-	snprintf(word, sizeof(word), "%.*s", (int)strcspn(name, "="), name);
-	suggest_init(&suggest, word);
-	for (size_t i = 0; i < entries->count; i++)
-		suggest_add(&suggest, entry_name(&entries->all[i]));
-	if (suggest.best)
-		return err_set(err, EINVAL, "unknown option '%.64s'; did you mean '--%s'?", argument,
-			       suggest.best);
-	return err_set(err, EINVAL, "unknown option '%.64s'; expected one that --help shows", argument);
-}
-
-/* refuse - say why getopt_long(3) returned ':' (no argument) or '?' */
-static int refuse(const struct entries *entries, int value, const char *argument, struct err *err)
-{
-	const struct entry *entry = find_entry(entries, optopt);
-	char placeholder[VALUE_TEXT_MAX];
-	if (value == '?' && entry)
-		return err_set(err, EINVAL, "'%.64s' has an argument; expected --%s alone", argument,
-			       entry_name(entry));
-	if (value == '?' && optopt)
-		return err_set(err, EINVAL, "unknown option '-%c'; expected one that --help shows", optopt);
-	if (value == '?')
-		return refuse_unknown(entries, argument, err);
-	return err_set(
-		err, EINVAL, "--%s has no argument; expected --%s %s", entry_name(entry), entry_name(entry),
-		entry->row ? entry->row->placeholder
-			   : value_placeholder(&entry->setting->type, placeholder, sizeof(placeholder)));
+	(void)ctx;
+	return err_set(err, EINVAL, "unexpected argument '%.64s'; expected an option", argument);
 }
 
 /* parse_options - read @argv, of which the first is the verb */
 static int parse_options(struct parser *parser, int argc, char **argv, struct err *err)
 {
-	struct entries entries;
-	struct option longs[ENTRIES_MAX + 1];
-	char shorts[2 * ARRAY_COUNT(rows) + 3];
-	entries_init(&entries, parser->options.verb);
-	long_options(&entries, longs);
-	short_options(&entries, shorts);
-	optind = 0; /* glibc, getopt(3): start anew */
-	opterr = 0;
-	while (!parser->options.wants_help) {
-		int value = getopt_long(argc, argv, shorts, longs, NULL);
-		if (value == -1)
-			break;
-		if (value == '?' || value == ':')
-			return refuse(&entries, value, argv[optind - 1], err);
-		int r = apply(parser, find_entry(&entries, value), optarg, err);
-		if (r < 0)
-			return r;
-	}
-	if (!parser->options.wants_help && optind < argc)
-		return err_set(err, EINVAL, "unexpected argument '%.64s'; expected an option", argv[optind]);
-	return 0;
+	struct reading reading = {.parser = parser};
+	entries_init(&reading.entries, parser->options.verb);
+	const struct cli cli = {.options = reading.entries.options,
+				.count = reading.entries.count,
+				.on_option = on_option,
+				.on_argument = on_argument,
+				.ctx = &reading};
+	return cli_parse(&cli, argc, argv, err);
 }
 
 static void complain(void *context, enum config_part part, size_t index, const char *text)
@@ -419,23 +354,13 @@ void options_fini(struct options *options)
 		config_fini(&options->config);
 }
 
-static void print_row(const struct option_row *row, FILE *out)
-{
-	if (row->letter)
-		fprintf(out, "  -%c, ", row->letter);
-	else
-		fprintf(out, "  ");
-	fprintf(out, "--%s%s%s\n        %s\n", row->name, row->placeholder ? " " : "",
-		row->placeholder ? row->placeholder : "", row->help);
-}
-
 /* print_setting - @owner has the default */
-static void print_setting(const struct setting *setting, const void *owner, FILE *out)
+static void print_setting(const struct entry *entry, const void *owner, FILE *out)
 {
-	char placeholder[VALUE_TEXT_MAX], value[VALUE_TEXT_MAX];
-	value_placeholder(&setting->type, placeholder, sizeof(placeholder));
+	const struct setting *setting = entry->setting;
+	char value[VALUE_TEXT_MAX];
 	value_format(&setting->type, (const char *)owner + setting->offset, value, sizeof(value));
-	fprintf(out, "  --%s %s\n        %s [%s]\n", setting->option, placeholder, setting->help,
+	fprintf(out, "  --%s %s\n        %s [%s]\n", setting->option, entry->placeholder, setting->help,
 		*value ? value : "none");
 }
 
@@ -450,9 +375,9 @@ static void print_entries(enum verb verb, FILE *out)
 	for (size_t i = 0; i < entries.count; i++) {
 		const struct entry *entry = &entries.all[i];
 		if (entry->row)
-			print_row(entry->row, out);
+			cli_print_option(&entry->row->option, out);
 		else
-			print_setting(entry->setting, entry->of_relay ? (void *)&relay : (void *)&config,
+			print_setting(entry, entry->of_relay ? (void *)&relay : (void *)&config,
 				      out);
 	}
 }

@@ -10,12 +10,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "app/cli.h"
 #include "relay/config.h"
 
 enum verb { VERB_RUN, VERB_CHECK, VERB_DOCTOR, VERB_VERSION, VERB_HELP, VERB_COUNT };
-
-/* sysexits.h would be 64; 2 is what shells, grep and systemctl use for a wrong command line. */
-enum { EXIT_USAGE = 2 };
 
 struct options {
 	enum verb verb;

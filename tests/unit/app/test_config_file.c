@@ -11,6 +11,8 @@
 
 #include "app/config_check.h"
 #include "app/report.h"
+#include "app/text_file.h"
+#include "tests/unit/app/mistake.h"
 #include "tests/unit/unit.h"
 
 #define LISTEN "listen: web/127.0.0.1:80"
@@ -48,37 +50,12 @@ static struct config accepted(const char *text)
 	return config;
 }
 
-/* A mistake, the place it is reported at, and what the caret points at. */
-struct mistake {
-	const char *text;
-	int line, column;
-	const char *at;
-	const char *message;
-};
-
-static void assert_caret(const char *entry, const struct mistake *mistake)
-{
-	const char *source = strchr(entry, '\n') + 1;
-	const char *caret = strchr(source, '\n') + 1;
-	size_t indent = strspn(caret, " ");
-	size_t length = strcspn(caret, "\n") - indent;
-	assert_int_equal(indent, mistake->column - 1);
-	assert_int_equal(length, strlen(mistake->at));
-	assert_memory_equal(source + indent, mistake->at, length);
-}
-
 static void refused_at(const struct mistake *mistake)
 {
 	struct config config = {.drain_ms = 77};
-	char head[32];
 	assert_int_equal(load(mistake->text, &config), -EINVAL);
 	assert_int_equal(config.drain_ms, 77);
-	snprintf(head, sizeof(head), "f:%d:%d: error: ", mistake->line, mistake->column);
-	const char *entry = strstr(printed, head);
-	if (!entry || strncmp(entry + strlen(head), mistake->message, strlen(mistake->message)) != 0)
-		fail_msg("expected %s%s\nfound %s", head, mistake->message, printed);
-	assert_contains(entry, mistake->message);
-	assert_caret(entry, mistake);
+	mistake_assert_reported(printed, mistake);
 }
 
 #define REFUSED_AT(cases)                                                                                    \
@@ -554,13 +531,13 @@ static void a_file_over_4_mib_is_refused(void **state)
 	assert_true(fd >= 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	assert_int_equal(pwrite(fd, RELAY "#", strlen(RELAY) + 1, 0), strlen(RELAY) + 1);
-	char *filler = malloc(CONFIG_FILE_SIZE_MAX);
+	char *filler = malloc(TEXT_FILE_SIZE_MAX);
 	assert_non_null(filler);
-	memset(filler, '#', CONFIG_FILE_SIZE_MAX);
-	size_t rest = CONFIG_FILE_SIZE_MAX - strlen(RELAY);
+	memset(filler, '#', TEXT_FILE_SIZE_MAX);
+	size_t rest = TEXT_FILE_SIZE_MAX - strlen(RELAY);
 	assert_int_equal(pwrite(fd, filler, rest, (off_t)strlen(RELAY)), rest);
 	int exact = load_file(path);
-	assert_int_equal(pwrite(fd, "#", 1, CONFIG_FILE_SIZE_MAX), 1);
+	assert_int_equal(pwrite(fd, "#", 1, TEXT_FILE_SIZE_MAX), 1);
 	int beyond = load_file(path);
 	close(fd);
 	free(filler);
