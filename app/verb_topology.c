@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "app/json.h"
 #include "app/topology_file.h"
@@ -16,11 +17,22 @@ typedef int topology_fn(const struct nsctl_options *options, const struct topolo
                         struct err *err);
 
 /* with_file - do @work with the topology that the command line names */
+/* raise_descriptors - two are held for each namespace; the soft limit is a default for programs that use select(2) */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int with_file(const struct nsctl_options *options, topology_fn *work, FILE *out, struct err *err)
 {
 	struct topology topology;
 	if (topology_file_load(options->file, &topology, stderr) < 0)
 		return EXIT_USAGE;
+	raise_descriptors();
 	int r = work(options, &topology, out, err);
 	topology_fini(&topology);
 	return r;

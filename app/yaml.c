@@ -117,7 +117,7 @@ static int refuse_decorated(struct builder *builder, struct fy_token *anchor, st
 {
 	if (anchor)
 		return refuse(builder, span_of_anchor(anchor),
-			      "anchors are not supported; expected a value, or 'defaults:'");
+			      "anchors are not supported; expected a value");
 	if (tag)
 		return refuse(builder, span_of(tag), "tags are not supported; expected a plain value");
 	return 0;
@@ -234,7 +234,7 @@ static int on_mapping_end(struct builder *builder, struct fy_event *event)
 static int on_alias(struct builder *builder, struct fy_event *event)
 {
 	return refuse(builder, span_of_anchor(event->alias.anchor),
-		      "aliases are not supported; expected a value, or 'defaults:'");
+		      "aliases are not supported; expected a value");
 }
 
 static int on_event(struct builder *builder, struct fy_event *event)

@@ -38,7 +38,8 @@ void lab_close_netns(struct lab *lab, uint32_t netns)
 int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err *err)
 {
 	struct nl_batch *batch = &lab->single;
-	struct nl *nl;
+	char what[sizeof("mark link ") + IFNAMSIZ];
+	struct nl *nl = NULL;
 	int rc = lab_nl(lab, netns, &nl, err);
 
 	if (rc < 0)
@@ -48,8 +49,8 @@ int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err 
 	rc = nl_send(nl, batch, NULL, NULL, err);
 	if (rc < 0 || batch->failed == batch->count)
 		return rc;
-	rc = nl_explain(nl, batch, 0, name, err);
-	return err_prefix(err, "mark a link");
+	snprintf(what, sizeof(what), "mark link %s", name);
+	return nl_explain(nl, batch, 0, what, err);
 }
 
 /* ---- opening ---- */
@@ -74,8 +75,10 @@ static int look_and_plan(struct lab *lab, struct err *err)
 }
 
 /*
- * choose_group - a number that is the same in each run of a topology, and nobody else's: those that people choose are small
- * FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+ * choose_group - a number that is the same in each run of a topology, and nobody else's: people choose small
+ * ones
+ *
+ * The hash is FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
  */
 static uint32_t choose_group(const char *mark)
 {
@@ -101,8 +104,11 @@ static int init(struct lab *lab, const struct topology *wanted, const char *ledg
 int lab_open(const struct topology *wanted, const char *ledger_dir, struct lab **ret, struct err *err)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
-	int rc = lab ? init(lab, wanted, ledger_dir, err) : err_set(err, ENOMEM, "out of memory");
+	int rc;
 
+	if (!lab)
+		return err_set(err, ENOMEM, "out of memory");
+	rc = init(lab, wanted, ledger_dir, err);
 	if (rc == 0)
 		rc = look_and_plan(lab, err);
 	if (rc < 0)
@@ -148,7 +154,7 @@ const char *const *lab_names(const struct lab *lab)
 /* ---- before and after ---- */
 
 typedef int ledger_fn(const struct topology *wanted, const struct seen *seen, const struct ledger *old,
-		      const struct plan_steps *steps, struct ledger *ret, struct err *err);
+                      const struct plan_steps *steps, struct ledger *ret, struct err *err);
 
 /* write_ledger - what @compute makes of the old ledger and the plan */
 static int write_ledger(const struct lab *lab, ledger_fn *compute, struct err *err)
@@ -181,9 +187,8 @@ static int finish(struct lab *lab, struct err *err)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < lab->seen.netns.count; i++) {
-		vec_each(link, &lab->seen.netns.items[i].state.links)
-		{
-			if (rc == 0 && link->group == lab->group)
+		vec_each (link, &lab->seen.netns.items[i].state.links) {
+			if (rc == 0 && link->group == lab->group && !strcmp(link->alias, lab->mark))
 				rc = lab_mark_link(lab, i, link->name, err);
 		}
 	}
@@ -192,8 +197,7 @@ static int finish(struct lab *lab, struct err *err)
 
 static bool makes_namespaces(const struct lab *lab)
 {
-	vec_each(step, &lab->plan.all)
-	{
+	vec_each (step, &lab->plan.all) {
 		if (step->kind == STEP_NETNS_ADD)
 			return true;
 	}
@@ -215,7 +219,7 @@ static int prepare(struct lab *lab, struct err *err)
 
 /* ---- undoing ---- */
 
-/* goes_anyway - with a namespace that this run has made, and now removes, goes all but what leads out of it */
+/* goes_anyway - all but what leads out of it goes with a namespace that this run has made, and now removes */
 static bool goes_anyway(const struct lab *lab, const struct step *step)
 {
 	return !lab->seen.netns.items[step->netns].exists && step->kind != STEP_NETNS_ADD &&
@@ -249,7 +253,8 @@ static int list_undo(const struct lab_run *run, struct plan_steps *ret, size_t *
 /* run_undo - carry out as much as possible; how many steps failed, and why the first of them did */
 static size_t run_undo(struct lab *lab, const struct plan_steps *steps, struct err *err)
 {
-	struct lab_run run = {.lab = lab, .steps = steps->all.items, .count = steps->all.count, .insist = true};
+	struct lab_run run = {
+	        .lab = lab, .steps = steps->all.items, .count = steps->all.count, .insist = true};
 	int rc;
 
 	run.done = calloc(run.count + 1, sizeof(*run.done));
@@ -287,7 +292,8 @@ static void undo(const struct lab_run *failed, struct err *err)
 	refused = run_undo(failed->lab, &steps, &why);
 	vec_clear(&steps.all);
 	if (why.code != 0)
-		append(err, "; not all that was done before could be undone (%zu): %s", refused + lasting, why.text);
+		append(err, "; not all that was done before could be undone (%zu): %s", refused + lasting,
+		       why.text);
 	else if (lasting > 0)
 		append(err, "; %zu deletions cannot be undone", lasting);
 	else
@@ -301,11 +307,11 @@ static void undo(const struct lab_run *failed, struct err *err)
 static int run_plan(struct lab *lab, lab_progress_fn *progress, void *ctx, struct err *err)
 {
 	struct lab_run run = {.lab = lab,
-			      .steps = lab->plan.all.items,
-			      .count = lab->plan.all.count,
-			      .done = calloc(lab->plan.all.count + 1, sizeof(bool)),
-			      .progress = progress,
-			      .progress_ctx = ctx};
+	                      .steps = lab->plan.all.items,
+	                      .count = lab->plan.all.count,
+	                      .done = calloc(lab->plan.all.count + 1, sizeof(bool)),
+	                      .progress = progress,
+	                      .progress_ctx = ctx};
 	int rc = run.done ? lab_run(&run, err) : err_set(err, ENOMEM, "out of memory");
 
 	if (rc < 0 && run.done)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: a link whose other end is in another namespace tells that namespace by a number of its own namespace's
- * (IFLA_LINK_NETNSID). Which one that is, the kernel tells only the other way round, for a namespace that is handed in. Asking
- * each namespace about each other one would take millions of questions where there are thousands of namespaces; so those come
- * first that the topology says are linked, and others only while a number is still unknown.
+ * Theory of operation: a link whose other end is in another namespace tells that namespace by a number of its
+ * own namespace's (IFLA_LINK_NETNSID). Which one that is, the kernel tells only the other way round, for a
+ * namespace that is handed in. Asking each namespace about each other one would take millions of questions
+ * where there are thousands of namespaces; so those come first that the topology says are linked, and others
+ * only while a number is still unknown.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,8 +14,7 @@
 
 static bool is_known(const struct seen_netns *seen, int32_t nsid)
 {
-	vec_each(known, &seen->nsids)
-	{
+	vec_each (known, &seen->nsids) {
 		if (known->nsid == nsid)
 			return true;
 	}
@@ -81,8 +81,7 @@ static int match_linked(struct lab *lab, struct err *err)
 
 static bool is_complete(const struct seen_netns *seen)
 {
-	vec_each(link, &seen->state.links)
-	{
+	vec_each (link, &seen->state.links) {
 		if (!is_known(seen, link->below_nsid))
 			return false;
 	}

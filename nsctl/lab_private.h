@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of a lab share: lab.c opens and applies, lab_scan.c and lab_nsid.c look, lab_request.c puts steps into words
- * of the kernel, lab_run.c and lab_remove.c carry them out.
+ * What the parts of a lab share: lab.c opens and applies, lab_scan.c and lab_nsid.c look, lab_request.c puts
+ * steps into words of the kernel, lab_run.c and lab_remove.c carry them out.
  *
- * Theory of operation: nsctl may be killed between any two requests. What it makes must bear its mark from the first moment
- * on, or the next run would take it for somebody else's. A namespace is marked before it has a name. A link cannot be made
- * with an alias, nor can a second request in the same sendmsg(2) add it: when the first one fails, because somebody else has
- * just made a link of that name, it would mark that one. But a link can be made as a member of a group. So each topology has a
- * group number of its own, and a link bears it for as long as it has no alias yet; and again while it is being deleted, because
- * the kernel deletes a whole group much faster than its links one by one. Whoever finds a link in the group knows by whom, and
+ * Theory of operation: nsctl may be killed between any two requests. What it makes must bear its mark from
+ * the first moment on, or the next run would take it for somebody else's. A namespace is marked before it has
+ * a name. A link cannot be made with an alias, nor can a second request in the same sendmsg(2) add it: when
+ * the first one fails, because somebody else has just made a link of that name, it would mark that one. But a
+ * link can be made as a member of a group. So each topology has a group number of its own, and a link bears
+ * it for as long as it has no alias yet; and again while it is being deleted, because the kernel deletes a
+ * whole group much faster than its links one by one. Whoever finds a link in the group knows by whom, and
  * begins by giving it its alias and taking it out of the group.
  */
 #ifndef NSRELAY_NSCTL_LAB_PRIVATE_H
@@ -35,7 +36,7 @@ struct lab {
 	const char **names;
 	struct plan_steps plan;
 	struct nl_batch single; /* for a request that is sent alone */
-	struct {                /* the link whose index was asked for last: steps in a row are often about the same one */
+	struct { /* the link whose index was asked for last: steps in a row are often about the same one */
 		uint32_t netns;
 		char name[IFNAMSIZ]; /* "": none */
 		uint32_t index;
@@ -60,7 +61,8 @@ int lab_scan(struct lab *lab, struct err *err);
 
 /* ---- lab_nsid.c ---- */
 
-/* lab_match_nsids - find out which of the namespaces seen the links' other ends are in. Errors: ENOMEM, those of nl_send(). */
+/* lab_match_nsids - find out which of the namespaces seen the links' other ends are in. Errors: ENOMEM, those
+ * of nl_send(). */
 int lab_match_nsids(struct lab *lab, struct err *err);
 
 /* ---- lab_request.c: steps on links, addresses and routes, each of which is one request ---- */
@@ -75,10 +77,11 @@ const char *lab_step_refers(const struct step *step);
 void lab_step_request(const struct lab *lab, const struct step *step, uint32_t index, struct nl_batch *batch);
 
 /* lab_step_fails - state why request @request, of @step, was refused. Returns -errno. */
-int lab_step_fails(const struct lab *lab, const struct step *step, const struct nl_batch *batch, uint32_t request,
-		   struct err *err);
+int lab_step_fails(const struct lab *lab, const struct step *step, const struct nl_batch *batch,
+                   uint32_t request, struct err *err);
 
-/* lab_step_is_moot - does the refusal @code (positive errno) say that what is to be deleted is gone already? */
+/* lab_step_is_moot - does the refusal @code (positive errno) say that what is to be deleted is gone already?
+ */
 bool lab_step_is_moot(const struct step *step, int code);
 
 /* ---- lab_run.c ---- */
@@ -112,7 +115,8 @@ struct lab_gathering {
 /* lab_aim - be ready to add a request to @netns */
 int lab_aim(struct lab_gathering *gathering, uint32_t netns, struct err *err);
 
-/* lab_gather - add the request of step @index. lab_flush() - send what is gathered. Errors: those of steps. */
+/* lab_gather - add the request of step @index. lab_flush() - send what is gathered. Errors: those of steps.
+ */
 int lab_gather(struct lab_gathering *gathering, size_t index, struct err *err);
 int lab_flush(struct lab_gathering *gathering, struct err *err);
 
@@ -121,7 +125,8 @@ int lab_flush(struct lab_gathering *gathering, struct err *err);
 /* lab_count_removals - how many steps in a row, from @first on, remove something of links, or links? */
 size_t lab_count_removals(const struct lab_run *run, size_t first);
 
-/* lab_remove - carry out such a row, but for what can wait until all other steps are done: lab_remove_last() */
+/* lab_remove - carry out such a row, but for what can wait until all other steps are done: lab_remove_last()
+ */
 int lab_remove(struct lab_gathering *gathering, size_t first, size_t count, struct err *err);
 int lab_remove_last(struct lab_gathering *gathering, struct err *err);
 void lab_row_free(struct lab_row *row);

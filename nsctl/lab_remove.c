@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: whenever a link is taken down or deleted the kernel waits until nobody uses it any more, for some 15 ms
- * each (Linux 6.18, two processors), which for a thousand links is half a minute. It waits only once for a group of links of one
- * namespace that are deleted by one request. So all deletions of a row become deletions of groups: a veth pair is deleted by
- * that end whose namespace loses more links; and what else the row removes from a link that it deletes, the plan says so only
- * for the sake of undoing it: that is left to the deletion.
+ * Theory of operation: whenever a link is taken down or deleted the kernel waits until nobody uses it any
+ * more, for some 15 ms each (Linux 6.18, two processors), which for a thousand links is half a minute. It
+ * waits only once for a group of links of one namespace that are deleted by one request. So all deletions of
+ * a row become deletions of groups: a veth pair is deleted by that end whose namespace loses more links; and
+ * what else the row removes from a link that it deletes, the plan says so only for the sake of undoing it:
+ * that is left to the deletion.
  *
- * When all that follows is namespaces to be deleted, the veth pairs that lead into them are deleted last of all: the kernel
- * takes namespaces apart in the background, and most of the pairs are gone along with them by then.
+ * When all that follows is namespaces to be deleted, the veth pairs that lead into them are deleted last of
+ * all: the kernel takes namespaces apart in the background, and most of the pairs are gone along with them by
+ * then.
  *
- * A link that is on top of another one is deleted before that one, as the plan has it. A veth pair is on top of nothing: pairs
- * go behind all others, whatever their order was.
+ * A link that is on top of another one is deleted before that one, as the plan has it. A veth pair is on top
+ * of nothing: pairs go behind all others, whatever their order was.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -91,14 +93,16 @@ static struct victim near_end(const struct lab_row *row, size_t index)
 {
 	const struct step *step = &row->run->steps[index];
 
-	return (struct victim){.netns = step->netns, .name = step->link, .step = index, .veth = is_pair(step)};
+	return (struct victim){
+	        .netns = step->netns, .name = step->link, .step = index, .veth = is_pair(step)};
 }
 
 static struct victim far_end(const struct lab_row *row, size_t index)
 {
 	const struct step *step = &row->run->steps[index];
 
-	return (struct victim){.netns = step->made.peer_netns, .name = step->made.peer, .step = index, .veth = true};
+	return (struct victim){
+	        .netns = step->made.peer_netns, .name = step->made.peer, .step = index, .veth = true};
 }
 
 static void list_victims(struct lab_row *row)
@@ -115,7 +119,8 @@ static void list_victims(struct lab_row *row)
 	qsort(row->victims, row->victim_count, sizeof(*row->victims), compare_victims);
 }
 
-/* find_deletion - the victim that step @index is about; NULL: its link stays, or this is the deletion itself */
+/* find_deletion - the victim that step @index is about; NULL: its link stays, or this is the deletion itself
+ */
 static const struct victim *find_deletion(const struct lab_row *row, size_t index)
 {
 	const struct step *step = &row->run->steps[index];
@@ -224,7 +229,8 @@ void lab_row_free(struct lab_row *row)
 /* ---- a group ---- */
 
 /* group_links - put the links into the group; the run's @done is set for those that are in it */
-static int group_links(struct lab_gathering *gathering, const struct victim *links, size_t count, struct err *err)
+static int group_links(struct lab_gathering *gathering, const struct victim *links, size_t count,
+                       struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		int rc = lab_aim(gathering, links[i].netns, err);
@@ -238,7 +244,8 @@ static int group_links(struct lab_gathering *gathering, const struct victim *lin
 }
 
 /* delete_group - @done stays set when they are gone */
-static int delete_group(struct lab_gathering *gathering, const struct victim *links, size_t count, struct err *err)
+static int delete_group(struct lab_gathering *gathering, const struct victim *links, size_t count,
+                        struct err *err)
 {
 	struct lab_run *run = gathering->run;
 	bool first_done = run->done[links[0].step];
@@ -260,7 +267,8 @@ static size_t count_group(const struct lab_row *row)
 	const struct victim *first = &row->targets[row->next];
 	size_t i = row->next;
 
-	while (i < row->target_count && row->targets[i].netns == first->netns && row->targets[i].last == first->last)
+	while (i < row->target_count && row->targets[i].netns == first->netns &&
+	       row->targets[i].last == first->last)
 		i++;
 	return i - row->next;
 }

@@ -11,7 +11,8 @@
 
 uint32_t lab_step_netns(const struct step *step)
 {
-	/* A link appears where it is wanted, but is asked for where its parent is, whose index is of that namespace. */
+	/* A link appears where it is wanted, but is asked for where its parent is, whose index is of that
+	 * namespace. */
 	return step->kind == STEP_LINK_ADD && *step->made.parent ? step->made.parent_netns : step->netns;
 }
 
@@ -43,26 +44,26 @@ static int fd_of(const struct lab *lab, const struct step *step, uint32_t netns)
 static struct rtnl_new near_end(const struct lab *lab, const struct step *step)
 {
 	return (struct rtnl_new){.name = step->link,
-				 .ns_fd = fd_of(lab, step, step->netns),
-				 .group = lab->group,
-				 .mac = step->made.mac,
-				 .numbers = step->made.numbers};
+	                         .ns_fd = fd_of(lab, step, step->netns),
+	                         .group = lab->group,
+	                         .mac = step->made.mac,
+	                         .numbers = step->made.numbers};
 }
 
 static struct rtnl_new far_end(const struct lab *lab, const struct step *step)
 {
 	return (struct rtnl_new){.name = step->made.peer,
-				 .ns_fd = fd_of(lab, step, step->made.peer_netns),
-				 .group = lab->group,
-				 .mac = step->made.peer_mac,
-				 .numbers = step->made.peer_numbers};
+	                         .ns_fd = fd_of(lab, step, step->made.peer_netns),
+	                         .group = lab->group,
+	                         .mac = step->made.peer_mac,
+	                         .numbers = step->made.peer_numbers};
 }
 
 static void add_link(const struct lab *lab, const struct step *step, uint32_t parent, struct nl_batch *batch)
 {
 	const struct step_link *made = &step->made;
 	const struct rtnl_made how = {
-		.kind = made->kind, .parent = parent, .mode = made->mode, .vxlan = &made->vxlan};
+	        .kind = made->kind, .parent = parent, .mode = made->mode, .vxlan = &made->vxlan};
 	const struct rtnl_new near = near_end(lab, step), far = far_end(lab, step);
 
 	if (made->kind == LINK_VETH)
@@ -115,13 +116,13 @@ static void describe_link(const struct step *step, char *buf, size_t size)
 	else if (step->kind == STEP_LINK_DELETE)
 		snprintf(buf, size, "delete link %s", step->link);
 	else if (step->kind == STEP_LINK_NUMBER)
-		snprintf(buf, size, "set %s of link %s to %u", link_numbers[step->number.number].name, step->link,
-			 step->number.after);
+		snprintf(buf, size, "set %s of link %s to %u", link_numbers[step->number.number].name,
+		         step->link, step->number.after);
 	else if (step->kind == STEP_LINK_MAC)
 		snprintf(buf, size, "set the MAC address of link %s", step->link);
 	else if (step->kind == STEP_LINK_BRIDGE)
-		snprintf(buf, size, "%s bridge %s: link %s", *after ? "add to" : "remove from", *after ? after : before,
-			 step->link);
+		snprintf(buf, size, "%s bridge %s: link %s", *after ? "add to" : "remove from",
+		         *after ? after : before, step->link);
 	else
 		snprintf(buf, size, "set link %s %s", step->link, step->kind == STEP_LINK_UP ? "up" : "down");
 }
@@ -132,7 +133,7 @@ static void describe_address(const struct step *step, char *buf, size_t size)
 	char text[PREFIX_TEXT_MAX];
 
 	snprintf(buf, size, "%s address %s %s link %s", add ? "add" : "delete",
-		 prefix_format(&step->address, text, sizeof(text)), add ? "to" : "of", step->link);
+	         prefix_format(&step->address, text, sizeof(text)), add ? "to" : "of", step->link);
 }
 
 static void describe_route(const struct step *step, char *buf, size_t size)
@@ -143,8 +144,8 @@ static void describe_route(const struct step *step, char *buf, size_t size)
 	if (route->via.family != AF_UNSPEC)
 		prefix_format_address(&route->via, via, sizeof(via));
 	snprintf(buf, size, "%s route %s%s%s%s%s", step->kind == STEP_ROUTE_ADD ? "add" : "delete",
-		 prefix_format(&route->to, to, sizeof(to)), *via ? " via " : "", via, *step->link ? " by link " : "",
-		 step->link);
+	         prefix_format(&route->to, to, sizeof(to)), *via ? " via " : "", via,
+	         *step->link ? " by link " : "", step->link);
 }
 
 static void describe(const struct step *step, char *buf, size_t size)
@@ -168,8 +169,8 @@ static bool lacks_kind(const struct step *step, const struct nl_batch *batch, ui
 	       !strcmp(batch->explanation, "Unknown device type");
 }
 
-int lab_step_fails(const struct lab *lab, const struct step *step, const struct nl_batch *batch, uint32_t request,
-		   struct err *err)
+int lab_step_fails(const struct lab *lab, const struct step *step, const struct nl_batch *batch,
+                   uint32_t request, struct err *err)
 {
 	const struct nl *nl = lab->netns[lab_step_netns(step)].nl;
 	char what[WHAT_MAX];
@@ -177,8 +178,8 @@ int lab_step_fails(const struct lab *lab, const struct step *step, const struct 
 	describe(step, what, sizeof(what));
 	if (lacks_kind(step, batch, request))
 		return err_set(err, EOPNOTSUPP,
-			       "namespace %s: %s: this kernel has no such links: its module `%s` is missing",
-			       lab->names[step->netns], what, link_kind_name(step->made.kind));
+		               "namespace %s: %s: this kernel has no such links: its module `%s` is missing",
+		               lab->names[step->netns], what, link_kind_name(step->made.kind));
 	return nl_explain(nl, batch, request, what, err);
 }
 

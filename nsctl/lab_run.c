@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Theory of operation: steps that are requests of rtnetlink are gathered, as long as they go to one namespace, and sent
- * together; any other step, and a question whose answer they could change, sends what was gathered first. So everything
- * happens in the plan's order. The kernel goes on after a request that it refuses: which steps were carried out is told by
- * the answers, not by where the row ended.
+ * Theory of operation: steps that are requests of rtnetlink are gathered, as long as they go to one
+ * namespace, and sent together; any other step, and a question whose answer they could change, sends what was
+ * gathered first. So everything happens in the plan's order. The kernel goes on after a request that it
+ * refuses: which steps were carried out is told by the answers, not by where the row ended.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -117,8 +117,8 @@ static int ask_index(struct lab *lab, uint32_t netns, const char *name, struct e
 }
 
 /*
- * find_index - of the link that the step refers to, into lab->found; requests that are still gathered may bring it about
- * Returns 1; 0 when the step is not to be done for want of it; -errno.
+ * find_index - of the link that the step refers to, into lab->found; requests that are still gathered may
+ * bring it about Returns 1; 0 when the step is not to be done for want of it; -errno.
  */
 static int find_index(struct lab_gathering *gathering, const struct step *step, struct err *err)
 {
@@ -184,8 +184,8 @@ static int delete_netns(struct lab *lab, const struct step *step, struct err *er
 
 static int set_sysctl(struct lab *lab, const struct step *step, struct err *err)
 {
-	return sysctl_write(lab->netns[step->netns].fd, lab->names[step->netns], step->sysctl.key, step->sysctl.after,
-			    err);
+	return sysctl_write(lab->netns[step->netns].fd, lab->names[step->netns], step->sysctl.key,
+	                    step->sysctl.after, err);
 }
 
 static int set_nat(struct lab *lab, const struct step *step, struct err *err)
@@ -204,10 +204,10 @@ typedef int work_fn(struct lab *lab, const struct step *step, struct err *err);
 
 /* NULL: a request of rtnetlink. */
 static work_fn *const works[STEP_KIND_COUNT] = {
-	[STEP_NETNS_ADD] = add_netns,
-	[STEP_NETNS_DELETE] = delete_netns,
-	[STEP_SYSCTL] = set_sysctl,
-	[STEP_NAT] = set_nat,
+        [STEP_NETNS_ADD] = add_netns,
+        [STEP_NETNS_DELETE] = delete_netns,
+        [STEP_SYSCTL] = set_sysctl,
+        [STEP_NAT] = set_nat,
 };
 
 static int work(struct lab_gathering *gathering, size_t index, struct err *err)

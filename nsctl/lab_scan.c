@@ -192,7 +192,8 @@ static int read_links(struct lab *lab, uint32_t index, struct err *err)
 	int rc = lab_nl(lab, index, &nl, err);
 
 	if (rc == 0)
-		rc = netstate_read(nl, NETSTATE_LINKS | NETSTATE_ADDRESSES | NETSTATE_ROUTES, &seen->state, err);
+		rc = netstate_read(nl, NETSTATE_LINKS | NETSTATE_ADDRESSES | NETSTATE_ROUTES, &seen->state,
+		                   err);
 	seen->own = rc == 0 && is_own(lab, seen);
 	return rc;
 }
@@ -206,8 +207,7 @@ static bool counts(const struct lab *lab, const struct seen_netns *seen, enum sy
 		return true;
 	if (seen->ledger == TOPOLOGY_NONE || goes(seen))
 		return false;
-	vec_each(known, &lab->ledger.sysctls)
-	{
+	vec_each (known, &lab->ledger.sysctls) {
 		if (known->netns == seen->ledger && known->key == key)
 			return true;
 	}
@@ -224,7 +224,7 @@ static int read_sysctls(struct lab *lab, uint32_t index, struct err *err)
 		if (!counts(lab, seen, (enum sysctl)key))
 			continue;
 		rc = sysctl_read(lab->netns[index].fd, seen->name, (enum sysctl)key, seen->sysctls[key],
-				 SYSCTL_VALUE_MAX, err);
+		                 SYSCTL_VALUE_MAX, err);
 		if (rc == -ENOENT)
 			rc = 0;
 	}
@@ -276,10 +276,8 @@ static int look(struct lab *lab, uint32_t index, struct err *err)
 /* adopt - a link that was just made is told by its group, see lab_private.h */
 static void adopt(struct lab *lab)
 {
-	vec_each(seen, &lab->seen.netns)
-	{
-		vec_each(link, &seen->state.links)
-		{
+	vec_each (seen, &lab->seen.netns) {
+		vec_each (link, &seen->state.links) {
 			if (link->group == lab->group && !*link->alias)
 				snprintf(link->alias, sizeof(link->alias), "%s", lab->mark);
 		}

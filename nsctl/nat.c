@@ -314,7 +314,7 @@ int nat_apply(struct nl *nl, const char *table, const struct nat *nat, struct er
 
 	if (rc < 0)
 		return rc;
-	nft_put_begin(&batch);
+	nft_put_begin(&batch, 0);
 	/* Removing what is not there is an error: made first, it is there. */
 	put_table(&batch, NFT_MSG_NEWTABLE, table);
 	put_table(&batch, NFT_MSG_DELTABLE, table);

@@ -91,8 +91,8 @@ int netns_delete(const char *name, struct err *err);
 int netns_create_anonymous(struct err *err);
 
 /*
- * netns_prepare, netns_pin - what netns_create() does beside netns_create_anonymous(): make /run/netns fit for names, once
- * for any number of them, and give the namespace @fd (borrowed) a name that lasts
+ * netns_prepare, netns_pin - what netns_create() does beside netns_create_anonymous(): make /run/netns fit
+ * for names, once for any number of them, and give the namespace @fd (borrowed) a name that lasts
  *
  * A leftover of that name is taken over. Errors: those of netns_create().
  */

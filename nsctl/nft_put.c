@@ -19,9 +19,13 @@ static void put_header(struct nlmsghdr *message, uint8_t family, uint16_t resour
 	header->res_id = htons(resource);
 }
 
-void nft_put_begin(struct nl_batch *batch)
+void nft_put_begin(struct nl_batch *batch, uint32_t generation)
 {
-	put_header(nl_begin_quiet(batch, NFNL_MSG_BATCH_BEGIN, 0), NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	struct nlmsghdr *message = nl_begin_quiet(batch, NFNL_MSG_BATCH_BEGIN, 0);
+
+	put_header(message, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES);
+	if (generation)
+		nl_put_be32(message, NFNL_BATCH_GENID, generation);
 }
 
 void nft_put_end(struct nl_batch *batch)

@@ -6,8 +6,11 @@
 
 #include "nsctl/nft_type.h"
 
-/* nft_put_begin, nft_put_end - the ends of a batch that the kernel carries out wholly or not at all */
-void nft_put_begin(struct nl_batch *batch);
+/*
+ * nft_put_begin, nft_put_end - the ends of a batch that the kernel carries out wholly or not at all
+ * @generation: refused with ERESTART when it is another by then; 0: whatever it is
+ */
+void nft_put_begin(struct nl_batch *batch, uint32_t generation);
 void nft_put_end(struct nl_batch *batch);
 
 /* nft_put_request - begin a request about table @table, of family inet; @kind: NFT_MSG_NEWCHAIN ... */

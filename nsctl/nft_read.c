@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "nsctl/netns.h"
 #include "nsctl/nft.h"
+#include "nsctl/nft_put.h"
 
 struct reading {
 	struct nl *nl;
@@ -43,14 +44,18 @@ static int take_generation(void *ctx, const struct nlmsghdr *message, struct err
 	return 0;
 }
 
+/* without_tables - what nfnetlink says of a subsystem that it does not have */
+static int without_tables(const struct reading *reading, int code)
+{
+	if (code != -EINVAL && code != -EOPNOTSUPP)
+		return code;
+	return err_set(reading->err, EOPNOTSUPP,
+	               "namespace %s: the kernel has no nf_tables (CONFIG_NF_TABLES)", nl_where(reading->nl));
+}
+
 static int explain(const struct reading *reading, struct nl_batch *batch)
 {
-	/* What nfnetlink says of a subsystem that it does not have. */
-	if (batch->codes[0] == EINVAL || batch->codes[0] == EOPNOTSUPP)
-		return err_set(reading->err, EOPNOTSUPP,
-		               "namespace %s: the kernel has no nf_tables (CONFIG_NF_TABLES)",
-		               nl_where(reading->nl));
-	return nl_explain(reading->nl, batch, 0, "read the nf_tables", reading->err);
+	return nl_explain(reading->nl, batch, batch->failed, "read the nf_tables", reading->err);
 }
 
 /* ask_generation - the number that grows with every change of the rules */
@@ -64,6 +69,30 @@ static int ask_generation(struct reading *reading)
 	put_request(&batch, NFT_MSG_GETGEN, NFPROTO_UNSPEC);
 	rc = nl_send(reading->nl, &batch, take_generation, reading, reading->err);
 	if (rc == 0 && batch.failed < batch.count)
+		rc = explain(reading, &batch);
+	nl_batch_fini(&batch);
+	return rc;
+}
+
+/*
+ * check_generation - is it still the same, and no change under way? Else what was read is torn.
+ *
+ * To ask for it is not enough: the answer may come while a change is already to be seen but not yet counted
+ * (Linux 6.18), or the other way round. A batch, even one of nothing, waits for its turn.
+ */
+static int check_generation(struct reading *reading)
+{
+	struct nl_batch batch;
+	int rc = nl_batch_init(&batch, 2 * NL_MESSAGE_MAX, 2, reading->err);
+
+	if (rc < 0)
+		return rc;
+	nft_put_begin(&batch, reading->generation);
+	nft_put_end(&batch);
+	rc = nl_send(reading->nl, &batch, NULL, NULL, reading->err);
+	if (rc == 0 && batch.codes[0] == ERESTART)
+		reading->is_torn = true;
+	else if (rc == 0 && batch.failed < batch.count)
 		rc = explain(reading, &batch);
 	nl_batch_fini(&batch);
 	return rc;
@@ -116,7 +145,7 @@ static int dump(struct reading *reading, uint8_t kind, const struct nft_table *t
 	rc = nl_dump(reading->nl, &batch, take_message, tear, reading, "read the nf_tables", reading->err);
 	nl_batch_fini(&batch);
 	if (rc != -ENOENT)
-		return rc;
+		return without_tables(reading, rc);
 	reading->is_torn = true; /* it has gone since it was listed */
 	return 0;
 }
@@ -150,40 +179,48 @@ static int dump_all(struct reading *reading)
 /* read_once - 1: it changed meanwhile */
 static int read_once(struct reading *reading)
 {
-	uint32_t generation;
 	int rc = ask_generation(reading);
 
-	if (rc < 0)
-		return rc;
-	generation = reading->generation;
 	reading->is_torn = false;
-	rc = dump_all(reading);
 	if (rc == 0)
-		rc = ask_generation(reading);
-	if (rc < 0)
+		rc = check_generation(reading);
+	if (rc == 0 && !reading->is_torn)
+		rc = dump_all(reading);
+	if (rc == 0 && !reading->is_torn)
+		rc = check_generation(reading);
+	return rc == 0 && reading->is_torn ? 1 : rc;
+}
+
+/* read_whole - as often as it takes */
+static int read_whole(struct reading *reading)
+{
+	int rc = 1;
+
+	for (int try = 0; rc == 1 && try < NL_DUMP_TRIES; try++) {
+		nft_fini(&reading->ruleset);
+		rc = read_once(reading);
+	}
+	if (rc != 1)
 		return rc;
-	return reading->is_torn || reading->generation != generation;
+	return err_set(reading->err, EAGAIN,
+	               "namespace %s: read the nf_tables: they changed %d times while they were read",
+	               nl_where(reading->nl), NL_DUMP_TRIES);
 }
 
 int nft_read(struct nl *nl, const char *table, struct nft_ruleset *ret, struct err *err)
 {
 	struct reading reading = {.nl = nl, .table = table, .err = err};
-	int rc = 1;
+	/* Mostly there is no table, which one look shows: one that is replaced is always to be seen, the old
+	 * or the new. */
+	int rc = dump(&reading, NFT_MSG_GETTABLE, NULL, NULL);
 
-	for (int try = 0; rc == 1 && try < NL_DUMP_TRIES; try++) {
-		nft_fini(&reading.ruleset);
-		rc = read_once(&reading);
-	}
-	if (rc == 0) {
+	if (rc == 0 && reading.ruleset.tables.count > 0)
+		rc = read_whole(&reading);
+	if (rc == 0)
 		*ret = reading.ruleset;
-		return 0;
-	}
-	nft_fini(&reading.ruleset);
-	if (rc < 0)
-		return rc;
-	return err_set(err, EAGAIN,
-	               "namespace %s: read the nf_tables: they changed %d times while they were read",
-	               nl_where(nl), NL_DUMP_TRIES);
+	else
+		nft_fini(&reading.ruleset);
+	return rc;
 }
 
 /* ---- legacy iptables ---- */

@@ -296,7 +296,7 @@ static const struct nft_type types[NFT_TYPE_COUNT] = {
         [NFT_TYPE_VERDICT] = {"verdict", .size = 4},
         [NFT_TYPE_NFPROTO] = {"nf_proto", .size = 1, SYMBOLS(nfprotos)},
         [NFT_TYPE_BITMASK] = {"bitmask", .format = format_hex},
-        [NFT_TYPE_INTEGER] = {"integer"},
+        [NFT_TYPE_INTEGER] = {"integer", .size = 0},
         [NFT_TYPE_STRING] = {"string", .big_endian = true, .format = format_string},
         [NFT_TYPE_LLADDR] = {"ll_addr", .big_endian = true, .format = format_hardware_address},
         [NFT_TYPE_IPADDR] = {"ipv4_addr", .size = 4, .big_endian = true, .has_prefixes = true,

@@ -13,7 +13,6 @@
 #include "base/check.h"
 #include "nsctl/topology.h"
 
-
 static void put_prefix(struct nlmsghdr *message, uint16_t type, const struct prefix *prefix)
 {
 	nl_put(message, type, &prefix->address, prefix_address_size(prefix->family));
@@ -55,7 +54,8 @@ static void put_veth(struct nlmsghdr *message, const struct rtnl_new *end)
 	nl_nest_end(message, peer);
 }
 
-static void put_vxlan_address(struct nlmsghdr *message, uint16_t type4, uint16_t type6, const struct prefix *address)
+static void put_vxlan_address(struct nlmsghdr *message, uint16_t type4, uint16_t type6,
+                              const struct prefix *address)
 {
 	if (address->family != AF_UNSPEC)
 		put_prefix(message, address->family == AF_INET6 ? type6 : type4, address);
@@ -69,7 +69,8 @@ static void put_vxlan(struct nlmsghdr *message, const struct rtnl_made *made)
 	nl_put_u32(message, IFLA_VXLAN_ID, vxlan->vni);
 	nl_put_be16(message, IFLA_VXLAN_PORT, vxlan->port ? vxlan->port : PORT);
 	put_vxlan_address(message, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, &vxlan->local);
-	put_vxlan_address(message, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &vxlan->remote); /* of one host, too */
+	put_vxlan_address(message, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6,
+	                  &vxlan->remote); /* of one host, too */
 	if (made->parent)
 		nl_put_u32(message, IFLA_VXLAN_LINK, made->parent);
 }
@@ -86,9 +87,9 @@ static void put_ipvlan(struct nlmsghdr *message, const struct rtnl_made *made)
 
 /* IFLA_INFO_DATA of each kind. */
 static void (*const put_data[LINK_KIND_COUNT])(struct nlmsghdr *message, const struct rtnl_made *made) = {
-	[LINK_MACVLAN] = put_macvlan,
-	[LINK_IPVLAN] = put_ipvlan,
-	[LINK_VXLAN] = put_vxlan,
+        [LINK_MACVLAN] = put_macvlan,
+        [LINK_IPVLAN] = put_ipvlan,
+        [LINK_VXLAN] = put_vxlan,
 };
 
 void rtnl_veth_add(struct nl_batch *batch, const struct rtnl_new *a, const struct rtnl_new *b)
@@ -185,7 +186,7 @@ void rtnl_group_delete(struct nl_batch *batch, uint32_t group)
 
 /* ask - send the one request in @batch */
 static int ask(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message, void *ctx, const char *what,
-	       struct err *err)
+               struct err *err)
 {
 	int rc = nl_send(nl, batch, on_message, ctx, err);
 
@@ -195,11 +196,13 @@ static int ask(struct nl *nl, struct nl_batch *batch, nl_message_fn *on_message,
 }
 
 /* A batch for one question, without a heap's worth of room. */
-#define SMALL_BATCH(name)                                                                                              \
-	unsigned char name##_bytes[NL_MESSAGE_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));                            \
-	int name##_codes[1];                                                                                           \
-	struct nl_batch name = {                                                                                       \
-		.bytes = name##_bytes, .capacity = sizeof(name##_bytes), .codes = name##_codes, .count_max = 1}
+#define SMALL_BATCH(name)                                                                                    \
+	unsigned char name##_bytes[NL_MESSAGE_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));                  \
+	int name##_codes[1];                                                                                 \
+	struct nl_batch name = {.bytes = name##_bytes,                                                       \
+	                        .capacity = sizeof(name##_bytes),                                            \
+	                        .codes = name##_codes,                                                       \
+	                        .count_max = 1}
 
 static int take_index(void *ctx, const struct nlmsghdr *message, struct err *err)
 {
@@ -255,7 +258,7 @@ int rtnl_nsid(struct nl *nl, int ns_fd, int32_t *ret, struct err *err)
 /* ---- addresses and routes ---- */
 
 static struct nlmsghdr *begin_address(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t link,
-				      const struct prefix *address)
+                                      const struct prefix *address)
 {
 	struct nlmsghdr *message = nl_begin(batch, type, flags);
 	struct ifaddrmsg *header = nl_put_header(message, sizeof(*header));
@@ -270,7 +273,8 @@ static struct nlmsghdr *begin_address(struct nl_batch *batch, uint16_t type, uin
 
 void rtnl_address_add(struct nl_batch *batch, uint32_t link, const struct prefix *address)
 {
-	struct nlmsghdr *message = begin_address(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address);
+	struct nlmsghdr *message = begin_address(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link,
+	                                         address);
 
 	nl_put_u8(message, IFA_PROTO, TOPOLOGY_PROTOCOL);
 	if (address->family == AF_INET6)
@@ -285,7 +289,8 @@ void rtnl_address_delete(struct nl_batch *batch, uint32_t link, const struct pre
 /* A next hop that is a neighbour of the link's own network is as far as the link, for IPv4; rtnetlink(7). */
 static uint8_t route_scope(const struct rtnl_route *route)
 {
-	return route->via.family == AF_UNSPEC && route->to.family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	return route->via.family == AF_UNSPEC && route->to.family == AF_INET ? RT_SCOPE_LINK
+	                                                                     : RT_SCOPE_UNIVERSE;
 }
 
 static struct rtmsg *put_route(struct nlmsghdr *message, const struct rtnl_route *route)
@@ -315,5 +320,6 @@ void rtnl_route_add(struct nl_batch *batch, const struct rtnl_route *route)
 
 void rtnl_route_delete(struct nl_batch *batch, const struct rtnl_route *route)
 {
-	put_route(nl_begin(batch, RTM_DELROUTE, 0), route)->rtm_scope = RT_SCOPE_NOWHERE; /* whatever it has */
+	put_route(nl_begin(batch, RTM_DELROUTE, 0), route)->rtm_scope =
+	        RT_SCOPE_NOWHERE; /* whatever it has */
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests of rtnetlink(7) that change links, addresses and routes. Each function appends one to a batch (nsctl/nl.h), which
- * must not be full; nothing here talks to the kernel. Links are named, unless the kernel insists on an index: see
- * rtnl_link_index().
+ * Requests of rtnetlink(7) that change links, addresses and routes. Each function appends one to a batch
+ * (nsctl/nl.h), which must not be full; nothing here talks to the kernel. Links are named, unless the kernel
+ * insists on an index: see rtnl_link_index().
  *
- * What the kernel answers most often: EPERM (CAP_NET_ADMIN in the namespace is needed), ENODEV (no such link), EEXIST (there
- * is one of that name, or such an address or route), EOPNOTSUPP (a kind of link that this kernel lacks).
+ * What the kernel answers most often: EPERM (CAP_NET_ADMIN in the namespace is needed), ENODEV (no such
+ * link), EEXIST (there is one of that name, or such an address or route), EOPNOTSUPP (a kind of link that
+ * this kernel lacks).
  */
 #ifndef NSRELAY_NSCTL_RTNL_H
 #define NSRELAY_NSCTL_RTNL_H
@@ -28,10 +29,12 @@ struct rtnl_new {
 	const uint32_t *numbers; /* by enum link_number, 0: the kernel's choice; NULL: all of them are */
 };
 
-/* What the kinds differ in: @mode is of a macvlan and an ipvlan, @vxlan of a vxlan, and a bridge has nothing of its own. */
+/* What the kinds differ in: @mode is of a macvlan and an ipvlan, @vxlan of a vxlan, and a bridge has nothing
+ * of its own. */
 struct rtnl_made {
 	enum link_kind kind;
-	uint32_t parent; /* index of the link that it is on top of, which is in the socket's namespace; 0: none */
+	uint32_t parent; /* index of the link that it is on top of, which is in the socket's namespace; 0:
+	                    none */
 	uint32_t mode;
 	const struct link_vxlan *vxlan;
 };
@@ -50,7 +53,8 @@ void rtnl_link_set_bridge(struct nl_batch *batch, const char *name, uint32_t bri
 
 /*
  * rtnl_group_delete - delete every link of the namespace that rtnl_link_set_group() has put into @group
- * All at once, which for many of them takes the kernel a fraction of the time: it waits for its readers only once.
+ * All at once, which for many of them takes the kernel a fraction of the time: it waits for its readers only
+ * once.
  */
 void rtnl_link_set_group(struct nl_batch *batch, const char *name, uint32_t group);
 void rtnl_group_delete(struct nl_batch *batch, uint32_t group);

@@ -54,6 +54,6 @@ uint32_t topology_find_link(const struct topology *topology, uint32_t netns, con
 
 const char *topology_mark(const struct topology *topology, char *buf, size_t size)
 {
-	snprintf(buf, size, "nsctl:%s", topology->name);
+	snprintf(buf, size, "nsctl-%s", topology->name);
 	return buf;
 }

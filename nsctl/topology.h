@@ -99,9 +99,12 @@ uint32_t topology_find_link(const struct topology *topology, uint32_t netns, con
 
 /* How nsctl marks what it makes. */
 
-/* topology_mark - the alias (IFLA_IFALIAS) of its links, and of the loopback of its namespaces: "nsctl:NAME". Returns @buf. */
+/*
+ * topology_mark - "nsctl-NAME": the alias (IFLA_IFALIAS) of its links and of the loopback of its namespaces, and the name of
+ * its nf_tables tables. Returns @buf.
+ */
 const char *topology_mark(const struct topology *topology, char *buf, size_t size);
-enum { TOPOLOGY_MARK_MAX = TOPOLOGY_NAME_MAX + sizeof("nsctl:") };
+enum { TOPOLOGY_MARK_MAX = TOPOLOGY_NAME_MAX + sizeof("nsctl-") };
 
 /* rtm_protocol of its routes and IFA_PROTO (Linux 5.18) of its addresses; no other is registered for this number
  * (/etc/iproute2/rt_protos). */

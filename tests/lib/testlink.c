@@ -53,7 +53,7 @@ void testlink_join(int ns_a, const char *a, int ns_b, const char *b)
 	struct change change = begin(ns_a);
 
 	rtnl_veth_add(&change.batch, &(struct rtnl_new){.name = a, .ns_fd = ns_a},
-		      &(struct rtnl_new){.name = b, .ns_fd = ns_b});
+	              &(struct rtnl_new){.name = b, .ns_fd = ns_b});
 	finish(&change, a);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links, addresses and routes of namespaces that a test has made. Each function is one change, which the kernel has made by the
- * time it returns; a refusal fails the running test.
+ * Links, addresses and routes of namespaces that a test has made. Each function is one change, which the
+ * kernel has made by the time it returns; a refusal fails the running test.
  */
 #ifndef NSRELAY_TESTS_LIB_TESTLINK_H
 #define NSRELAY_TESTS_LIB_TESTLINK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Topologies that are applied, changed, damaged, interrupted and deleted. The namespace that they call "host" is a fresh one,
- * which the test enters; /run is the test's own. What the kernel really has is looked at with ip(8), which knows nothing of
- * nsctl.
+ * Topologies that are applied, changed, damaged, interrupted and deleted. The namespace that they call "host"
+ * is a fresh one, which the test enters; /run is the test's own. What the kernel really has is looked at with
+ * ip(8), which knows nothing of nsctl.
  */
 #include "nsctl/lab.h"
 
@@ -231,8 +231,9 @@ static void every_link_bears_the_mark_and_is_in_no_group(void **unused)
 	(void)unused;
 	lab();
 	apply();
-	shell("for l in br0 v1 v2; do ip link show $l | grep -q 'alias nsctl:lab'; done");
-	shell("for n in ns1 ns2; do for l in lo eth0; do ip -n $n link show $l | grep -q 'alias nsctl:lab'; done; done");
+	shell("for l in br0 v1 v2; do ip link show $l | grep -q 'alias nsctl-lab'; done");
+	shell("for n in ns1 ns2; do for l in lo eth0; do ip -n $n link show $l | grep -q 'alias nsctl-lab'; "
+	      "done; done");
 	shell("test $(ip -o link show group default | wc -l) = 4");
 	shell("test $(ip -n ns1 -o link show group default | wc -l) = 2");
 }
@@ -256,18 +257,18 @@ static void changed_file_changes_what_differs(void **unused)
 static void drift_is_found_and_mended(void **unused)
 {
 	static const char *const drifts[] = {
-		"ip link del v1",
-		"ip link del br0",
-		"ip -n ns2 link del eth0",
-		"ip -n ns1 addr del 10.0.1.2/24 dev eth0",
-		"ip -n ns2 addr del fd02::2/64 dev eth0",
-		"ip -n ns2 route del default",
-		"ip link set v1 nomaster",
-		"ip link set v2 down",
-		"ip link set v2 mtu 1500",
-		"ip -n ns1 link set lo down",
-		"ip netns del ns2; while ip link show v2 > /dev/null 2>&1; do sleep 0.1; done",
-		"echo 0 > /proc/sys/net/ipv4/ip_forward",
+	        "ip link del v1",
+	        "ip link del br0",
+	        "ip -n ns2 link del eth0",
+	        "ip -n ns1 addr del 10.0.1.2/24 dev eth0",
+	        "ip -n ns2 addr del fd02::2/64 dev eth0",
+	        "ip -n ns2 route del default",
+	        "ip link set v1 nomaster",
+	        "ip link set v2 down",
+	        "ip link set v2 mtu 1500",
+	        "ip -n ns1 link set lo down",
+	        "ip netns del ns2; while ip link show v2 > /dev/null 2>&1; do sleep 0.1; done",
+	        "echo 0 > /proc/sys/net/ipv4/ip_forward",
 	};
 
 	(void)unused;
@@ -299,7 +300,7 @@ static void macvlan_on_a_link_of_another_namespace_is_kept(void **unused)
 		skip();
 	assert_success(rc, &err);
 	assert_int_equal(count_planned(), 0);
-	shell("ip -n ns1 link show mv0 | grep -q 'alias nsctl:lab'");
+	shell("ip -n ns1 link show mv0 | grep -q 'alias nsctl-lab'");
 	draft_nothing();
 	apply();
 	expect_nothing();
@@ -337,13 +338,15 @@ static void deleting_removes_what_was_made_and_nothing_else(void **unused)
 	(void)unused;
 	lab();
 	shell("ip link add hand0 type bridge; ip addr add 10.9.0.1/24 dev hand0; ip link set hand0 up");
-	shell("ip route add 10.8.0.0/16 dev hand0; ip netns add beside; ip link add v9 type veth peer name v9 netns beside");
+	shell("ip route add 10.8.0.0/16 dev hand0; ip netns add beside; ip link add v9 type veth peer name "
+	      "v9 netns beside");
 	shell("ip -o addr > /run/before; ip route >> /run/before; ip netns >> /run/before");
 	apply();
 	shell("ip link set hand0 group 5");
 	draft_nothing();
 	apply();
-	shell("ip -o addr > /run/after; ip route >> /run/after; ip netns >> /run/after; diff /run/before /run/after");
+	shell("ip -o addr > /run/after; ip route >> /run/after; ip netns >> /run/after; diff /run/before "
+	      "/run/after");
 	shell("test $(cat /proc/sys/net/ipv4/ip_forward) = 0");
 	assert_int_equal(apply(), 0);
 }
@@ -405,8 +408,9 @@ static void failure_of_a_route_undoes_everything_and_carries_the_kernels_words(v
 	lab();
 	sketch_route(&rig.topology, "ns2", "10.77.0.0/16", "192.0.2.1");
 	expect_refusal("true", ENETUNREACH,
-		       "namespace ns2: add route 10.77.0.0/16 via 192.0.2.1: Network is unreachable (Nexthop has invalid "
-		       "gateway)");
+	               "namespace ns2: add route 10.77.0.0/16 via 192.0.2.1: Network is unreachable (Nexthop "
+	               "has invalid "
+	               "gateway)");
 	expect_nothing();
 }
 
@@ -415,14 +419,52 @@ static void failure_of_a_change_restores_what_was_there(void **unused)
 	(void)unused;
 	lab();
 	apply();
-	shell("ip -o addr > /run/before; ip route >> /run/before; ip -n ns1 route >> /run/before; ip netns >> /run/before");
+	shell("ip -o addr > /run/before; ip route >> /run/before; ip -n ns1 route >> /run/before; ip netns "
+	      ">> /run/before");
 	sketch_netns(&rig.topology, "ns3");
 	sketch_veth(&rig.topology, "host/v3", "10.0.3.1/24", "ns3/eth0", "10.0.3.2/24");
 	link_called("host/v2")->numbers[LINK_MTU] = 1300;
 	sketch_route(&rig.topology, "ns3", "10.77.0.0/16", "192.0.2.1");
 	expect_refusal("true", ENETUNREACH, "add route 10.77.0.0/16");
-	shell("ip -o addr > /run/after; ip route >> /run/after; ip -n ns1 route >> /run/after; ip netns >> /run/after");
+	shell("ip -o addr > /run/after; ip route >> /run/after; ip -n ns1 route >> /run/after; ip netns >> "
+	      "/run/after");
 	shell("diff /run/before /run/after; ip -o link show v2 | grep -q 'mtu 1400'");
+}
+
+/* What of links, addresses and routes stays the same when a link is made again: not its index. */
+static const char snapshot[] = "{ for n in '' '-n ns1' '-n ns2'; do ip $n -br -4 addr | sed 's/@[^ ]*//' | "
+                               "sort; ip $n route | sort; done; } > ";
+
+static void take_snapshot(const char *path)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s %s", snapshot, path);
+	shell(command);
+}
+
+static void draft_two_more_links(void)
+{
+	sketch_veth(&rig.topology, "host/v3", "10.0.3.1/24", "ns1/eth3", "10.0.3.2/24");
+	sketch_veth(&rig.topology, "host/v4", "10.0.4.1/24", "ns1/eth4", "10.0.4.2/24");
+	sketch_route(&rig.topology, "ns1", "10.44.0.0/16", "10.0.4.1");
+}
+
+static void links_that_were_deleted_come_back_with_all_that_was_on_them(void **unused)
+{
+	(void)unused;
+	lab();
+	draft_two_more_links();
+	apply();
+	expect_way("ns1", "host", "10.0.4.1:80");
+	take_snapshot("/run/before");
+	draft_nothing();
+	draft_lab();
+	sketch_route(&rig.topology, "ns2", "10.77.0.0/16", "192.0.2.1");
+	expect_refusal("true", ENETUNREACH, "add route 10.77.0.0/16");
+	take_snapshot("/run/after");
+	shell("diff /run/before /run/after");
+	expect_way("ns1", "host", "10.0.4.1:80");
 }
 
 static void kind_that_the_kernel_lacks_is_named(void **unused)
@@ -433,14 +475,16 @@ static void kind_that_the_kernel_lacks_is_named(void **unused)
 
 	(void)unused;
 	lab();
-	if (run_shell("ip link add p0 type veth peer name p1; ip link add link p0 name i0 type ipvlan 2> /dev/null") == 0)
+	if (run_shell("ip link add p0 type veth peer name p1; ip link add link p0 name i0 type ipvlan 2> "
+	              "/dev/null") == 0)
 		skip();
 	shell("ip link del p0");
 	made = sketch_link(&rig.topology, "host/iv0", LINK_IPVLAN, NULL);
 	link = &rig.topology.links.items[made];
 	link->parent = sketch_find_link(&rig.topology, "host/v2");
 	assert_refusal(try_apply(open_lab(), &err), EOPNOTSUPP, &err,
-		       "namespace host: add ipvlan link iv0: this kernel has no such links: its module `ipvlan` is missing");
+	               "namespace host: add ipvlan link iv0: this kernel has no such links: its module "
+	               "`ipvlan` is missing");
 	expect_nothing();
 }
 
@@ -527,8 +571,8 @@ static void deleting_survives_a_kill_after_each_step(void **unused)
 }
 
 /* System calls that change something, or come just before one that does. */
-static const char *const deadly[] = {"sendto",	 "unshare", "mount", "umount2",	 "unlink", "unlinkat",
-				     "renameat", "rename",  "write", "openat", "fsync"};
+static const char *const deadly[] = {"sendto",   "unshare", "mount", "umount2", "unlink", "unlinkat",
+                                     "renameat", "rename",  "write", "openat",  "fsync"};
 
 /*
  * run_killed - apply, or delete, in a program that is killed instead of its @nth system call @name
@@ -549,7 +593,8 @@ static bool has_strace(void)
 }
 
 /* kill_everywhere - from a drafted lab: how often it was killed */
-static int kill_everywhere(const char *role, void (*then)(const char *role, const char *name, int nth, bool *killed))
+static int kill_everywhere(const char *role,
+                           void (*then)(const char *role, const char *name, int nth, bool *killed))
 {
 	int kills = 0;
 
@@ -573,7 +618,8 @@ static void kill_applying(const char *role, const char *name, int nth, bool *kil
 	*killed = run_killed(role, name, nth);
 	apply();
 	assert_int_equal(count_planned(), 0);
-	shell("test $(ip -o link show group default | wc -l) = 4"); /* no link is in the group of unfinished ones */
+	shell("test $(ip -o link show group default | wc -l) = 4"); /* no link is in the group of unfinished
+	                                                               ones */
 }
 
 static void kill_deleting(const char *role, const char *name, int nth, bool *killed)
@@ -636,25 +682,26 @@ static int act(const char *role)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(topology_is_made_and_a_second_plan_is_empty),
-		lab_test(every_link_bears_the_mark_and_is_in_no_group),
-		lab_test(changed_file_changes_what_differs),
-		lab_test(drift_is_found_and_mended),
-		lab_test(macvlan_on_a_link_of_another_namespace_is_kept),
-		lab_test(thousands_of_links_are_counted_right),
-		lab_test(deleting_removes_what_was_made_and_nothing_else),
-		lab_test(furnishings_of_somebody_elses_things_are_removed),
-		lab_test(name_conflict_undoes_everything_and_spares_the_other),
-		lab_test(failure_of_a_route_undoes_everything_and_carries_the_kernels_words),
-		lab_test(failure_of_a_change_restores_what_was_there),
-		lab_test(kind_that_the_kernel_lacks_is_named),
-		lab_test(existing_namespace_that_is_missing_is_named),
-		lab_test(second_nsctl_at_once_is_refused),
-		lab_test(applying_survives_a_kill_after_each_step),
-		lab_test(deleting_survives_a_kill_after_each_step),
-		lab_test(applying_survives_a_kill_at_each_system_call),
-		lab_test(deleting_survives_a_kill_at_each_system_call),
-		lab_test(name_without_a_namespace_is_taken_over_and_removed),
+	        lab_test(topology_is_made_and_a_second_plan_is_empty),
+	        lab_test(every_link_bears_the_mark_and_is_in_no_group),
+	        lab_test(changed_file_changes_what_differs),
+	        lab_test(drift_is_found_and_mended),
+	        lab_test(macvlan_on_a_link_of_another_namespace_is_kept),
+	        lab_test(thousands_of_links_are_counted_right),
+	        lab_test(deleting_removes_what_was_made_and_nothing_else),
+	        lab_test(furnishings_of_somebody_elses_things_are_removed),
+	        lab_test(name_conflict_undoes_everything_and_spares_the_other),
+	        lab_test(failure_of_a_route_undoes_everything_and_carries_the_kernels_words),
+	        lab_test(failure_of_a_change_restores_what_was_there),
+	        lab_test(links_that_were_deleted_come_back_with_all_that_was_on_them),
+	        lab_test(kind_that_the_kernel_lacks_is_named),
+	        lab_test(existing_namespace_that_is_missing_is_named),
+	        lab_test(second_nsctl_at_once_is_refused),
+	        lab_test(applying_survives_a_kill_after_each_step),
+	        lab_test(deleting_survives_a_kill_after_each_step),
+	        lab_test(applying_survives_a_kill_at_each_system_call),
+	        lab_test(deleting_survives_a_kill_at_each_system_call),
+	        lab_test(name_without_a_namespace_is_taken_over_and_removed),
 	};
 
 	if (argc == 2)

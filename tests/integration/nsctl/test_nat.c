@@ -12,11 +12,14 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -207,16 +210,20 @@ static void masquerade_by_any_link_spares_the_network_itself(void **state)
 	const struct network network = new_network();
 	int outside = testns_listen(network.client, "192.0.2.2:7000");
 	int outside6 = testns_listen(network.client, "[fd02::2]:7000");
-	int inside = testns_listen(network.router, "10.0.0.1:7000");
+	int inside = testns_listen(network.neighbour, "0.0.0.0:7000");
 
 	(void)state;
-	masquerade("10.0.0.0/24", "");
+	/* Another link into the same network. */
+	shell(network.router, "ip link set in2 nomaster; ip addr add 10.1.0.1/24 dev in2");
+	shell(network.neighbour, "ip addr add 10.1.0.2/24 dev eth0; ip addr del 10.0.0.3/24 dev eth0\n"
+	                         "ip route replace default via 10.1.0.1");
+	masquerade("10.0.0.0/8", "");
 	masquerade("fd00::/64", "");
 	await_ip6(&network);
 	apply(network.router);
 	assert_string_equal(source_of(network.backend, "192.0.2.2:7000", outside), "192.0.2.1");
 	assert_string_equal(source_of(network.backend, "[fd02::2]:7000", outside6), "fd02::1");
-	assert_string_equal(source_of(network.backend, "10.0.0.1:7000", inside), "10.0.0.2");
+	assert_string_equal(source_of(network.backend, "10.1.0.2:7000", inside), "10.0.0.2");
 }
 
 static void masquerade_by_another_link_is_none(void **state)
@@ -440,6 +447,60 @@ static void tables_of_others_are_left_alone(void **state)
 	free(after);
 }
 
+/* change_for_ever - one and the other, in a process of its own, which ends with this one */
+static pid_t change_for_ever(int ns_fd, const struct nat *one, const struct nat *other)
+{
+	struct nl *own = NULL;
+	pid_t pid;
+
+	assert_int_equal(nl_open(ns_fd, NETLINK_NETFILTER, "router", &own, NULL), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0) {
+		nl_close(own);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (nat_apply(own, TABLE, one, NULL) == 0 && nat_apply(own, TABLE, other, NULL) == 0)
+		;
+	_exit(1);
+}
+
+static void changing_table_is_read_at_one_moment(void **state)
+{
+	enum { READS = 1000 };
+	struct nat other = {0};
+	int inside = testns_new(), counts[2] = {0};
+	char *texts[2], *text;
+	pid_t pid;
+
+	(void)state;
+	masquerade("10.0.0.0/24", "out");
+	other = nat;
+	nat = (struct nat){0};
+	publish("192.0.2.1", 8080, "10.0.0.2", 80);
+	texts[0] = nat_text(TABLE, &nat);
+	texts[1] = nat_text(TABLE, &other);
+	apply(inside);
+	pid = change_for_ever(inside, &nat, &other);
+	for (int i = 0; i < READS; i++) {
+		if (nat_read(netfilter_of(inside), TABLE, &text, NULL) == -EAGAIN)
+			continue; /* too often: that is told as well */
+		bool is_other = strcmp(text, texts[1]) == 0;
+
+		if (!is_other)
+			assert_string_equal(text, texts[0]);
+		counts[is_other]++;
+		free(text);
+	}
+	assert_true(counts[0] + counts[1] > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	nat_fini(&other);
+	free(texts[0]);
+	free(texts[1]);
+}
+
 static int apply_as_nobody(void *arg)
 {
 	struct err err = ERR_INIT;
@@ -482,6 +543,7 @@ int main(void)
 	        nat_test(many_ports_are_published_at_once),
 	        nat_test(nothing_wanted_removes_the_table),
 	        nat_test(tables_of_others_are_left_alone),
+	        nat_test(changing_table_is_read_at_one_moment),
 	        nat_test(without_privilege_it_is_refused),
 	};
 

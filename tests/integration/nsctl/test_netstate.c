@@ -121,13 +121,13 @@ static void properties_of_a_link_are_told(void **unused)
 
 	(void)unused;
 	made("ip link add name br0 address 02:00:00:00:00:07 mtu 1400 type bridge\n"
-	     "ip link set dev br0 alias nsctl:lab up\n"
+	     "ip link set dev br0 alias nsctl-lab up\n"
 	     "ip link set dev br0 gso_max_size 32768 gro_max_size 16384",
 	     NETSTATE_LINKS);
 	link = link_named("br0");
 	assert_int_equal(link->kind, LINK_BRIDGE);
 	assert_string_equal(link->kind_name, "bridge");
-	assert_string_equal(link->alias, "nsctl:lab");
+	assert_string_equal(link->alias, "nsctl-lab");
 	assert_int_equal(link->mac.bytes[5], 7);
 	assert_int_equal(link->numbers[LINK_MTU], 1400);
 	assert_int_equal(link->numbers[LINK_GSO_MAX_SIZE], 32768);

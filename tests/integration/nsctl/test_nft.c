@@ -268,36 +268,6 @@ static void namespace_without_legacy_tables_has_none(void **state)
 	assert_int_equal(nft_legacy_present(testns_new(), NULL), 0);
 }
 
-/* ---- while it changes ---- */
-
-/* The script makes all of it one or the other, in one transaction each. */
-static void changing_ruleset_is_read_at_one_moment(void **state)
-{
-	enum { READS = 40 };
-	static const char script[] =
-	        "for x in a b; do { echo 'add table ip t; flush ruleset'; for i in 1 2 3 4 5 6 7 8; do\n"
-	        "echo \"add table ip t$i; add chain ip t$i c; add rule ip t$i c jump $x;\" | sed \"s/add "
-	        "rule/add chain ip t$i $x; add rule/\"\n"
-	        "done; } >$1/$x; done; nft -f $1/a; touch $1/ready\n"
-	        "while :; do nft -f $1/b; nft -f $1/a; done";
-	int inside = new_namespace_for("nft");
-	char path[64];
-
-	(void)state;
-	snprintf(path, sizeof(path), "%s/ready", folder);
-	testns_spawn(inside, TESTNS_ARGV("sh", "-c", script, "sh", folder));
-	while (access(path, F_OK) < 0)
-		usleep(1000);
-	for (int i = 0; i < READS; i++) {
-		char *text = text_of(inside, NULL);
-
-		assert_false(strstr(text, "jump a") && strstr(text, "jump b"));
-		assert_non_null(strstr(text, "table ip t1 "));
-		assert_non_null(strstr(text, "table ip t8 "));
-		free(text);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,7 +279,7 @@ int main(void)
 	        cmocka_unit_test_teardown(extensions_of_xtables_are_named, remove_folder),
 	        cmocka_unit_test_teardown(legacy_tables_are_told_of, remove_folder),
 	        cmocka_unit_test_teardown(namespace_without_legacy_tables_has_none, remove_folder),
-	        cmocka_unit_test_teardown(changing_ruleset_is_read_at_one_moment, remove_folder),
+
 	};
 
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));

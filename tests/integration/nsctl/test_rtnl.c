@@ -66,8 +66,9 @@ static void look(struct nl *where)
 {
 	struct err err = ERR_INIT;
 
-	assert_success(netstate_read(where, NETSTATE_LINKS | NETSTATE_ADDRESSES | NETSTATE_ROUTES, &state, &err),
-		       &err);
+	assert_success(
+	        netstate_read(where, NETSTATE_LINKS | NETSTATE_ADDRESSES | NETSTATE_ROUTES, &state, &err),
+	        &err);
 }
 
 static void look_in(int ns_fd)
@@ -162,7 +163,7 @@ static void veth_ends_appear_in_the_namespaces_given(void **unused)
 static void both_veth_ends_are_made_as_asked(void **unused)
 {
 	static const uint32_t numbers[LINK_NUMBER_COUNT] = {[LINK_MTU] = 9000, [LINK_GSO_MAX_SIZE] = 32768},
-			      far_numbers[LINK_NUMBER_COUNT] = {[LINK_MTU] = 1400};
+	                      far_numbers[LINK_NUMBER_COUNT] = {[LINK_MTU] = 1400};
 	struct rtnl_new near = new_link("near"), far = new_link("far");
 
 	(void)unused;
@@ -199,7 +200,8 @@ static bool make_kind(const char *name, struct rtnl_made made)
 
 static void each_kind_is_made_as_asked(void **unused)
 {
-	const struct link_vxlan vxlan = {.vni = 42, .local = prefix("10.0.0.1"), .remote = prefix("10.0.0.2")};
+	const struct link_vxlan vxlan = {
+	        .vni = 42, .local = prefix("10.0.0.1"), .remote = prefix("10.0.0.2")};
 	uint32_t parent;
 
 	(void)unused;
@@ -211,8 +213,8 @@ static void each_kind_is_made_as_asked(void **unused)
 	look(nl);
 	assert_int_equal(seen("br0")->kind, LINK_BRIDGE);
 	if (make_kind("mv0", (struct rtnl_made){.kind = LINK_MACVLAN,
-						.parent = parent,
-						.mode = (uint32_t)link_mode_find(LINK_MACVLAN, "private")})) {
+	                                        .parent = parent,
+	                                        .mode = (uint32_t)link_mode_find(LINK_MACVLAN, "private")})) {
 		look(nl);
 		assert_int_equal(seen("mv0")->kind, LINK_MACVLAN);
 		assert_int_equal(seen("mv0")->below, parent);
@@ -239,9 +241,9 @@ static void macvlan_appears_in_another_namespace_than_its_parent(void **unused)
 	add_pair("below", "far");
 	send_well();
 	rtnl_link_add(&batch, &link,
-		      &(struct rtnl_made){.kind = LINK_MACVLAN,
-					  .parent = index_of("below"),
-					  .mode = (uint32_t)link_mode_find(LINK_MACVLAN, "bridge")});
+	              &(struct rtnl_made){.kind = LINK_MACVLAN,
+	                                  .parent = index_of("below"),
+	                                  .mode = (uint32_t)link_mode_find(LINK_MACVLAN, "bridge")});
 	if (send_all(&err) == -EOPNOTSUPP)
 		skip();
 	look_in(other);
@@ -285,13 +287,13 @@ static void link_is_changed_as_asked(void **unused)
 	add_pair("left", "right");
 	add("br0", (struct rtnl_made){.kind = LINK_BRIDGE});
 	send_well();
-	rtnl_link_set_alias(&batch, "left", "nsctl:x", 5);
+	rtnl_link_set_alias(&batch, "left", "nsctl-x", 5);
 	rtnl_link_set_number(&batch, "left", LINK_MTU, 1280);
 	rtnl_link_set_mac(&batch, "left", &mac);
 	rtnl_link_set_bridge(&batch, "left", index_of("br0"));
 	send_well();
 	look(nl);
-	assert_string_equal(seen("left")->alias, "nsctl:x");
+	assert_string_equal(seen("left")->alias, "nsctl-x");
 	assert_int_equal(seen("left")->group, 5);
 	assert_int_equal(seen("left")->numbers[LINK_MTU], 1280);
 	assert_true(link_mac_equal(&seen("left")->mac, &mac));
@@ -366,8 +368,7 @@ static void namespace_is_known_by_its_number_once_a_link_leads_there(void **unus
 
 static const struct netstate_address *seen_address(const struct prefix *address)
 {
-	vec_each(found, &state.addresses)
-	{
+	vec_each (found, &state.addresses) {
 		if (prefix_equal(&found->prefix, address))
 			return found;
 	}
@@ -424,7 +425,7 @@ static void refusal_carries_the_words_of_the_kernel(void **unused)
 	box();
 	rtnl_route_add(&batch, &route);
 	assert_refusal(send_all(&err), ENETUNREACH, &err,
-		       "namespace box: a request: Network is unreachable (Nexthop has invalid gateway)");
+	               "namespace box: a request: Network is unreachable (Nexthop has invalid gateway)");
 }
 
 /* A namespace's own view of /proc/sys/net is that of the thread that opens it. */
@@ -480,8 +481,9 @@ static void route_by_a_link_alone_reaches_its_neighbours(void **unused)
 		rtnl_route_add(&batch, &route);
 		send_well();
 		look(nl);
-		vec_each(known, &state.routes) found |= prefix_equal(&known->to, &route.to) &&
-							known->protocol == TOPOLOGY_PROTOCOL && known->link == 1;
+		vec_each (known, &state.routes)
+			found |= prefix_equal(&known->to, &route.to) &&
+			         known->protocol == TOPOLOGY_PROTOCOL && known->link == 1;
 		assert_true(found);
 		rtnl_route_delete(&batch, &route);
 		send_well();
@@ -505,25 +507,25 @@ static void route_of_somebody_else_is_not_deleted(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rtnl_test(veth_pair_carries_both_address_families),
-		rtnl_test(veth_ends_appear_in_the_namespaces_given),
-		rtnl_test(both_veth_ends_are_made_as_asked),
-		rtnl_test(each_kind_is_made_as_asked),
-		rtnl_test(macvlan_appears_in_another_namespace_than_its_parent),
-		rtnl_test(link_made_twice_is_refused),
-		rtnl_test(loopback_works_once_it_is_up),
-		rtnl_test(link_is_changed_as_asked),
-		rtnl_test(deleting_one_end_removes_both),
-		rtnl_test(group_is_deleted_and_nothing_else),
-		rtnl_test(missing_link_is_named),
-		rtnl_test(namespace_is_known_by_its_number_once_a_link_leads_there),
-		rtnl_test(address_bears_the_mark_and_is_deleted),
-		rtnl_test(address_added_twice_is_refused),
-		rtnl_test(ipv6_address_is_usable_at_once),
-		rtnl_test(refusal_carries_the_words_of_the_kernel),
-		rtnl_test(routes_lead_through_a_third_namespace),
-		rtnl_test(route_by_a_link_alone_reaches_its_neighbours),
-		rtnl_test(route_of_somebody_else_is_not_deleted),
+	        rtnl_test(veth_pair_carries_both_address_families),
+	        rtnl_test(veth_ends_appear_in_the_namespaces_given),
+	        rtnl_test(both_veth_ends_are_made_as_asked),
+	        rtnl_test(each_kind_is_made_as_asked),
+	        rtnl_test(macvlan_appears_in_another_namespace_than_its_parent),
+	        rtnl_test(link_made_twice_is_refused),
+	        rtnl_test(loopback_works_once_it_is_up),
+	        rtnl_test(link_is_changed_as_asked),
+	        rtnl_test(deleting_one_end_removes_both),
+	        rtnl_test(group_is_deleted_and_nothing_else),
+	        rtnl_test(missing_link_is_named),
+	        rtnl_test(namespace_is_known_by_its_number_once_a_link_leads_there),
+	        rtnl_test(address_bears_the_mark_and_is_deleted),
+	        rtnl_test(address_added_twice_is_refused),
+	        rtnl_test(ipv6_address_is_usable_at_once),
+	        rtnl_test(refusal_carries_the_words_of_the_kernel),
+	        rtnl_test(routes_lead_through_a_third_namespace),
+	        rtnl_test(route_by_a_link_alone_reaches_its_neighbours),
+	        rtnl_test(route_of_somebody_else_is_not_deleted),
 	};
 
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));

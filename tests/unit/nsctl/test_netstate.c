@@ -106,7 +106,7 @@ static struct nlmsghdr *begin_vxlan(void)
 	struct nlmsghdr *message = begin_link(7, "vx0");
 	struct nlattr *info, *data;
 
-	nl_put_text(message, IFLA_IFALIAS, "nsctl:lab");
+	nl_put_text(message, IFLA_IFALIAS, "nsctl-lab");
 	nl_put_u32(message, IFLA_MTU, 1450);
 	nl_put_u32(message, 64, 65536); /* IFLA_GRO_IPV4_MAX_SIZE of Linux 6.3 */
 	nl_put_u32(message, IFLA_MASTER, 3);
@@ -131,7 +131,7 @@ static void link_is_taken_with_all_that_is_told(void **unused)
 	link = netstate_link_by_index(&state, 7);
 	assert_non_null(link);
 	assert_string_equal(link->name, "vx0");
-	assert_string_equal(link->alias, "nsctl:lab");
+	assert_string_equal(link->alias, "nsctl-lab");
 	assert_int_equal(link->kind, LINK_VXLAN);
 	assert_int_equal(link->flags, IFF_UP);
 	assert_int_equal(link->operstate, IF_OPER_UP);

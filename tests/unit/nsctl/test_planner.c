@@ -41,7 +41,7 @@ static void everything_comes_after_what_it_needs(void **state)
 	                                              "+ a: route default via 10.9.0.1\n"
 	                                              "~ a: ip_forward 1\n");
 	assert_int_equal(stage_apply(&f->stage, t), 14);
-	assert_has(f, "host/v0 veth `nsctl:lab` up mac 02:00:00:00:00:01 below eth0");
+	assert_has(f, "host/v0 veth `nsctl-lab` up mac 02:00:00:00:00:01 below eth0");
 	assert_has(f, "numbers 1400");
 }
 

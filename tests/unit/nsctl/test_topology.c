@@ -57,10 +57,10 @@ static void the_longest_name_fits_its_mark(void **state)
 	(void)state;
 	struct topology topology = {.name = "lab"};
 	char mark[TOPOLOGY_MARK_MAX];
-	assert_string_equal(topology_mark(&topology, mark, sizeof(mark)), "nsctl:lab");
+	assert_string_equal(topology_mark(&topology, mark, sizeof(mark)), "nsctl-lab");
 	memset(topology.name, 'x', sizeof(topology.name) - 1);
 	assert_int_equal(strlen(topology_mark(&topology, mark, sizeof(mark))),
-	                 strlen("nsctl:") + TOPOLOGY_NAME_MAX - 1);
+	                 strlen("nsctl-") + TOPOLOGY_NAME_MAX - 1);
 }
 
 static void each_reason_has_its_own_word(void **state)

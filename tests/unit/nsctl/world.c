@@ -86,7 +86,7 @@ static int32_t nsid(const struct world *world, const struct world_netns *from, c
 void world_init(struct world *world, const char *topology)
 {
 	*world = (struct world){0};
-	snprintf(world->mark, sizeof(world->mark), "nsctl:%s", topology);
+	snprintf(world->mark, sizeof(world->mark), "nsctl-%s", topology);
 }
 
 static void copy_state(struct netstate *ret, const struct netstate *state)
