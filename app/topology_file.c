@@ -69,7 +69,7 @@ static int read_root(struct topology_draft *draft, const struct yaml_node *root)
 	topology_check_links(draft);
 	topology_check_twins(draft);
 	topology_check_routes(draft);
-	if (draft->reader.out_of_memory)
+	if (draft->reader.out_of_memory || topology_know_neighbours(&draft->topology) < 0)
 		return -ENOMEM;
 	return draft->reader.report.count ? -EINVAL : 0;
 }

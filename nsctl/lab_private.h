@@ -59,6 +59,11 @@ int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err 
 /* lab_scan - list the namespaces that count, open those that are there, and read them into lab->seen */
 int lab_scan(struct lab *lab, struct err *err);
 
+/* ---- lab_identity.c ---- */
+
+/* lab_check_identities - no open namespace twice. Errors: EINVAL (the file has two names for one), ENOMEM. */
+int lab_check_identities(struct lab *lab, struct err *err);
+
 /* ---- lab_nsid.c ---- */
 
 /* lab_match_nsids - find out which of the namespaces seen the links' other ends are in. Errors: ENOMEM, those

@@ -261,10 +261,10 @@ static int read_nat(struct lab *lab, uint32_t index, struct err *err)
 
 static int look(struct lab *lab, uint32_t index, struct err *err)
 {
-	int rc = open_namespace(lab, index, err);
+	int rc;
 
-	if (rc < 0 || !lab->seen.netns.items[index].exists)
-		return rc;
+	if (!lab->seen.netns.items[index].exists)
+		return 0;
 	rc = read_links(lab, index, err);
 	if (rc == 0)
 		rc = read_sysctls(lab, index, err);
@@ -292,6 +292,10 @@ int lab_scan(struct lab *lab, struct err *err)
 		rc = make_places(lab);
 	if (rc < 0)
 		return err_set(err, ENOMEM, "out of memory");
+	for (uint32_t i = 0; rc == 0 && i < lab->seen.netns.count; i++)
+		rc = open_namespace(lab, i, err);
+	if (rc == 0)
+		rc = lab_check_identities(lab, err);
 	for (uint32_t i = 0; rc == 0 && i < lab->seen.netns.count; i++)
 		rc = look(lab, i, err);
 	if (rc == 0)

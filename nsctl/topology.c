@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nsctl/topology.h"
 
+#include <errno.h>
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,22 @@ void topology_fini(struct topology *topology)
 	vec_clear(&topology->netns);
 	vec_clear(&topology->links);
 	vec_clear(&topology->expects);
+}
+
+int topology_know_neighbours(struct topology *topology)
+{
+	vec_each (link, &topology->links) {
+		struct nat *nat = &topology->netns.items[link->netns].nat;
+
+		vec_each (address, &link->addresses) {
+			struct prefix *network = vec_push(&nat->neighbourhoods);
+
+			if (!network)
+				return -ENOMEM;
+			*network = prefix_network(address);
+		}
+	}
+	return 0;
 }
 
 uint32_t topology_find_netns(const struct topology *topology, const char *name)

@@ -93,6 +93,9 @@ struct topology {
 
 void topology_fini(struct topology *topology);
 
+/* topology_know_neighbours - fill nat.neighbourhoods from the addresses of the links. Errors: ENOMEM. */
+int topology_know_neighbours(struct topology *topology);
+
 /* topology_find_netns, topology_find_link - index, or TOPOLOGY_NONE */
 uint32_t topology_find_netns(const struct topology *topology, const char *name);
 uint32_t topology_find_link(const struct topology *topology, uint32_t netns, const char *name);

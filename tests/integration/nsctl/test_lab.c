@@ -499,6 +499,59 @@ static void existing_namespace_that_is_missing_is_named(void **unused)
 	assert_refusal(lab_open(&rig.topology, ledger_dir, &opened, &err), ENOENT, &err, "ns2");
 }
 
+static void two_names_of_one_namespace_are_refused(void **unused)
+{
+	struct topology *topology = &rig.topology;
+	struct err err = ERR_INIT;
+	struct lab *opened;
+	uint32_t other;
+
+	(void)unused;
+	enter_host();
+	fclose(fopen("/run/nsctl-test-mark", "w"));
+	shell("ip netns add theirs");
+	draft_nothing();
+	other = sketch_netns(topology, "theirs");
+	topology->netns.items[other].tenure = NETNS_EXISTING;
+	other = sketch_netns(topology, "again");
+	topology->netns.items[other].tenure = NETNS_EXISTING;
+	topology->netns.items[other].ref =
+	        (struct netns_ref){.kind = NETNS_PATH, .text = "/run/netns/theirs"};
+	assert_refusal(lab_open(topology, ledger_dir, &opened, &err), EINVAL, &err,
+	               "theirs and again are one and the same namespace");
+}
+
+/* What was made in it under the old name belongs to the new one: it stays, and goes with the topology. */
+static void namespace_that_was_renamed_in_the_file_keeps_what_it_has(void **unused)
+{
+	struct topology *topology = &rig.topology;
+	struct netns_ref ref = {.kind = NETNS_PATH, .text = "/run/netns/theirs"};
+
+	(void)unused;
+	enter_host();
+	fclose(fopen("/run/nsctl-test-mark", "w"));
+	shell("ip netns add theirs");
+	draft_nothing();
+	sketch_netns(topology, "theirs");
+	netns_called("theirs")->tenure = NETNS_EXISTING;
+	sketch_link(topology, "theirs/br0", LINK_BRIDGE, "10.0.1.1/24");
+	set_sysctl("theirs", SYSCTL_IP_FORWARD, "1");
+	apply();
+	draft_nothing();
+	sketch_netns(topology, "renamed");
+	netns_called("renamed")->tenure = NETNS_EXISTING;
+	netns_called("renamed")->ref = ref;
+	sketch_link(topology, "renamed/br0", LINK_BRIDGE, "10.0.1.1/24");
+	set_sysctl("renamed", SYSCTL_IP_FORWARD, "1");
+	assert_int_equal(apply(), 0);
+	shell("ip -n theirs addr show br0 | grep -q 10.0.1.1/24");
+	draft_nothing();
+	apply();
+	shell("test $(ip -n theirs -o link | wc -l) = 1");
+	shell("test $(ip netns exec theirs cat /proc/sys/net/ipv4/ip_forward) = 0");
+	shell("ip netns delete theirs; test -z \"$(ls /run/nsctl-test)\"");
+}
+
 static void second_nsctl_at_once_is_refused(void **unused)
 {
 	struct err err = ERR_INIT;
@@ -696,6 +749,8 @@ int main(int argc, char **argv)
 	        lab_test(links_that_were_deleted_come_back_with_all_that_was_on_them),
 	        lab_test(kind_that_the_kernel_lacks_is_named),
 	        lab_test(existing_namespace_that_is_missing_is_named),
+	        lab_test(two_names_of_one_namespace_are_refused),
+	        lab_test(namespace_that_was_renamed_in_the_file_keeps_what_it_has),
 	        lab_test(second_nsctl_at_once_is_refused),
 	        lab_test(applying_survives_a_kill_after_each_step),
 	        lab_test(deleting_survives_a_kill_after_each_step),
