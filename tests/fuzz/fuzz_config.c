@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* No text may crash the reader; what it accepts is complete, what it refuses is reported with a place. */
-#include "app/config_file.h"
+#include "app/nsrelay/config_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "nsctl/netstate.h"
-#include "nsctl/nft.h"
-#include "nsctl/sockdiag.h"
+#include "nsctl/netlink/netstate.h"
+#include "nsctl/nft/nft.h"
+#include "nsctl/netlink/sockdiag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

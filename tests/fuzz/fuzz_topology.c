@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* No text may crash the reader; what it accepts is complete and agrees with itself, what it refuses is
  * reported. */
-#include "app/topology_file.h"
+#include "app/nsctl/topology_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
-#include "nsctl/rtnl.h"
+#include "nsctl/netlink/rtnl.h"
 #include "tests/lib/testns.h"
 
 /* @index: 0: the kernel's choice, one more than that of the last */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "nsctl/nl.h"
+#include "nsctl/netlink/nl.h"
 
 enum {
 	CROWD_LINKS = 1200, /* beside loopback and token */

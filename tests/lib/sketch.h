@@ -4,7 +4,7 @@
 #ifndef NSRELAY_TESTS_LIB_SKETCH_H
 #define NSRELAY_TESTS_LIB_SKETCH_H
 
-#include "nsctl/topology.h"
+#include "nsctl/topology/topology.h"
 
 /* sketch_netns - "host" is the namespace of the test, any other one /run/netns/NAME. Returns its index. */
 uint32_t sketch_netns(struct topology *topology, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/testlink.h"
 
-#include "nsctl/rtnl.h"
+#include "nsctl/netlink/rtnl.h"
 #include "tests/lib/testns.h"
 
 /* A change in the making. */

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/sandbox.h"
+#include "app/nsrelay/sandbox.h"
 #include "base/check.h"
 #include "io/probe.h"
 #include "tests/lib/testns.h"

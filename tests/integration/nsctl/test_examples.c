@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/topology_file.h"
-#include "app/verb_graph.h"
-#include "app/verb_verify.h"
-#include "nsctl/lab.h"
+#include "app/nsctl/topology_file.h"
+#include "app/nsctl/verb_graph.h"
+#include "app/nsctl/verb_verify.h"
+#include "nsctl/topology/lab.h"
 #include "nsctl/netns.h"
 #include "tests/lib/relayproc.h"
 #include "tests/lib/testns.h"

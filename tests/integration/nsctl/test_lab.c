@@ -4,7 +4,7 @@
  * is a fresh one, which the test enters; /run is the test's own. What the kernel really has is looked at with
  * ip(8), which knows nothing of nsctl.
  */
-#include "nsctl/lab.h"
+#include "nsctl/topology/lab.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "nsctl/nat.h"
+#include "nsctl/nft/nat.h"
 
 static const char TABLE[] = "nsctl-test";
 

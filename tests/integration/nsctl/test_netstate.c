@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel tells of networks that ip(8) has made. */
-#include "nsctl/netstate.h"
+#include "nsctl/netlink/netstate.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>

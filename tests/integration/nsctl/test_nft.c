@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "nsctl/nft.h"
+#include "nsctl/nft/nft.h"
 
 /* ---- running nft(8) ---- */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/nl.h"
+#include "nsctl/netlink/nl.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "nsctl/rtnl.h"
+#include "nsctl/netlink/rtnl.h"
 #include "tests/lib/crowd.h"
 #include "tests/lib/testlink.h"
 #include "tests/lib/testns.h"

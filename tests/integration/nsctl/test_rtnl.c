@@ -8,9 +8,9 @@
 
 #include "base/check.h"
 #include "nsctl/netns.h"
-#include "nsctl/netstate.h"
-#include "nsctl/rtnl.h"
-#include "nsctl/topology.h"
+#include "nsctl/netlink/netstate.h"
+#include "nsctl/netlink/rtnl.h"
+#include "nsctl/topology/topology.h"
 #include "tests/lib/testlink.h"
 
 /* What a test sends by, and what it found. */

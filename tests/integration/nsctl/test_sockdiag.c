@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/sockdiag.h"
+#include "nsctl/netlink/sockdiag.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

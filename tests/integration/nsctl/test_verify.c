@@ -4,7 +4,7 @@
  * broken: verify must see it, and say what it is. The networks are made with ip(8), which knows nothing of
  * what is tested here.
  */
-#include "nsctl/verify.h"
+#include "nsctl/look/verify.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nsctl/icmp.h"
+#include "nsctl/look/icmp.h"
 #include "nsctl/netns.h"
 #include "tests/lib/sketch.h"
 #include "tests/lib/testns.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/config_file.h"
+#include "app/nsrelay/config_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "app/config_check.h"
-#include "app/report.h"
-#include "app/text_file.h"
+#include "app/nsrelay/config_check.h"
+#include "app/text/report.h"
+#include "app/text/text_file.h"
 #include "tests/unit/app/mistake.h"
 #include "tests/unit/unit.h"
 

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/verb_doctor.h"
+#include "app/nsrelay/verb_doctor.h"
 #include "io/probe.h"
 
 enum { REPORT_MAX = 16384 };

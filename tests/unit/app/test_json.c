@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/json.h"
+#include "app/text/json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/name_index.h"
+#include "app/text/name_index.h"
 
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/nsctl_options.h"
+#include "app/nsctl/nsctl_options.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nsctl/ledger.h"
+#include "nsctl/topology/ledger.h"
 #include "tests/unit/unit.h"
 
 enum { ARGUMENTS_MAX = 24 };

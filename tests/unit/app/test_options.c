@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/options.h"
+#include "app/nsrelay/options.h"
 
 #include <errno.h>
 #include <stdlib.h>

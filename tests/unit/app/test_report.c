@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/report.h"
+#include "app/text/report.h"
 
 #include <stdlib.h>
 #include <string.h>

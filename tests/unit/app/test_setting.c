@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/setting.h"
+#include "app/nsrelay/setting.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/table.h"
+#include "app/text/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/brief.h"
+#include "app/text/brief.h"
 #include "tests/unit/unit.h"
 
 static const char *const columns[] = {"NAME", ">MTU", "MODE", "ALIAS"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/value.h"
+#include "app/text/value.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/verb_check.h"
+#include "app/nsrelay/verb_check.h"
 
 #include <stdlib.h>
 #include <string.h>

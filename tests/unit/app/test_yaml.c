@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/yaml.h"
+#include "app/text/yaml.h"
 
 #include <errno.h>
 #include <stdlib.h>

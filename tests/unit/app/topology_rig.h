@@ -3,7 +3,7 @@
 #ifndef NSRELAY_TESTS_UNIT_APP_TOPOLOGY_RIG_H
 #define NSRELAY_TESTS_UNIT_APP_TOPOLOGY_RIG_H
 
-#include "app/topology_file.h"
+#include "app/nsctl/topology_file.h"
 #include "tests/unit/app/mistake.h"
 #include "tests/unit/unit.h"
 

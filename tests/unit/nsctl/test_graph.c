@@ -3,7 +3,7 @@
  * Pictures compared with those in graph/, which were looked at by eye. After a change that is meant, write
  * them anew and look again: NSRELAY_WRITE_GRAPHS=1 test_nsctl_pure_graph
  */
-#include "nsctl/graph.h"
+#include "nsctl/graph/graph.h"
 
 #include <errno.h>
 #include <linux/if.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/ledger.h"
+#include "nsctl/topology/ledger.h"
 
 #include <dirent.h>
 #include <errno.h>

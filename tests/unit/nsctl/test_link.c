@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/link.h"
+#include "nsctl/netlink/link.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages as the kernel would send them, well and ill formed. */
-#include "nsctl/netstate.h"
+#include "nsctl/netlink/netstate.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>

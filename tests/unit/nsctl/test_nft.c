@@ -9,8 +9,8 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "nsctl/nft.h"
-#include "nsctl/nft_put.h"
+#include "nsctl/nft/nft.h"
+#include "nsctl/nft/nft_put.h"
 
 /* ---- building ---- */
 

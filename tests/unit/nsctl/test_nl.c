@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests as they are built, and answers as they are read, without a kernel. */
-#include "nsctl/nl.h"
+#include "nsctl/netlink/nl.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>

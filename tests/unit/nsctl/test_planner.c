@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/planner.h"
+#include "nsctl/topology/planner.h"
 
 #include <errno.h>
 #include <stdio.h>

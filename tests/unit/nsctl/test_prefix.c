@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/prefix.h"
+#include "nsctl/netlink/prefix.h"
 
 #include <errno.h>
 #include <string.h>

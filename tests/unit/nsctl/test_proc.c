@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/proc.h"
+#include "nsctl/look/proc.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "nsctl/holders.h"
+#include "nsctl/look/holders.h"
 #include "tests/unit/unit.h"
 
 static void an_inode_is_read_from_its_own_kind_alone(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages as the kernel would send them, well and ill formed. */
-#include "nsctl/sockdiag.h"
+#include "nsctl/netlink/sockdiag.h"
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/step.h"
+#include "nsctl/topology/step.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/sysctl.h"
+#include "nsctl/topology/sysctl.h"
 
 #include <string.h>
 

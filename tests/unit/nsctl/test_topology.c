@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nsctl/topology.h"
+#include "nsctl/topology/topology.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #ifndef NSRELAY_TESTS_WORLD_H
 #define NSRELAY_TESTS_WORLD_H
 
-#include "nsctl/planner.h"
+#include "nsctl/topology/planner.h"
 
 struct world_netns {
 	char name[TOPOLOGY_NETNS_NAME_MAX];

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsctl/nsctl_options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "app/text/suggest.h"
+#include "base/check.h"
+#include "base/units.h"
+#include "nsctl/graph/graph.h"
+#include "nsctl/topology/ledger.h"
+
+/* ---- the tables ---- */
+
+/* What a verb takes beside --help. */
+enum {
+	TAKES_JSON = 1 << 0,
+	TAKES_STATE = 1 << 1,
+	TAKES_EXIT_CODE = 1 << 2,
+	TAKES_DRAWING = 1 << 3,
+	TAKES_COMMAND = 1 << 4, /* behind "--" */
+};
+
+typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
+
+static int take_file(struct nsctl_options *options, const char *text, struct err *err)
+{
+	(void)err;
+	options->file = text;
+	return 0;
+}
+
+static int take_netns(struct nsctl_options *options, const char *text, struct err *err)
+{
+	return netns_ref_parse(text, &options->netns, err);
+}
+
+static int take_pid(struct nsctl_options *options, const char *text, struct err *err)
+{
+	uint64_t pid;
+	if (units_parse_count(text, &pid, NULL) < 0 || pid == 0 || pid > INT_MAX)
+		return err_set(err, EINVAL, "'%.64s' is no PID; expected the number of a process", text);
+	options->pid = (pid_t)pid;
+	return 0;
+}
+
+static int take_endpoint(struct nsctl_options *options, const char *text, struct err *err)
+{
+	struct endpoint endpoint;
+	int r = endpoint_parse(text, &endpoint, err);
+	if (r < 0)
+		return r;
+	struct endpoint *place = vec_push(&options->endpoints.all);
+	if (!place)
+		return err_set(err, ENOMEM, "out of memory");
+	*place = endpoint;
+	return 0;
+}
+
+#define FILE_NOTES "FILE is a topology in YAML; the folder examples/topology has some, with comments.\n"
+
+#define PLAN_NOTES   "A line begins with + for what is made, ~ for what is changed, - for what is removed.\n"
+#define DELETE_NOTES "Of the file the name alone counts: what was made under it is removed.\n"
+#define VERIFY_NOTES "The exit status is 1 when an expectation does not hold.\n"
+#define NETNS_NOTES  "NETNS is a name in /run/netns, pid:N, path:/FILE, or host for nsctl's own [host].\n"
+
+#define APPLY_NOTES                                                                                          \
+	"Only what differs is changed. If a step fails, those before it are taken back. After a\n"           \
+	"kill at any moment, apply or delete once more.\n"
+
+#define LISTEN_NOTES                                                                                         \
+	"ENDPOINT is NETNS/ADDRESS:PORT, as web/127.0.0.1:80 or pid:42/[::]:80, or unix:PATH. The\n"         \
+	"command runs in nsctl's own namespace and has the sockets as descriptors 3, 4 ... in this\n"        \
+	"order, as from systemd: LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (the namespaces' names)\n"        \
+	"tell of them, sd_listen_fds(3).\n"                                                                  \
+	"A single command replaces nsctl. Of several, each gets the signals that nsctl is sent, and\n"       \
+	"nsctl ends with the last one, by the exit status of the first that failed.\n"
+
+/* What a verb works on. */
+struct arguments {
+	const char *usage;
+	size_t min, max;
+	const char *expected; /* when there are too few or too many */
+	apply_fn *take;
+};
+
+static const struct arguments nothing = {"", 0, 0, "nothing more", NULL};
+static const struct arguments a_file = {" FILE", 1, 1, "one FILE", take_file};
+static const struct arguments a_netns = {" [NETNS]", 0, 1, "one NETNS", take_netns};
+static const struct arguments a_pid = {" [PID]", 0, 1, "one PID", take_pid};
+static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
+static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
+                                           "ENDPOINT... -- COMMAND", take_endpoint};
+
+static const struct verb_row {
+	const char *name; /* one word, or two */
+	const struct arguments *arguments;
+	unsigned takes;
+	const char *help;
+	const char *notes; /* below the options */
+} verbs[] = {
+        [NSCTL_PLAN] = {"topology plan", &a_file, TAKES_JSON | TAKES_STATE | TAKES_EXIT_CODE,
+                        "show what apply would do; changes nothing", FILE_NOTES PLAN_NOTES},
+        [NSCTL_APPLY] = {"topology apply", &a_file, TAKES_JSON | TAKES_STATE,
+                         "make the network that the file describes, or mend it: all or nothing",
+                         FILE_NOTES APPLY_NOTES},
+        [NSCTL_DELETE] = {"topology delete", &a_file, TAKES_JSON | TAKES_STATE,
+                          "remove what apply has made, and nothing else", FILE_NOTES DELETE_NOTES},
+        [NSCTL_SHOW] = {"topology show", &a_file, TAKES_JSON,
+                        "show the things that the file names as they are now", FILE_NOTES},
+        [NSCTL_VERIFY] = {"topology verify", &a_file, TAKES_JSON,
+                          "try what the file expects to be reached, or not, and say why not",
+                          FILE_NOTES VERIFY_NOTES},
+        [NSCTL_GRAPH] = {"topology graph", &a_file, TAKES_DRAWING, "draw the topology", FILE_NOTES},
+        [NSCTL_INSPECT] = {"inspect", &a_netns, TAKES_JSON,
+                           "show links, addresses, routes, rules, firewall, settings and sockets",
+                           NETNS_NOTES},
+        [NSCTL_NAMESPACES] = {"namespaces", &a_pid, TAKES_JSON,
+                              "list the network namespaces of this machine, or all those of a process", ""},
+        [NSCTL_LISTEN] = {"listen", &endpoints, TAKES_COMMAND,
+                          "run a command with sockets that listen inside other namespaces", LISTEN_NOTES},
+        [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
+        [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
+};
+static_assert(ARRAY_COUNT(verbs) == NSCTL_VERB_COUNT, "a verb has no row");
+
+static int apply_format(struct nsctl_options *options, const char *text, struct err *err)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, text);
+	for (int i = 0; i < GRAPH_FORMAT_COUNT; i++)
+		suggest_add(&suggest, graph_format_name((enum graph_format)i));
+	if (graph_format_find(text) < 0)
+		return err_set(err, EINVAL, "unknown format '%.64s'; %s", text, suggest_text(&suggest));
+	options->format = text;
+	return 0;
+}
+
+static int apply_state(struct nsctl_options *options, const char *text, struct err *err)
+{
+	if (*text == '\0')
+		return err_set(err, EINVAL, "'' is no folder; expected the path of one");
+	options->state_dir = text;
+	return 0;
+}
+
+static int apply_copies(struct nsctl_options *options, const char *text, struct err *err)
+{
+	enum { COPIES_MAX = 1024 }; /* more processes than that share no socket to any use */
+	uint64_t copies;
+	int r = units_parse_count(text, &copies, err);
+	if (r < 0)
+		return r;
+	if (copies < 1 || copies > COPIES_MAX)
+		return err_set(err, ERANGE, "'%.64s' is out of range; expected 1 to %d", text, COPIES_MAX);
+	options->copies = (uint32_t)copies;
+	return 0;
+}
+
+static int apply_also(struct nsctl_options *options, const char *text, struct err *err)
+{
+	const char **place = vec_push(&options->also.all);
+	if (!place)
+		return err_set(err, ENOMEM, "out of memory");
+	*place = text;
+	return 0;
+}
+
+static const struct option_row {
+	struct cli_option option;
+	unsigned takes;
+	apply_fn *apply; /* NULL: ... */
+	size_t flag;     /* ... this bool of struct nsctl_options becomes true */
+} rows[] = {
+        {
+                .option = {"json", 'j', NULL, "write JSON"},
+                .takes = TAKES_JSON,
+                .flag = offsetof(struct nsctl_options, json),
+        },
+        {
+                .option = {"exit-code", 0, NULL, "end with status 3 when there is something to do"},
+                .takes = TAKES_EXIT_CODE,
+                .flag = offsetof(struct nsctl_options, exit_code),
+        },
+        {
+                .option = {"state", 0, "DIR",
+                           "where nsctl remembers what it has taken in hand [" LEDGER_DIR "]"},
+                .takes = TAKES_STATE,
+                .apply = apply_state,
+        },
+        {
+                .option = {"format", 0, "FORMAT", "text, dot, mermaid or svg [text]"},
+                .takes = TAKES_DRAWING,
+                .apply = apply_format,
+        },
+        {
+                .option = {"live", 0, NULL, "draw the state of each link as it is now"},
+                .takes = TAKES_DRAWING,
+                .flag = offsetof(struct nsctl_options, live),
+        },
+        {
+                .option = {"copies", 0, "N", "run the command so many times, all with the same sockets [1]"},
+                .takes = TAKES_COMMAND,
+                .apply = apply_copies,
+        },
+        {
+                .option = {"also", 0, "COMMAND",
+                           "a further command, run by sh -c, with the same sockets; may be repeated"},
+                .takes = TAKES_COMMAND,
+                .apply = apply_also,
+        },
+        {
+                .option = {"help", 'h', NULL, "print this"},
+                .flag = offsetof(struct nsctl_options, wants_help),
+        },
+};
+
+/* ---- which verb ---- */
+
+/* begins_with_word - is @word all of the verb's name, or the first of its two words? */
+static bool begins_with_word(const char *name, const char *word)
+{
+	size_t length = strlen(word);
+	return strncmp(name, word, length) == 0 && (name[length] == ' ' || name[length] == '\0');
+}
+
+static const char *second_word(const char *name)
+{
+	const char *space = strchr(name, ' ');
+	return space ? space + 1 : NULL;
+}
+
+/* first_word - of row @i, unless the row before has the same one */
+static const char *first_word(size_t i, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.*s", (int)strcspn(verbs[i].name, " "), verbs[i].name);
+	return i > 0 && begins_with_word(verbs[i - 1].name, buf) ? NULL : buf;
+}
+
+static int refuse_verb(const char *word, struct err *err)
+{
+	char names[NSCTL_VERB_COUNT][16];
+	struct suggest suggest;
+	suggest_init(&suggest, word);
+	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++) {
+		const char *name = first_word(i, names[i], sizeof(names[i]));
+		if (name)
+			suggest_add(&suggest, name);
+	}
+	return err_set(err, EINVAL, "unknown verb '%.64s'; %s", word, suggest_text(&suggest));
+}
+
+/* refuse_second - @word: NULL when there is none */
+static int refuse_second(const char *group, const char *word, struct err *err)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, word ? word : "");
+	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++) {
+		if (second_word(verbs[i].name) && begins_with_word(verbs[i].name, group))
+			suggest_add(&suggest, second_word(verbs[i].name));
+	}
+	if (!word)
+		return err_set(err, EINVAL, "what of the %s? %s", group, suggest_text(&suggest));
+	return err_set(err, EINVAL, "unknown verb '%s %.64s'; %s", group, word, suggest_text(&suggest));
+}
+
+/*
+ * find_verb - by the one or two words in @words, of which there are @count
+ * Returns how many of them it took, or an error.
+ */
+static int find_verb(char **words, int count, enum nsctl_verb *ret, struct err *err)
+{
+	const char *group = NULL;
+	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++) {
+		const char *second = second_word(verbs[i].name);
+		if (!begins_with_word(verbs[i].name, words[0]))
+			continue;
+		if (!second || (count > 1 && strcmp(second, words[1]) == 0)) {
+			*ret = (enum nsctl_verb)i;
+			return second ? 2 : 1;
+		}
+		group = words[0];
+	}
+	if (!group)
+		return refuse_verb(words[0], err);
+	return refuse_second(group, count > 1 ? words[1] : NULL, err);
+}
+
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++)
+		if (second_word(verbs[i].name) && begins_with_word(verbs[i].name, word))
+			return true;
+	return false;
+}
+
+static bool is_one_of(const char *text, const char *a, const char *b)
+{
+	return strcmp(text, a) == 0 || strcmp(text, b) == 0;
+}
+
+/* find_topic - what help is wanted about */
+static int find_topic(struct nsctl_options *options, char **words, int count, struct err *err)
+{
+	options->verb = NSCTL_HELP;
+	options->wants_help = true;
+	if (count == 0)
+		return 0;
+	if (count == 1 && is_group(words[0])) {
+		options->topic = words[0];
+		return 0;
+	}
+	return find_verb(words, count, &options->verb, err);
+}
+
+/* parse_verb - `--help`, `--version` and nothing are verbs too. Returns how many of @words it took. */
+static int parse_verb(struct nsctl_options *options, char **words, int count, struct err *err)
+{
+	if (count == 0 || is_one_of(words[0], "-h", "--help") || strcmp(words[0], "help") == 0)
+		return find_topic(options, words + 1, count > 0 ? count - 1 : 0, err);
+	if (count == 2 && is_group(words[0]) && is_one_of(words[1], "-h", "--help"))
+		return find_topic(options, words, 1, err);
+	if (is_one_of(words[0], "-V", "--version")) {
+		options->verb = NSCTL_VERSION;
+		return 1;
+	}
+	if (*words[0] == '-')
+		return err_set(err, EINVAL, "'%.64s' stands before the verb; expected nsctl VERB [OPTION...]",
+		               words[0]);
+	return find_verb(words, count, &options->verb, err);
+}
+
+/* ---- what stands behind it ---- */
+
+struct reading {
+	struct nsctl_options *options;
+	size_t argument_count;
+	const struct option_row *taken[ARRAY_COUNT(rows)]; /* by the verb */
+	struct cli_option table[ARRAY_COUNT(rows)];
+	size_t count;
+};
+
+static void reading_init(struct reading *reading, struct nsctl_options *options)
+{
+	unsigned takes = verbs[options->verb].takes;
+	*reading = (struct reading){.options = options};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if ((rows[i].takes & takes) != rows[i].takes)
+			continue;
+		reading->taken[reading->count] = &rows[i];
+		reading->table[reading->count++] = rows[i].option;
+	}
+}
+
+static int on_option(void *ctx, size_t index, const char *text, struct err *err)
+{
+	struct reading *reading = ctx;
+	const struct option_row *row = reading->taken[index];
+	if (row->apply)
+		return row->apply(reading->options, text, err);
+	*(bool *)((char *)reading->options + row->flag) = true;
+	return reading->options->wants_help; /* then the rest does not matter */
+}
+
+static int on_argument(void *ctx, char *argument, struct err *err)
+{
+	struct reading *reading = ctx;
+	const struct verb_row *verb = &verbs[reading->options->verb];
+	if (reading->argument_count++ == verb->arguments->max)
+		return err_set(err, EINVAL, "unexpected argument '%.64s'; expected %s", argument,
+		               verb->arguments->expected);
+	return verb->arguments->take(reading->options, argument, err);
+}
+
+/* split_command - what stands behind "--" is not for us. Returns how many words are in front of it. */
+static int split_command(struct nsctl_options *options, char **words, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (strcmp(words[i], "--") == 0) {
+			options->command = words + i + 1;
+			return i;
+		}
+	}
+	return count;
+}
+
+static int check(const struct reading *reading, struct err *err)
+{
+	const struct nsctl_options *options = reading->options;
+	const struct verb_row *verb = &verbs[options->verb];
+	if (options->wants_help)
+		return 0;
+	if (reading->argument_count < verb->arguments->min)
+		return err_set(err, EINVAL, "%s: there is too little; expected %s", verb->name,
+		               verb->arguments->expected);
+	if (options->command && !(verb->takes & TAKES_COMMAND))
+		return err_set(err, EINVAL, "%s takes no '--'; expected %s", verb->name,
+		               verb->arguments->expected);
+	if ((verb->takes & TAKES_COMMAND) && (!options->command || !*options->command))
+		return err_set(err, EINVAL, "%s: there is no command; expected %s", verb->name,
+		               verb->arguments->expected);
+	return 0;
+}
+
+/* parse_rest - @words begins with the last word of the verb, and is ended by NULL */
+static int parse_rest(struct nsctl_options *options, char **words, int count, struct err *err)
+{
+	struct reading reading;
+	reading_init(&reading, options);
+	const struct cli cli = {.options = reading.table,
+	                        .count = reading.count,
+	                        .on_option = on_option,
+	                        .on_argument = on_argument,
+	                        .ctx = &reading};
+	int r = cli_parse(&cli, split_command(options, words, count), words, err);
+	return r < 0 ? r : check(&reading, err);
+}
+
+int nsctl_options_parse(int argc, char **argv, struct nsctl_options *ret, struct err *err)
+{
+	struct nsctl_options options = {.format = "text", .state_dir = LEDGER_DIR, .copies = 1};
+	int taken = parse_verb(&options, argv + 1, argc > 1 ? argc - 1 : 0, err);
+	int r = taken < 0 ? taken : 0;
+	if (r == 0 && !options.wants_help)
+		r = parse_rest(&options, argv + taken, argc - taken, err);
+	if (r < 0)
+		nsctl_options_fini(&options);
+	else
+		*ret = options;
+	return r;
+}
+
+void nsctl_options_fini(struct nsctl_options *options)
+{
+	vec_clear(&options->also.all);
+	vec_clear(&options->endpoints.all);
+}
+
+/* ---- help ---- */
+
+static void print_verbs(const char *topic, FILE *out)
+{
+	fprintf(out, "nsctl builds, shows, checks and removes networks between network namespaces.\n\n"
+	             "usage: nsctl VERB [OPTION...] [ARGUMENT...]\n\n");
+	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++)
+		if (!topic || begins_with_word(verbs[i].name, topic))
+			fprintf(out, "  %-17s%s\n", verbs[i].name, verbs[i].help);
+	fprintf(out, "\n'nsctl help VERB' tells more. The exit status is 0 when all went well, 1 when "
+	             "something failed,\n"
+	             "2 for a command line or a file that is wrong.\n");
+}
+
+void nsctl_options_print_help(const struct nsctl_options *options, FILE *out)
+{
+	const struct verb_row *verb = &verbs[options->verb];
+	struct nsctl_options copy = *options;
+	struct reading reading;
+	if (options->verb == NSCTL_HELP) {
+		print_verbs(options->topic, out);
+		return;
+	}
+	fprintf(out, "usage: nsctl %s [OPTION...]%s\n\n%s\n\n", verb->name, verb->arguments->usage,
+	        verb->help);
+	reading_init(&reading, &copy);
+	for (size_t i = 0; i < reading.count; i++)
+		cli_print_option(&reading.table[i], out);
+	if (*verb->notes)
+		fprintf(out, "\n%s", verb->notes);
+}

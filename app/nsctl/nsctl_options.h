@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of nsctl. Verbs and options are rows of two tables in nsctl_options.c, of which parser and
+ * help are made. */
+#ifndef NSRELAY_APP_NSCTL_NSCTL_OPTIONS_H
+#define NSRELAY_APP_NSCTL_NSCTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "app/text/cli.h"
+#include "base/endpoint.h"
+#include "base/vec.h"
+
+enum nsctl_verb {
+	NSCTL_PLAN,
+	NSCTL_APPLY,
+	NSCTL_DELETE,
+	NSCTL_SHOW,
+	NSCTL_VERIFY,
+	NSCTL_GRAPH,
+	NSCTL_INSPECT,
+	NSCTL_NAMESPACES,
+	NSCTL_LISTEN,
+	NSCTL_VERSION,
+	NSCTL_HELP,
+	NSCTL_VERB_COUNT,
+};
+
+/* Texts are borrowed from argv. */
+struct nsctl_options {
+	enum nsctl_verb verb;
+	bool wants_help;       /* print the help of @verb, or of @topic, instead of doing it */
+	const char *topic;     /* NSCTL_HELP: "topology" for the verbs that begin so; NULL: all */
+	bool json;             /* -j */
+	const char *state_dir; /* of the ledgers */
+
+	const char *file; /* topology ... */
+	bool exit_code;   /* topology plan */
+	bool live;        /* topology graph */
+	const char *format;
+
+	struct netns_ref netns; /* inspect */
+	pid_t pid;              /* namespaces; 0: none */
+
+	struct {
+		VEC(struct endpoint) all;
+	} endpoints; /* listen */
+	uint32_t copies;
+	struct {
+		VEC(const char *) all;
+	} also;         /* for the shell */
+	char **command; /* what stands behind "--", ended by NULL; NULL: there is no "--" */
+};
+
+/*
+ * nsctl_options_parse - read the command line; without arguments the verb is NSCTL_HELP
+ * On failure @ret holds nothing to free. Errors: EINVAL or ERANGE; the text says what was expected. ENOMEM.
+ */
+int nsctl_options_parse(int argc, char **argv, struct nsctl_options *ret, struct err *err);
+void nsctl_options_fini(struct nsctl_options *options);
+
+/* nsctl_options_print_help - as @options->verb and its topic say */
+void nsctl_options_print_help(const struct nsctl_options *options, FILE *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The namespaces of a topology as they are at this moment, for those who only look: no lock is taken, nothing
+ * is planned. */
+#ifndef NSRELAY_APP_NSCTL_TOPOLOGY_LIVE_H
+#define NSRELAY_APP_NSCTL_TOPOLOGY_LIVE_H
+
+#include "nsctl/netlink/netstate.h"
+#include "nsctl/topology/topology.h"
+
+struct topology_live {
+	const struct topology *topology; /* borrowed */
+	struct live_netns {
+		bool exists;
+		struct netstate state; /* links, addresses, and routes of the main table */
+		char sysctls[SYSCTL_COUNT]
+		            [SYSCTL_VALUE_MAX]; /* those that the topology chooses; "": not there */
+		enum live_nat {
+			LIVE_MISSING,
+			LIVE_DIFFERS,
+			LIVE_THERE
+		} nat; /* beside what the topology wants */
+	} * netns;     /* in the topology's order */
+};
+
+/*
+ * topology_live_read - a namespace that is not there is no error
+ * Errors: those of netns_open(), nl_open(), netstate_read(), nat_read(); ENOMEM.
+ */
+int topology_live_read(const struct topology *topology, struct topology_live *ret, struct err *err);
+void topology_live_fini(struct topology_live *live);
+
+/* topology_live_link - NULL: it is not there */
+const struct netstate_link *topology_live_link(const struct topology_live *live,
+                                               const struct topology_link *link);
+bool topology_live_has_address(const struct topology_live *live, const struct topology_link *link,
+                               const struct prefix *address);
+bool topology_live_has_route(const struct topology_live *live, uint32_t netns,
+                             const struct topology_route *route);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/config_check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct checker {
+	const struct config *config;
+	config_complaint_fn *complain;
+	void *context;
+};
+
+static void __attribute__((format(printf, 4, 5)))
+complain(const struct checker *checker, enum config_part part, size_t index, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	checker->complain(checker->context, part, index, text);
+}
+
+/* within - complain about the first part beyond @max */
+static bool within(const struct checker *checker, enum config_part part, size_t count, size_t max,
+		   const char *what)
+{
+	if (count > max)
+		complain(checker, part, max, "there are %zu %s; expected at most %zu", count, what, max);
+	return count <= max;
+}
+
+static bool check_limits(const struct checker *checker)
+{
+	const struct config *config = checker->config;
+	size_t listener_count = 0, backend_count = 0;
+	for (size_t i = 0; i < config->relay_count; i++)
+		listener_count += config->relays[i].listener_count;
+	for (size_t i = 0; i < config->pool_count; i++)
+		backend_count += config->pools[i].backend_count;
+	return within(checker, CONFIG_PART_RELAY, config->relay_count, CONFIG_RELAYS_MAX, "relays") &&
+	       within(checker, CONFIG_PART_LISTENER, listener_count, CONFIG_LISTENERS_MAX, "listeners") &&
+	       within(checker, CONFIG_PART_BACKEND, backend_count, CONFIG_BACKENDS_MAX, "backends");
+}
+
+static void check_names(const struct checker *checker)
+{
+	const struct config_relay *relays = checker->config->relays;
+	for (size_t i = 0; i < checker->config->relay_count; i++) {
+		for (size_t j = 0; j < i && relays[i].name[0]; j++) {
+			if (strcmp(relays[i].name, relays[j].name) != 0)
+				continue;
+			complain(checker, CONFIG_PART_RELAY, i,
+				 "there is a relay '%s' already; expected another name", relays[i].name);
+			break;
+		}
+	}
+}
+
+/* overlap - would the kernel have to choose between the two? */
+static bool overlap(const struct endpoint *a, const struct endpoint *b)
+{
+	return endpoint_equal(a, b) || endpoint_would_reach(a, b) || endpoint_would_reach(b, a);
+}
+
+/* find_overlap - a listener that overlaps @listener and comes before it; ret_relay: whose it is */
+static const struct endpoint *find_overlap(const struct config *config, const struct endpoint *listener,
+					   const struct config_relay **ret_relay)
+{
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		for (size_t j = 0; j < relay->listener_count; j++) {
+			if (&relay->listeners[j] == listener)
+				return NULL;
+			*ret_relay = relay;
+			if (overlap(&relay->listeners[j], listener))
+				return &relay->listeners[j];
+		}
+	}
+	return NULL;
+}
+
+static void check_listener(const struct checker *checker, const struct endpoint *listener, size_t index)
+{
+	char text[ENDPOINT_TEXT_MAX], other_text[ENDPOINT_TEXT_MAX];
+	const struct config_relay *relay;
+	const struct endpoint *other = find_overlap(checker->config, listener, &relay);
+	if (!other)
+		return;
+	endpoint_format(listener, text, sizeof(text));
+	endpoint_format(other, other_text, sizeof(other_text));
+	if (endpoint_equal(listener, other))
+		complain(checker, CONFIG_PART_LISTENER, index,
+			 "%s is listened on twice, relay '%s' has it already; expected one listener", text,
+			 relay->name);
+	else
+		complain(checker, CONFIG_PART_LISTENER, index,
+			 "%s overlaps %s of relay '%s'; expected another address or port", text, other_text,
+			 relay->name);
+}
+
+static void check_listeners(const struct checker *checker)
+{
+	size_t index = 0;
+	for (size_t i = 0; i < checker->config->relay_count; i++)
+		for (size_t j = 0; j < checker->config->relays[i].listener_count; j++)
+			check_listener(checker, &checker->config->relays[i].listeners[j], index++);
+}
+
+static const struct endpoint *find_reached(const struct config_relay *relay, const struct endpoint *backend)
+{
+	for (size_t i = 0; i < relay->listener_count; i++)
+		if (endpoint_would_reach(backend, &relay->listeners[i]))
+			return &relay->listeners[i];
+	return NULL;
+}
+
+/* first_backend - the index, over all pools, of the first backend of the pool at @pool */
+static size_t first_backend(const struct config *config, size_t pool)
+{
+	size_t index = 0;
+	for (size_t i = 0; i < pool; i++)
+		index += config->pools[i].backend_count;
+	return index;
+}
+
+static void check_loops(const struct checker *checker, const struct config_relay *relay)
+{
+	char text[ENDPOINT_TEXT_MAX], listener_text[ENDPOINT_TEXT_MAX];
+	const struct config *config = checker->config;
+	if (relay->pool >= config->pool_count) /* it has none: told elsewhere */
+		return;
+	const struct config_pool *pool = &config->pools[relay->pool];
+	for (size_t i = 0; i < pool->backend_count; i++) {
+		const struct endpoint *listener = find_reached(relay, &pool->backends[i]);
+		if (!listener)
+			continue;
+		complain(checker, CONFIG_PART_BACKEND, first_backend(config, relay->pool) + i,
+			 "backend %s is reached by listener %s of the relay '%s' itself; expected another "
+			 "endpoint",
+			 endpoint_format(&pool->backends[i], text, sizeof(text)),
+			 endpoint_format(listener, listener_text, sizeof(listener_text)), relay->name);
+	}
+}
+
+void config_check(const struct config *config, config_complaint_fn *complaint, void *context)
+{
+	const struct checker checker = {config, complaint, context};
+	if (!check_limits(&checker))
+		return;
+	check_names(&checker);
+	check_listeners(&checker);
+	for (size_t i = 0; i < config->relay_count; i++)
+		check_loops(&checker, &config->relays[i]);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/config_file.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/nsrelay/config_check.h"
+#include "app/text/schema.h"
+#include "app/text/suggest.h"
+#include "app/text/text_file.h"
+#include "base/vec.h"
+
+/* A name of `namespaces:` and what it stands for. */
+struct declaration {
+	const char *name;
+	struct netns_ref ref;
+};
+
+/* Where a part of the configuration comes from. */
+struct origin {
+	const struct yaml_node *node;
+};
+
+struct loader {
+	struct schema_reader reader;
+	struct config config;
+	struct config_relay defaults;
+	struct declaration *declarations;
+	size_t declaration_count;
+	size_t declared_pool_count; /* those after it belong to one relay each */
+
+	/* In the order in which things were added, so that a complaint finds its place. */
+	VEC(struct origin) origins[CONFIG_PART_BACKEND + 1];
+};
+
+/* The pool of a relay whose `to:` is missing or wrong. */
+static const size_t NO_POOL = SIZE_MAX;
+
+static struct loader *loader_of(struct schema_reader *reader)
+{
+	return (struct loader *)reader; /* its first member */
+}
+
+/* remember - the next @part of the configuration comes from @node */
+static void remember(struct loader *loader, enum config_part part, const struct yaml_node *node)
+{
+	struct origin *origin = vec_push(&loader->origins[part]);
+	if (schema_is_there(&loader->reader, origin))
+		origin->node = node;
+}
+
+static const struct schema_field namespace_fields[] = {
+        {"pid", schema_read_pid, NULL},
+        {"path", schema_read_path, NULL},
+};
+static const struct schema namespace_schema = SCHEMA("a namespace", namespace_fields, NULL);
+
+static void read_namespace(struct loader *loader, const struct yaml_node *node,
+			   struct declaration *declaration)
+{
+	struct err err = ERR_INIT;
+	const struct yaml_node *key = node->key;
+	declaration->name = key->text;
+	if (netns_ref_parse(key->text, &declaration->ref, &err) < 0)
+		report_add(&loader->reader.report, key->at, "%s", err.text);
+	else if (declaration->ref.kind != NETNS_NAME)
+		report_add(&loader->reader.report, key->at,
+		           "'%.64s' has a meaning of its own; expected another name", key->text);
+	schema_read_mapping(&loader->reader, node, &namespace_schema, &declaration->ref);
+	if (yaml_get(node, "pid") && yaml_get(node, "path"))
+		report_add(&loader->reader.report, key->at,
+		           "the namespace '%.64s' has both pid and path; expected one of them", key->text);
+}
+
+static void read_namespaces(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	(void)target;
+	if (node->kind == YAML_NULL ||
+	    !schema_check_kind(reader, node, YAML_MAPPING, "a mapping of NAME: {}"))
+		return;
+	loader->declarations = calloc(node->child_count + 1, sizeof(struct declaration));
+	if (!schema_is_there(reader, loader->declarations))
+		return;
+	for (const struct yaml_node *child = node->first; child; child = child->next)
+		read_namespace(loader, child, &loader->declarations[loader->declaration_count++]);
+}
+
+/* resolve - put what was declared under a name in the name's place */
+static void resolve(const struct loader *loader, struct netns_ref *ref)
+{
+	for (size_t i = 0; ref->kind == NETNS_NAME && i < loader->declaration_count; i++) {
+		if (strcmp(loader->declarations[i].name, ref->text) == 0) {
+			*ref = loader->declarations[i].ref;
+			return;
+		}
+	}
+}
+
+static bool read_endpoint(struct loader *loader, const struct yaml_node *node, struct endpoint *ret)
+{
+	struct err err = ERR_INIT;
+	if (!schema_check_kind(&loader->reader, node, YAML_SCALAR, "an endpoint NETNS/ADDRESS:PORT"))
+		return false;
+	if (endpoint_parse(node->text, ret, &err) < 0) {
+		report_add(&loader->reader.report, node->at, "%s", err.text);
+		return false;
+	}
+	resolve(loader, &ret->netns);
+	return true;
+}
+
+static void read_address(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	struct endpoint endpoint;
+	if (!read_endpoint(loader, node, &endpoint))
+		return;
+	reader->out_of_memory |= config_pool_add_backend(target, &endpoint) < 0;
+	remember(loader, CONFIG_PART_BACKEND, node);
+}
+
+static const struct schema_field backend_fields[] = {
+        {"address", read_address, "address: NETNS/ADDRESS:PORT"}};
+static const struct schema backend_schema = SCHEMA("a backend", backend_fields, NULL);
+
+static void read_backend(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	if (node->kind == YAML_MAPPING)
+		schema_read_mapping(reader, node, &backend_schema, target);
+	else
+		read_address(reader, node, target);
+}
+
+static void read_backends(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_backend, target);
+}
+
+static void read_balance(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	uint32_t choice; /* there is only one so far */
+	(void)target;
+	schema_read_value(reader, node, &setting_balance_type, &choice);
+}
+
+static const struct schema_field pool_fields[] = {
+        {"balance", read_balance, NULL},
+        {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]"},
+};
+static const struct schema pool_schema = SCHEMA("a pool", pool_fields, NULL);
+
+static void read_pool(struct loader *loader, const struct yaml_node *node)
+{
+	struct err err = ERR_INIT;
+	struct config_pool *pool = config_add_pool(&loader->config);
+	if (!schema_is_there(&loader->reader, pool))
+		return;
+	if (value_parse(&setting_name_type, node->key->text, pool->name, &err) < 0)
+		report_add(&loader->reader.report, node->key->at, "%s", err.text);
+	schema_read_mapping(&loader->reader, node, &pool_schema, pool);
+}
+
+static void read_pools(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	(void)target;
+	if (node->kind == YAML_NULL ||
+	    !schema_check_kind(reader, node, YAML_MAPPING, "a mapping of NAME: { backends: [ ... ] }"))
+		return;
+	for (const struct yaml_node *child = node->first; child; child = child->next)
+		read_pool(loader, child);
+	loader->declared_pool_count = loader->config.pool_count;
+}
+
+static void read_defaults(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	static const struct schema schema = {.what = "defaults", .settings = &setting_relay};
+	(void)target;
+	schema_read_mapping(reader, node, &schema, &loader->defaults);
+}
+
+static void read_name(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_relay *relay = target;
+	schema_read_value(reader, node, &setting_name_type, relay->name);
+}
+
+static void read_listener(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	struct endpoint endpoint;
+	if (!read_endpoint(loader, node, &endpoint))
+		return;
+	reader->out_of_memory |= config_relay_add_listener(target, &endpoint) < 0;
+	remember(loader, CONFIG_PART_LISTENER, node);
+}
+
+static void read_listen(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_listener, target);
+}
+
+/* find_pool - the index of the pool declared as @name, or NO_POOL */
+static size_t find_pool(const struct loader *loader, const char *name)
+{
+	for (size_t i = 0; *name && i < loader->declared_pool_count; i++) /* a refused name was left empty */
+		if (strcmp(loader->config.pools[i].name, name) == 0)
+			return i;
+	return NO_POOL;
+}
+
+static void refuse_pool(struct loader *loader, const struct yaml_node *node)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, node->text);
+	for (size_t i = 0; i < loader->declared_pool_count; i++)
+		suggest_add(&suggest, loader->config.pools[i].name);
+	report_add(&loader->reader.report, node->at, "there is no pool '%.64s'; %s", node->text,
+	           suggest.best ? suggest_text(&suggest)
+	                        : "expected the name of a pool, or an endpoint NETNS/ADDRESS:PORT");
+}
+
+/* read_own_pool - the endpoints of `to:` make a pool with the relay's name */
+static void read_own_pool(struct loader *loader, const struct yaml_node *node, struct config_relay *relay)
+{
+	if (find_pool(loader, relay->name) != NO_POOL)
+		report_add(&loader->reader.report, node->at,
+		           "these endpoints would make a second pool '%s'; expected the pool's or the "
+		           "relay's name changed",
+		           relay->name);
+	struct config_pool *pool = config_add_pool(&loader->config);
+	if (!schema_is_there(&loader->reader, pool))
+		return;
+	memcpy(pool->name, relay->name, sizeof(pool->name));
+	relay->pool = loader->config.pool_count - 1;
+	read_backends(&loader->reader, node, pool);
+}
+
+static void read_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	struct config_relay *relay = target;
+	if (node->kind != YAML_SCALAR || strchr(node->text, '/')) {
+		read_own_pool(loader, node, relay);
+		return;
+	}
+	relay->pool = find_pool(loader, node->text);
+	if (relay->pool == NO_POOL)
+		refuse_pool(loader, node);
+}
+
+static const struct schema_field relay_fields[] = {
+        {"name", read_name, "name: NAME"},
+        {"listen", read_listen, "listen: NETNS/ADDRESS:PORT"},
+        {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
+};
+static const struct schema relay_schema = SCHEMA("a relay", relay_fields, &setting_relay);
+
+static void read_relay(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	(void)target;
+	struct config_relay *relay = config_add_relay(&loader->config);
+	if (!schema_is_there(reader, relay))
+		return;
+	*relay = loader->defaults;
+	const struct yaml_node *name = yaml_get(node, "name");
+	remember(loader, CONFIG_PART_RELAY, name ? name : node);
+	schema_read_mapping(reader, node, &relay_schema, relay);
+}
+
+static void read_relays(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	if (schema_check_kind(reader, node, YAML_SEQUENCE, "a list of relays"))
+		schema_read_items(reader, node, read_relay, target);
+}
+
+static const struct schema_field file_fields[] = {
+        {"namespaces", read_namespaces, NULL},
+        {"pools", read_pools, NULL},
+        {"defaults", read_defaults, NULL},
+        {"relays", read_relays, "a list of at least one relay"},
+};
+static const struct schema file_schema = SCHEMA("the file", file_fields, &setting_daemon);
+
+static void complain(void *context, enum config_part part, size_t index, const char *text)
+{
+	struct loader *loader = context;
+	CHECK(index < loader->origins[part].count);
+	report_add(&loader->reader.report, loader->origins[part].items[index].node->at, "%s", text);
+}
+
+static int read_root(struct loader *loader, const struct yaml_node *root)
+{
+	if (root && root->kind != YAML_NULL)
+		schema_read_mapping(&loader->reader, root, &file_schema, &loader->config);
+	else
+		report_add(&loader->reader.report, (struct span){0},
+		           "the file is empty; expected a list of at least one relay "
+		           "under 'relays:'");
+	if (loader->reader.out_of_memory)
+		return -ENOMEM;
+	config_check(&loader->config, complain, loader);
+	return loader->reader.report.count ? -EINVAL : 0;
+}
+
+static void loader_init(struct loader *loader, const char *name, const char *text, size_t size)
+{
+	*loader = (struct loader){0};
+	report_init(&loader->reader.report, name, text, size);
+	config_init(&loader->config);
+	config_relay_init(&loader->defaults);
+	loader->defaults.pool = NO_POOL;
+}
+
+static void loader_fini(struct loader *loader)
+{
+	config_fini(&loader->config);
+	free(loader->declarations);
+	for (size_t i = 0; i < ARRAY_COUNT(loader->origins); i++)
+		vec_clear(&loader->origins[i]);
+}
+
+static void print_failure(const struct loader *loader, int r, FILE *out)
+{
+	if (r == -ENOMEM && out)
+		fprintf(out, "%s: error: out of memory\n", loader->reader.report.name);
+	else
+		report_print(&loader->reader.report, out);
+}
+
+int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report)
+{
+	struct loader loader;
+	struct yaml yaml;
+	loader_init(&loader, name, text, size);
+	int r = yaml_init(&yaml, &loader.reader.report);
+	if (r == 0) {
+		r = read_root(&loader, yaml.root);
+		yaml_fini(&yaml);
+	}
+	if (r == 0) {
+		*ret = loader.config;
+		loader.config = (struct config){0};
+	} else {
+		print_failure(&loader, r, report);
+	}
+	loader_fini(&loader);
+	return r;
+}
+
+int config_file_load(const char *path, struct config *ret, FILE *report)
+{
+	char *text;
+	size_t size;
+	int r = text_file_read(path, "a configuration", &text, &size, report);
+	if (r < 0)
+		return r;
+	r = config_text_load(text, size, path, ret, report);
+	free(text);
+	return r;
+}

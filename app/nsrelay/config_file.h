@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DOC: Theory of Operation
+ *
+ * A configuration file becomes a struct config in three steps: yaml.c makes a tree that knows the place of
+ * each node; config_file.c has it walked (schema.h) along tables that name every legal key (those of single
+ * values are in setting.c); config_check.c compares the parts with each other. Each step reports every mistake
+ * it finds, with its place, and only the first (no YAML at all) ends the reading.
+ *
+ *	namespaces: { NAME: {} | { pid: N } | { path: /FILE } }
+ *	relays:
+ *	  - name: NAME
+ *	    listen: ENDPOINT | [ ENDPOINT... ]
+ *	    to: POOL | ENDPOINT | [ ENDPOINT... ]       endpoints make a pool with the relay's name
+ *	    timeouts, tcp, lane                         see setting.c
+ *	pools: { NAME: { balance: round_robin, backends: [ ENDPOINT | { address: ENDPOINT }... ] } }
+ *	defaults: { timeouts, tcp, lane }               of all relays, each may set its own
+ *	threads, max_connections, drain, user, log      see setting.c
+ */
+#ifndef NSRELAY_APP_NSRELAY_CONFIG_FILE_H
+#define NSRELAY_APP_NSRELAY_CONFIG_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "relay/config.h"
+
+/*
+ * config_text_load - read a configuration from memory
+ * @name:   how the report calls it
+ * @report: where the mistakes are printed; NULL: nowhere
+ *
+ * The caller owns what is stored in @ret, to be given to config_fini(); @ret is untouched on failure.
+ * Errors: EINVAL (mistakes, all of them reported), ENOMEM (reported too).
+ */
+int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report);
+
+/* config_file_load - as config_text_load(), from a file. Errors also: those of text_file_read() */
+int config_file_load(const char *path, struct config *ret, FILE *report);
+
+#endif

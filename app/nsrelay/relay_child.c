@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/relay_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nsctl/broker_client.h"
+#include "relay/process.h"
+
+_Static_assert((int)SOCKET_BATCH_MAX == (int)BROKER_BATCH_MAX, "what the relay asks for fits into one reply");
+
+/* ---- the broker as a socket source ---- */
+
+static int channel_fd(const void *ctx)
+{
+	return (int)(intptr_t)ctx;
+}
+
+static int request(void *ctx, uint32_t target, uint32_t count)
+{
+	return broker_client_request(channel_fd(ctx), target, count);
+}
+
+static int receive(void *ctx, struct socket_reply *ret)
+{
+	struct broker_reply reply;
+	int rc = broker_client_receive(channel_fd(ctx), &reply, ret->fds);
+	if (rc != 1)
+		return rc;
+	ret->target = reply.target;
+	ret->asked = reply.asked;
+	ret->count = reply.count;
+	ret->error = reply.error;
+	return 1;
+}
+
+/* ---- pipes ---- */
+
+/* open_pipe - as large as may be: its size decides what a bulk transfer costs */
+static int open_pipe(int fds[2], struct err *err)
+{
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_set_errno(err, "pipe");
+	for (int size = LIMIT_PIPE_SIZE; size >= 64 * 1024; size /= 2) {
+		if (fcntl(fds[1], F_SETPIPE_SZ, size) >= 0)
+			break;
+	}
+	return 0;
+}
+
+static int open_pipes(int (*fds)[2], uint32_t count, struct err *err)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int rc = open_pipe(fds[i], err);
+		while (rc < 0 && i-- > 0) {
+			close(fds[i][0]);
+			close(fds[i][1]);
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- the relay ---- */
+
+/* run - takes all descriptors but the channels */
+static int run(const struct relay_child *child, int (*pipe_fds)[2], struct err *err)
+{
+	struct socket_source sources[LIMIT_THREADS];
+	for (uint32_t i = 0; i < child->limits->threads; i++)
+		sources[i] = (struct socket_source){
+			.ctx = (void *)(intptr_t)child->channel_fds[i],
+			.fd = child->channel_fds[i],
+			.request = request,
+			.receive = receive,
+		};
+	struct relay_process process = {
+		.plan = child->plan,
+		.limits = child->limits,
+		.features = child->features,
+		.sources = sources,
+		.listener_fds = child->listener_fds,
+		.pipe_fds = (const int(*)[2])pipe_fds,
+		.control_fd = child->control_fd,
+		.seal = child->user ? sandbox_seal : NULL,
+	};
+	return relay_process_run(&process, err);
+}
+
+/* close_untaken - what run() would have taken */
+static void close_untaken(const struct relay_child *child)
+{
+	size_t listeners = (size_t)child->limits->threads * child->plan->listener_count;
+	for (size_t i = 0; i < listeners; i++)
+		close(child->listener_fds[i]);
+	close(child->control_fd);
+}
+
+int relay_child_run(const struct relay_child *child, struct err *err)
+{
+	int pipe_fds[LIMIT_THREADS][2];
+	uint32_t threads = child->limits->threads;
+	int rc = open_pipes(pipe_fds, threads, err);
+	if (rc == 0 && child->user)
+		rc = sandbox_drop(child->user, err); /* a process, which ends when it cannot */
+	if (rc == 0)
+		rc = run(child, pipe_fds, err);
+	else
+		close_untaken(child);
+	for (uint32_t i = 0; i < threads; i++)
+		close(child->channel_fds[i]);
+	return rc;
+}

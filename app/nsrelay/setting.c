@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/setting.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "relay/config.h"
+
+/* The kernel's limits: MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT of include/net/tcp.h. */
+enum { KEEPALIVE_IDLE_MAX_S = 32767, KEEPALIVE_INTERVAL_MAX_S = 32767, KEEPALIVE_COUNT_MAX = 127 };
+
+/* Ours: beyond these a number is a slip, not a wish. */
+enum {
+	DURATION_MAX_MS = 7 * 24 * 3600 * 1000,
+	THREADS_MAX = 1024,
+	CONNECTIONS_MAX = 1 << 20, /* the kernel's default fs.nr_open: no process can have more descriptors */
+	BACKLOG_MAX = 65535,
+	LOG_RATE_MAX = 1000000,
+};
+
+#define MAP(array)                                                                                           \
+	{                                                                                                    \
+		array, ARRAY_COUNT(array)                                                                    \
+	}
+#define DAEMON(field)        .offset = offsetof(struct config, field)
+#define RELAY(field)         .offset = offsetof(struct config_relay, field)
+#define COUNT(least, most)   .type = {VALUE_COUNT, .min = (least), .max = (most)}
+#define MS(least, most)      .type = {VALUE_MS, .min = (least), .max = (most)}
+#define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
+#define CHOICE(words)        .type = {VALUE_CHOICE, .choices = (words)}
+#define NAME(least, owner, field)                                                                            \
+	.offset = offsetof(struct owner, field),                                                             \
+	.type = {VALUE_NAME, .min = (least), .max = sizeof(((struct owner *)0)->field) - 1}
+
+static const char *const level_words[] = {
+	[CONFIG_LOG_ERROR] = "error",
+	[CONFIG_LOG_WARNING] = "warning",
+	[CONFIG_LOG_INFO] = "info",
+	[CONFIG_LOG_DEBUG] = "debug",
+	NULL,
+};
+static const char *const format_words[] = {[CONFIG_LOG_LOGFMT] = "logfmt", [CONFIG_LOG_JSON] = "json", NULL};
+static const char *const lane_words[] = {
+	[CONFIG_LANE_AUTO] = "auto",
+	[CONFIG_LANE_INTERACTIVE] = "interactive",
+	[CONFIG_LANE_BULK] = "bulk",
+	NULL,
+};
+static const char *const balance_words[] = {"round_robin", NULL};
+
+const struct value_type setting_name_type = {VALUE_NAME, .min = 1, .max = CONFIG_NAME_MAX - 1};
+const struct value_type setting_balance_type = {VALUE_CHOICE, .choices = balance_words};
+
+static const struct setting log_settings[] = {
+	{"level", .option = "log-level", DAEMON(log_level), CHOICE(level_words),
+	 .help = "the least important to log"},
+	{"format", .option = "log-format", DAEMON(log_format), CHOICE(format_words),
+	 .help = "how records are written"},
+	{"rate", .option = "log-rate", DAEMON(log_rate), COUNT(0, LOG_RATE_MAX),
+	 .help = "records a second, errors aside; 0: no limit"},
+};
+static const struct setting_map log_map = MAP(log_settings);
+
+static const struct setting daemon_settings[] = {
+	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
+	 .help = "worker threads; 0: one per processor"},
+	{"max_connections", .option = "max-connections", DAEMON(max_connections), COUNT(0, CONNECTIONS_MAX),
+	 .help = "relayed at the same time; 0: as many as file descriptors permit"},
+	{"drain", .option = "drain-timeout", DAEMON(drain_ms), MS(0, DURATION_MAX_MS),
+	 .help = "how long connections may go on after SIGTERM"},
+	{"user", .option = "user", NAME(0, config, user),
+	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody"},
+	{"log", .map = &log_map},
+};
+const struct setting_map setting_daemon = MAP(daemon_settings);
+
+static const struct setting timeout_settings[] = {
+	{"connect", .option = "connect-timeout", RELAY(timeouts.connect_ms), MS(0, DURATION_MAX_MS),
+	 .help = "one attempt at one backend; 0s: off"},
+	{"idle", .option = "idle-timeout", RELAY(timeouts.idle_ms), MS(0, DURATION_MAX_MS),
+	 .help = "no byte in either direction; 0s: off"},
+	{"half_close", .option = "half-close-timeout", RELAY(timeouts.half_close_ms), MS(0, DURATION_MAX_MS),
+	 .help = "no byte after one direction has ended; 0s: off"},
+};
+static const struct setting_map timeouts_map = MAP(timeout_settings);
+
+static const struct setting keepalive_settings[] = {
+	{"idle", .option = "keepalive-idle", RELAY(tcp.keepalive_idle_s), SECONDS(0, KEEPALIVE_IDLE_MAX_S),
+	 .help = "silence before the first keepalive probe; 0s: none"},
+	{"interval", .option = "keepalive-interval", RELAY(tcp.keepalive_interval_s),
+	 SECONDS(1, KEEPALIVE_INTERVAL_MAX_S), .help = "between keepalive probes"},
+	{"count", .option = "keepalive-count", RELAY(tcp.keepalive_count), COUNT(1, KEEPALIVE_COUNT_MAX),
+	 .help = "unanswered keepalive probes that end a connection"},
+};
+static const struct setting_map keepalive_map = MAP(keepalive_settings);
+
+static const struct setting tcp_settings[] = {
+	{"nodelay", .option = "nodelay", RELAY(tcp.nodelay), .type = {.kind = VALUE_BOOL},
+	 .help = "TCP_NODELAY"},
+	{"keepalive", .map = &keepalive_map},
+	{"user_timeout", .option = "user-timeout", RELAY(tcp.user_timeout_ms), MS(0, DURATION_MAX_MS),
+	 .help = "sent, and not acknowledged for so long (TCP_USER_TIMEOUT); 0s: the kernel's"},
+	{"congestion", .option = "congestion", NAME(0, config_relay, tcp.congestion),
+	 .help = "TCP congestion control; none: the namespace's default"},
+	{"backlog", .option = "backlog", RELAY(tcp.backlog), COUNT(1, BACKLOG_MAX),
+	 .help = "connections that wait to be accepted"},
+};
+static const struct setting_map tcp_map = MAP(tcp_settings);
+
+static const struct setting relay_settings[] = {
+	{"timeouts", .map = &timeouts_map},
+	{"tcp", .map = &tcp_map},
+	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
+	 .help = "how bytes are moved; fixed only to measure"},
+};
+const struct setting_map setting_relay = MAP(relay_settings);
+
+const struct setting *setting_find(const struct setting_map *map, const char *key)
+{
+	for (size_t i = 0; i < map->count; i++)
+		if (strcmp(map->settings[i].key, key) == 0)
+			return &map->settings[i];
+	return NULL;
+}

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/nsrelay/notify.h"
+#include "app/nsrelay/opened.h"
+#include "app/nsrelay/relay_child.h"
+#include "app/nsrelay/streams.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "nsctl/broker.h"
+#include "relay/process.h"
+
+enum {
+	/* A relay that dies is started again at once; one that keeps dying, after a growing pause, still under a second. */
+	RESTART_FIRST_MS = 10,
+	RESTART_MAX_MS = 500,
+	/* It lived ten times as long as the pause before: it does not keep dying, this death is a first one again. */
+	RESTART_FORGET_PAUSES = 10,
+	/* How long the rings of a dead relay are waited for beyond the pause: 7 ms, with 1,000 listeners 19 (measured). */
+	RINGS_PATIENCE_MS = 400,
+	/* What the relay gets beyond the drain time, or once it has closed the control channel, before it is killed. */
+	STOP_GRACE_MS = 5000,
+};
+
+struct supervisor {
+	const struct config *config;
+	bool sandbox;
+	struct plan plan;
+	struct limits limits;
+	struct io_features features;
+	struct sandbox_user user;
+	struct opened opened;
+	struct broker broker;
+	struct broker_channel channels[LIMIT_THREADS];
+	enum broker_wait waits[LIMIT_THREADS];
+	int signal_fd;
+	int control_fd;                /* -1 while no relay runs, and when it has closed its end */
+	struct control_message unsent; /* a command that found the control channel full; type 0: none */
+	pid_t pid;                     /* of the relay process; 0 without one */
+	pthread_t thread;              /* of the relay, without a sandbox */
+	int thread_result;
+	bool is_ready;  /* this relay accepts */
+	bool was_ready; /* one of them did: from then on deaths are survived */
+	bool stopping;
+	bool done; /* the loop ends, with this: */
+	int result;
+	uint64_t started_ms, restart_ms, kill_ms; /* CLOCK_MONOTONIC; 0: not set */
+	uint32_t pause_ms;
+};
+
+/* What a relay without a sandbox is given; freed by its thread. */
+struct thread_start {
+	struct supervisor *supervisor;
+	struct relay_child child;
+	int channel_fds[LIMIT_THREADS];
+	int listener_fds[];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- the relay process ---- */
+
+static void log_failure(const struct err *err)
+{
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_ERROR, "relay failed");
+	log_record_add_text(&log, "error", err->text);
+	log_record_end(&log);
+}
+
+/* become_relay - in the child: keep nothing that only the broker may use */
+static _Noreturn void become_relay(struct supervisor *s, struct relay_child *child)
+{
+	struct err err = ERR_INIT;
+	for (uint32_t i = 0; i < s->limits.threads; i++)
+		close(s->channels[i].fd);
+	close(s->control_fd);
+	close(s->signal_fd);
+	opened_keep_listeners(&s->opened);
+	sandbox_close_inherited();
+	streams_forsake_input_and_output();
+	int rc = relay_child_run(child, &err);
+	if (rc < 0)
+		log_failure(&err);
+	_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static int start_process(struct supervisor *s, struct relay_child *child, struct err *err)
+{
+	child->listener_fds = s->opened.listener_fds;
+	child->user = &s->user;
+	pid_t pid = fork();
+	if (pid == 0)
+		become_relay(s, child);
+	if (pid < 0)
+		return err_set_errno(err, "start the relay process");
+	s->pid = pid;
+	return 0;
+}
+
+static void *run_thread(void *arg)
+{
+	struct thread_start *start = arg;
+	struct err err = ERR_INIT;
+	start->supervisor->thread_result = relay_child_run(&start->child, &err);
+	if (start->supervisor->thread_result < 0)
+		log_failure(&err);
+	free(start);
+	return NULL;
+}
+
+static void close_fds(const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+}
+
+/* duplicate - the same files under other numbers, all or none */
+static int duplicate(const int *fds, size_t count, int *ret, struct err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		ret[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (ret[i] < 0) {
+			int rc = err_set_errno(err, "duplicate listeners");
+			close_fds(ret, i);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int start_thread(struct supervisor *s, const struct relay_child *child, struct err *err)
+{
+	size_t count = (size_t)s->plan.listener_count * s->limits.threads;
+	struct thread_start *start = malloc(sizeof(*start) + count * sizeof(int));
+	if (!start)
+		return err_set(err, ENOMEM, "start the relay: out of memory");
+	start->supervisor = s;
+	start->child = *child;
+	memcpy(start->channel_fds, child->channel_fds, sizeof(start->channel_fds));
+	start->child.channel_fds = start->channel_fds;
+	start->child.listener_fds = start->listener_fds;
+	/* The relay closes its listeners at the end: they are not the broker's. */
+	int rc = duplicate(s->opened.listener_fds, count, start->listener_fds, err);
+	if (rc < 0)
+		goto fail;
+	rc = -pthread_create(&s->thread, NULL, run_thread, start);
+	if (rc == 0)
+		return 0;
+	err_set(err, -rc, "start the relay thread: %s", strerror(-rc));
+	close_fds(start->listener_fds, count);
+fail:
+	free(start);
+	return rc;
+}
+
+static void close_channels(struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->limits.threads; i++)
+		broker_channel_close(&s->channels[i]);
+	if (s->control_fd >= 0)
+		close(s->control_fd);
+	s->control_fd = -1;
+	s->unsent.type = 0;
+}
+
+/* The relay's ends of everything between it and the broker. */
+struct relay_ends {
+	int control_fd;
+	int channel_fds[LIMIT_THREADS];
+};
+
+static void close_ends(const struct relay_ends *ends)
+{
+	close_fds(&ends->control_fd, 1);
+	close_fds(ends->channel_fds, ARRAY_COUNT(ends->channel_fds));
+}
+
+/* open_channels - both ends; what was opened before a failure is the caller's to close */
+static int open_channels(struct supervisor *s, struct relay_ends *ends, struct err *err)
+{
+	int pair[2];
+	memset(ends, -1, sizeof(*ends));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set_errno(err, "control channel");
+	s->control_fd = pair[0];
+	ends->control_fd = pair[1];
+	for (uint32_t i = 0; i < s->limits.threads; i++) {
+		int rc = broker_channel_open(&s->channels[i], &ends->channel_fds[i], err);
+		if (rc < 0)
+			return rc;
+		s->waits[i] = BROKER_WAITS_FOR_REQUEST;
+	}
+	return 0;
+}
+
+static int start_relay(struct supervisor *s, struct err *err)
+{
+	struct relay_ends ends;
+	close_channels(s);
+	s->started_ms = now_ms();
+	s->restart_ms = s->kill_ms = 0;
+	s->is_ready = false;
+	int rc = open_channels(s, &ends, err);
+	struct relay_child child = {
+		.plan = &s->plan,
+		.limits = &s->limits,
+		.features = &s->features,
+		.channel_fds = ends.channel_fds,
+		.control_fd = ends.control_fd,
+	};
+	if (rc == 0)
+		rc = s->sandbox ? start_process(s, &child, err) : start_thread(s, &child, err);
+	/* A process has its own copies of the ends; a thread has these. */
+	if (rc < 0 || s->sandbox)
+		close_ends(&ends);
+	if (rc < 0)
+		close_channels(s);
+	return rc;
+}
+
+static void plan_restart(struct supervisor *s)
+{
+	uint64_t lived_ms = now_ms() - s->started_ms;
+	bool first = lived_ms >= (uint64_t)s->pause_ms * RESTART_FORGET_PAUSES;
+	s->pause_ms = first ? RESTART_FIRST_MS : s->pause_ms * 2;
+	if (s->pause_ms > RESTART_MAX_MS)
+		s->pause_ms = RESTART_MAX_MS;
+	s->restart_ms = now_ms() + s->pause_ms;
+}
+
+static void finish(struct supervisor *s, int result)
+{
+	s->done = true;
+	s->result = result;
+}
+
+/*
+ * rings_are_gone - nothing is left of the relay in the kernel
+ * A ring ends some milliseconds after its process. Until then the accepts it had armed take wake-ups, and a connection
+ * whose wake-up was taken waits in the queue until another one comes (9 of 60, Linux 6.18). The poll that was armed on
+ * the broker channel goes with them, so the end of the channel is the end of the ring:
+ * tests/assumptions/killed_ring_takes_wakeups.c.
+ */
+static bool rings_are_gone(const struct supervisor *s)
+{
+	for (uint32_t i = 0; i < s->limits.threads; i++) {
+		if (s->channels[i].fd >= 0)
+			return false;
+	}
+	return true;
+}
+
+/* relay_ended - the daemon ends too, or starts it again */
+static void relay_ended(struct supervisor *s, int result)
+{
+	s->pid = 0;
+	if (s->stopping || !s->was_ready || !s->sandbox)
+		finish(s, result);
+	else
+		plan_restart(s);
+}
+
+static void process_ended(struct supervisor *s, int status)
+{
+	if (s->stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		relay_ended(s, 0);
+		return;
+	}
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_ERROR, "relay process died");
+	if (WIFSIGNALED(status))
+		log_record_add_text(&log, "signal", strsignal(WTERMSIG(status)));
+	else
+		log_record_add_i64(&log, "status", WEXITSTATUS(status));
+	log_record_end(&log);
+	relay_ended(s, -ECHILD);
+}
+
+/* reap - children of ours that have ended: the relay, and orphans when we are a container's first process */
+static void reap(struct supervisor *s)
+{
+	int status;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (pid == s->pid)
+			process_ended(s, status);
+	}
+}
+
+/* ---- commands and events ---- */
+
+static void send_unsent(struct supervisor *s)
+{
+	bool full = send(s->control_fd, &s->unsent, sizeof(s->unsent), MSG_NOSIGNAL) < 0 && errno == EAGAIN;
+	if (!full) /* sent, or there is nobody: its end will say so */
+		s->unsent.type = 0;
+}
+
+/* command - tell the relay; one that finds the channel full waits, unless a later one takes its place */
+static void command(struct supervisor *s, enum control_type type, uint64_t value)
+{
+	if (s->control_fd < 0)
+		return;
+	s->unsent = (struct control_message){.type = type, .value = value};
+	send_unsent(s);
+}
+
+static void log_ready(const struct supervisor *s)
+{
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_INFO, s->was_ready ? "ready again" : "ready");
+	log_record_add_u64(&log, "relays", s->config->relay_count);
+	log_record_add_u64(&log, "listeners", s->plan.listener_count);
+	log_record_add_u64(&log, "threads", s->limits.threads);
+	log_record_add_u64(&log, "max_connections", s->limits.connections);
+	log_record_add_u64(&log, "memory_fixed_bytes", s->limits.memory_fixed);
+	log_record_add_u64(&log, "memory_per_connection_bytes", s->limits.memory_per_connection);
+	log_record_end(&log);
+}
+
+/* kill_within - the relay has so long to end by itself, or less if that was said before */
+static void kill_within(struct supervisor *s, uint64_t ms)
+{
+	uint64_t at = now_ms() + ms;
+	if (!s->kill_ms || at < s->kill_ms)
+		s->kill_ms = at;
+}
+
+/* stop - drain at the first request, end at once at the second */
+static void stop(struct supervisor *s)
+{
+	if (s->stopping) {
+		command(s, CONTROL_STOP, 0);
+		kill_within(s, STOP_GRACE_MS);
+		return;
+	}
+	s->stopping = true;
+	if (s->restart_ms) /* none runs */
+		finish(s, 0);
+	s->restart_ms = 0;
+	/* The relay's copies are the last ones then, and closing them refuses connections. */
+	opened_close_listeners(&s->opened);
+	command(s, CONTROL_DRAIN, s->config->drain_ms);
+	kill_within(s, (uint64_t)s->config->drain_ms + STOP_GRACE_MS);
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_INFO, "stopping");
+	log_record_add_u64(&log, "drain_ms", s->config->drain_ms);
+	log_record_end(&log);
+	notify_systemd("STOPPING=1");
+}
+
+static void take_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap(s);
+		else if (info.ssi_signo != SIGUSR1)
+			stop(s);
+		else if (!s->unsent.type)
+			command(s, CONTROL_COUNTERS, 0);
+	}
+}
+
+static void relay_is_ready(struct supervisor *s)
+{
+	if (!s->stopping) {
+		log_ready(s);
+		notify_systemd("READY=1");
+	}
+	s->is_ready = s->was_ready = true;
+}
+
+/* control_closed - a thread has ended then; a process is about to, and SIGCHLD tells when nothing of it is left */
+static void control_closed(struct supervisor *s)
+{
+	if (!s->sandbox) {
+		pthread_join(s->thread, NULL);
+		relay_ended(s, s->thread_result);
+		return;
+	}
+	close(s->control_fd);
+	s->control_fd = -1;
+	kill_within(s, STOP_GRACE_MS);
+}
+
+static void take_event(struct supervisor *s)
+{
+	struct control_message message;
+	if (s->unsent.type)
+		send_unsent(s);
+	ssize_t n = recv(s->control_fd, &message, sizeof(message), MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		control_closed(s);
+	else if (n == sizeof(message) && message.type == CONTROL_READY && !s->is_ready)
+		relay_is_ready(s);
+}
+
+static void serve(struct supervisor *s, uint32_t channel)
+{
+	struct err err = ERR_INIT;
+	int rc = broker_serve(&s->broker, &s->channels[channel], &err);
+	if (rc >= 0) {
+		s->waits[channel] = (enum broker_wait)rc;
+		return;
+	}
+	broker_channel_close(&s->channels[channel]);
+	if (rc == -EPIPE)
+		return;
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_ERROR, "broker channel closed");
+	log_record_add_text(&log, "error", err.text);
+	log_record_end(&log);
+	/* Its thread would never connect to a backend again. */
+	if (s->pid)
+		kill(s->pid, SIGKILL);
+}
+
+/* ---- the loop ---- */
+
+enum { POLL_SIGNAL, POLL_CONTROL, POLL_CHANNELS };
+
+static nfds_t fill_poll(const struct supervisor *s, struct pollfd *fds)
+{
+	fds[POLL_SIGNAL] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	fds[POLL_CONTROL] = (struct pollfd){.fd = s->control_fd, .events = POLLIN | (s->unsent.type ? POLLOUT : 0)};
+	for (uint32_t i = 0; i < s->limits.threads; i++)
+		fds[POLL_CHANNELS + i] = (struct pollfd){
+			.fd = s->channels[i].fd,
+			.events = s->waits[i] == BROKER_WAITS_FOR_ROOM ? POLLOUT : POLLIN,
+		};
+	return POLL_CHANNELS + s->limits.threads;
+}
+
+/* restart_at_ms - when the relay is started again, unless the end of its rings comes before; 0: it is not */
+static uint64_t restart_at_ms(const struct supervisor *s)
+{
+	return s->restart_ms && !rings_are_gone(s) ? s->restart_ms + RINGS_PATIENCE_MS : s->restart_ms;
+}
+
+static int poll_timeout(const struct supervisor *s)
+{
+	uint64_t at = s->restart_ms ? restart_at_ms(s) : s->kill_ms;
+	if (!at)
+		return -1;
+	uint64_t now = now_ms();
+	return at > now ? (int)(at - now) : 0;
+}
+
+static void act_on_time(struct supervisor *s)
+{
+	struct err err = ERR_INIT;
+	if (s->restart_ms && now_ms() >= restart_at_ms(s) && start_relay(s, &err) < 0) {
+		log_failure(&err);
+		plan_restart(s);
+	}
+	if (s->kill_ms && now_ms() >= s->kill_ms) {
+		s->kill_ms = 0;
+		if (s->pid)
+			kill(s->pid, SIGKILL);
+	}
+}
+
+static int loop(struct supervisor *s)
+{
+	struct pollfd fds[POLL_CHANNELS + LIMIT_THREADS];
+	while (!s->done) {
+		nfds_t count = fill_poll(s, fds);
+		if (poll(fds, count, poll_timeout(s)) < 0) {
+			CHECK(errno == EINTR);
+			continue;
+		}
+		for (uint32_t i = 0; i < s->limits.threads; i++) {
+			if (fds[POLL_CHANNELS + i].revents)
+				serve(s, i);
+		}
+		if (fds[POLL_CONTROL].revents)
+			take_event(s);
+		if (fds[POLL_SIGNAL].revents)
+			take_signal(s);
+		act_on_time(s);
+	}
+	return s->result;
+}
+
+/* ---- start ---- */
+
+static int open_signals(struct err *err)
+{
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP); /* there is no reload: the terminal is gone */
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGCHLD, SIG_DFL); /* who started us may have ignored it: then no child can be waited for */
+	signal(SIGPIPE, SIG_IGN); /* splice(2) to a reset socket raises it */
+	int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_set_errno(err, "signals") : fd;
+}
+
+/* processors - those this program may run on; more than fit into a cpu_set_t (EINVAL) are more than there are threads */
+static uint32_t processors(void)
+{
+	cpu_set_t cpus;
+	return sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? LIMIT_THREADS : (uint32_t)CPU_COUNT(&cpus);
+}
+
+/* raise_memlock - rings of an unprivileged user count against it, some 108 KiB a thread (Linux 6.18) */
+static void raise_memlock(void)
+{
+	struct rlimit memlock;
+	if (getrlimit(RLIMIT_MEMLOCK, &memlock) < 0)
+		return;
+	memlock.rlim_cur = memlock.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &memlock);
+}
+
+static int compute_limits(struct supervisor *s, struct err *err)
+{
+	struct rlimit nofile = {0};
+	getrlimit(RLIMIT_NOFILE, &nofile);
+	/* The soft limit is a default for programs that use select(2); the hard one is what the administrator allows. */
+	nofile.rlim_cur = nofile.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &nofile);
+	raise_memlock();
+	struct limits_input input = {
+		.nofile = nofile.rlim_cur,
+		.threads = s->config->threads,
+		.processors = processors(),
+		/* Without a sandbox the broker's copies count in the same process. */
+		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
+		.max_connections = s->config->max_connections,
+	};
+	return limits_compute(&input, &s->limits, err);
+}
+
+static int start(struct supervisor *s, struct err *err)
+{
+	int rc = streams_open(err);
+	if (rc < 0)
+		return rc;
+	/* Before anything is opened: who asks us to stop meanwhile is heard as soon as all is, and cleaned up after. */
+	s->signal_fd = rc = open_signals(err);
+	if (rc < 0)
+		return rc;
+	rc = plan_init(&s->plan, s->config);
+	if (rc < 0)
+		return err_set(err, -rc, "plan: out of memory");
+	if ((rc = compute_limits(s, err)) < 0 || (rc = io_probe(&s->features, err)) < 0 ||
+	    (rc = sandbox_find_user(s->config->user, &s->user, err)) < 0)
+		return rc;
+	if ((rc = opened_init(&s->opened, &s->plan, s->limits.threads, s->user.uid, err)) < 0)
+		return rc;
+	s->broker = (struct broker){s->opened.targets, s->plan.target_count, s->user.uid};
+	return start_relay(s, err);
+}
+
+int supervisor_run(const struct config *config, bool sandbox, struct err *err)
+{
+	struct supervisor s = {.config = config, .sandbox = sandbox, .signal_fd = -1, .control_fd = -1};
+	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
+		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
+	int rc = start(&s, err);
+	if (rc == 0) {
+		rc = loop(&s);
+		if (rc < 0)
+			err_set(err, -rc, "the relay ended; the log above says why");
+	}
+	close_channels(&s);
+	if (s.signal_fd >= 0)
+		close(s.signal_fd);
+	opened_fini(&s.opened);
+	plan_fini(&s.plan);
+	return rc;
+}

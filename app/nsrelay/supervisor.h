@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DOC: Theory of operation
+ *
+ * The privileged half of the daemon: it opens namespaces and listening sockets, starts the relay as an unprivileged child,
+ * answers its requests for upstream sockets (nsctl/broker.h), passes signals on as commands, and starts it again, with the
+ * very same listening sockets, when it dies. It never sees a relayed byte.
+ *
+ * One thread, one poll(2) loop over: signals, the relay's control channel, and a broker channel for each relay thread.
+ */
+#ifndef NSRELAY_APP_NSRELAY_SUPERVISOR_H
+#define NSRELAY_APP_NSRELAY_SUPERVISOR_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "relay/config.h"
+
+/*
+ * supervisor_run - the daemon, from start to end
+ * @sandbox: false runs the relay as a thread of this process, for debugging
+ * Returns 0 after a stop that was asked for, else -errno with what could not be started.
+ */
+int supervisor_run(const struct config *config, bool sandbox, struct err *err);
+
+#endif

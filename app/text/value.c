@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/text/value.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/text/suggest.h"
+#include "base/units.h"
+
+static_assert(sizeof(enum value_kind) == sizeof(uint32_t), "an enum in struct config is written as uint32_t");
+
+enum { MS_PER_S = 1000 };
+
+static uint64_t ms_per_unit(const struct value_type *type)
+{
+	return type->kind == VALUE_SECONDS ? MS_PER_S : 1;
+}
+
+static void store(void *ret, uint64_t value)
+{
+	uint32_t narrow = (uint32_t)value;
+	memcpy(ret, &narrow, sizeof(narrow));
+}
+
+static uint32_t load(const void *field)
+{
+	uint32_t value;
+	memcpy(&value, field, sizeof(value));
+	return value;
+}
+
+static int refuse(const struct value_type *type, int code, const char *text, const char *what,
+		  struct err *err)
+{
+	char expected[VALUE_TEXT_MAX];
+	return err_set(err, code, "'%.64s' %s; expected %s", text, what,
+		       value_describe(type, expected, sizeof(expected)));
+}
+
+static int parse_bool(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	bool value = strcmp(text, "true") == 0;
+	if (!value && strcmp(text, "false") != 0)
+		return refuse(type, EINVAL, text, "is neither true nor false", err);
+	*(bool *)ret = value;
+	return 0;
+}
+
+static int parse_count(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	uint64_t value;
+	int r = units_parse_count(text, &value, err);
+	if (r == -EINVAL)
+		return r;
+	if (r < 0 || value < type->min || value > type->max)
+		return refuse(type, ERANGE, text, "is out of range", err);
+	store(ret, value);
+	return 0;
+}
+
+static int parse_duration(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	uint64_t ms, unit = ms_per_unit(type);
+	int r = units_parse_duration(text, &ms, err);
+	if (r == -EINVAL)
+		return r;
+	if (r < 0 || ms < type->min * unit || ms > type->max * unit)
+		return refuse(type, ERANGE, text, "is out of range", err);
+	if (ms % unit != 0)
+		return refuse(type, EINVAL, text, "is not a number of whole seconds", err);
+	store(ret, ms / unit);
+	return 0;
+}
+
+static int parse_choice(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, text);
+	for (uint32_t i = 0; type->choices[i]; i++) {
+		if (strcmp(text, type->choices[i]) == 0) {
+			store(ret, i);
+			return 0;
+		}
+		suggest_add(&suggest, type->choices[i]);
+	}
+	return err_set(err, EINVAL, "'%.64s' is not known; %s", text, suggest_text(&suggest));
+}
+
+static bool is_name_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '-' || c == '.';
+}
+
+static int parse_name(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	size_t length = strlen(text);
+	if (length < type->min || length > type->max)
+		return refuse(type, EINVAL, text, length ? "is too long" : "is empty", err);
+	for (const char *c = text; *c; c++)
+		if (!is_name_character(*c))
+			return refuse(type, EINVAL, text, "holds a character a name may not", err);
+	memcpy(ret, text, length + 1);
+	return 0;
+}
+
+int value_parse(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	static int (*const parsers[])(const struct value_type *, const char *, void *, struct err *) = {
+		[VALUE_BOOL] = parse_bool,        [VALUE_COUNT] = parse_count,   [VALUE_MS] = parse_duration,
+		[VALUE_SECONDS] = parse_duration, [VALUE_CHOICE] = parse_choice, [VALUE_NAME] = parse_name,
+	};
+	return parsers[type->kind](type, text, ret, err);
+}
+
+const char *value_format(const struct value_type *type, const void *field, char *buf, size_t size)
+{
+	switch (type->kind) {
+	case VALUE_BOOL:
+		snprintf(buf, size, "%s", *(const bool *)field ? "true" : "false");
+		break;
+	case VALUE_COUNT:
+		snprintf(buf, size, "%" PRIu32, load(field));
+		break;
+	case VALUE_MS:
+	case VALUE_SECONDS:
+		units_format_duration(load(field) * ms_per_unit(type), buf, size);
+		break;
+	case VALUE_CHOICE:
+		snprintf(buf, size, "%s", type->choices[load(field)]);
+		break;
+	case VALUE_NAME:
+		snprintf(buf, size, "%s", (const char *)field);
+		break;
+	}
+	return buf;
+}
+
+/* join - the choices, @between them */
+static const char *join(const char *const *choices, const char *between, char *buf, size_t size)
+{
+	size_t length = 0;
+	buf[0] = '\0';
+	for (; *choices && length < size; choices++)
+		length += (size_t)snprintf(buf + length, size - length, "%s%s", length ? between : "",
+					   *choices);
+	return buf;
+}
+
+const char *value_describe(const struct value_type *type, char *buf, size_t size)
+{
+	char min[UNITS_TEXT_MAX], max[UNITS_TEXT_MAX];
+	switch (type->kind) {
+	case VALUE_BOOL:
+		snprintf(buf, size, "true or false");
+		break;
+	case VALUE_COUNT:
+		snprintf(buf, size, "a whole number from %" PRIu32 " to %" PRIu32, type->min, type->max);
+		break;
+	case VALUE_MS:
+	case VALUE_SECONDS:
+		units_format_duration(type->min * ms_per_unit(type), min, sizeof(min));
+		units_format_duration(type->max * ms_per_unit(type), max, sizeof(max));
+		snprintf(buf, size, "a duration%s from %s to %s",
+			 type->kind == VALUE_SECONDS ? " of whole seconds" : "", min, max);
+		break;
+	case VALUE_CHOICE:
+		join(type->choices, " or ", buf, size);
+		break;
+	case VALUE_NAME:
+		snprintf(buf, size, "%" PRIu32 " to %" PRIu32 " letters, digits, '_', '-' or '.'", type->min,
+			 type->max);
+		break;
+	}
+	return buf;
+}
+
+const char *value_placeholder(const struct value_type *type, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[VALUE_BOOL] = "true|false",  [VALUE_COUNT] = "N",   [VALUE_MS] = "DURATION",
+		[VALUE_SECONDS] = "DURATION", [VALUE_CHOICE] = NULL, [VALUE_NAME] = "NAME",
+	};
+	if (type->kind == VALUE_CHOICE)
+		return join(type->choices, "|", buf, size);
+	snprintf(buf, size, "%s", names[type->kind]);
+	return buf;
+}
