@@ -340,12 +340,12 @@ static void deleting_removes_what_was_made_and_nothing_else(void **unused)
 	shell("ip link add hand0 type bridge; ip addr add 10.9.0.1/24 dev hand0; ip link set hand0 up");
 	shell("ip route add 10.8.0.0/16 dev hand0; ip netns add beside; ip link add v9 type veth peer name "
 	      "v9 netns beside");
-	shell("ip -o addr > /run/before; ip route >> /run/before; ip netns >> /run/before");
+	shell("ip -o -4 addr > /run/before; ip route >> /run/before; ip netns >> /run/before");
 	apply();
 	shell("ip link set hand0 group 5");
 	draft_nothing();
 	apply();
-	shell("ip -o addr > /run/after; ip route >> /run/after; ip netns >> /run/after; diff /run/before "
+	shell("ip -o -4 addr > /run/after; ip route >> /run/after; ip netns >> /run/after; diff /run/before "
 	      "/run/after");
 	shell("test $(cat /proc/sys/net/ipv4/ip_forward) = 0");
 	assert_int_equal(apply(), 0);
@@ -358,8 +358,8 @@ static void furnishings_of_somebody_elses_things_are_removed(void **unused)
 	(void)unused;
 	enter_host();
 	fclose(fopen("/run/nsctl-test-mark", "w"));
-	shell("ip netns add theirs; ip link add eth9 type bridge; ip link set eth9 up");
-	shell("ip -o addr > /run/before; ip route >> /run/before; ip -n theirs -o addr >> /run/before");
+	shell("ip netns add theirs; ip link add eth9 type bridge; ip link set eth9 addrgenmode none up");
+	shell("ip -o -4 addr > /run/before; ip route >> /run/before; ip -n theirs -o -4 addr >> /run/before");
 	draft_nothing();
 	sketch_netns(topology, "host");
 	sketch_netns(topology, "theirs");
@@ -374,7 +374,7 @@ static void furnishings_of_somebody_elses_things_are_removed(void **unused)
 	shell("ip route | grep -q 10.6.0.0/16");
 	draft_nothing();
 	apply();
-	shell("ip -o addr > /run/after; ip route >> /run/after; ip -n theirs -o addr >> /run/after");
+	shell("ip -o -4 addr > /run/after; ip route >> /run/after; ip -n theirs -o -4 addr >> /run/after");
 	shell("diff /run/before /run/after");
 }
 
@@ -419,14 +419,14 @@ static void failure_of_a_change_restores_what_was_there(void **unused)
 	(void)unused;
 	lab();
 	apply();
-	shell("ip -o addr > /run/before; ip route >> /run/before; ip -n ns1 route >> /run/before; ip netns "
+	shell("ip -o -4 addr > /run/before; ip route >> /run/before; ip -n ns1 route >> /run/before; ip netns "
 	      ">> /run/before");
 	sketch_netns(&rig.topology, "ns3");
 	sketch_veth(&rig.topology, "host/v3", "10.0.3.1/24", "ns3/eth0", "10.0.3.2/24");
 	link_called("host/v2")->numbers[LINK_MTU] = 1300;
 	sketch_route(&rig.topology, "ns3", "10.77.0.0/16", "192.0.2.1");
 	expect_refusal("true", ENETUNREACH, "add route 10.77.0.0/16");
-	shell("ip -o addr > /run/after; ip route >> /run/after; ip -n ns1 route >> /run/after; ip netns >> "
+	shell("ip -o -4 addr > /run/after; ip route >> /run/after; ip -n ns1 route >> /run/after; ip netns >> "
 	      "/run/after");
 	shell("diff /run/before /run/after; ip -o link show v2 | grep -q 'mtu 1400'");
 }
