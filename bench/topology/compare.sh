@@ -74,7 +74,7 @@ await_burial() {
 
 check_made() {
 	test "$(ip -o link show type veth | grep -c UP)" = "$COUNT"
-	test "$(ls /run/netns | wc -l)" = "$COUNT"
+	test "$(find /run/netns -mindepth 1 | wc -l)" = "$COUNT"
 	for n in n1 "n$((COUNT / 2))" "n$COUNT"; do
 		ip -n "$n" -o address show dev eth0 | grep -q '10.0.0.2/24'
 		ip -n "$n" route show | grep -q '^default via 10.0.0.1'
@@ -96,7 +96,7 @@ seconds() { # of the commands given
 delete_for_good() { "delete_$1" && await_burial; }
 
 printf '%-12s %8s %8s   (%s namespaces)\n' way make delete "$COUNT"
-for round in $(seq "$ROUNDS"); do
+for _ in $(seq "$ROUNDS"); do
 	for way in $WAYS; do
 		made=$(seconds "make_$way")
 		check_made
