@@ -10,6 +10,7 @@
 #ifndef NSRELAY_BASE_VEC_H
 #define NSRELAY_BASE_VEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define VEC(type)                                                                                                      \
@@ -23,6 +24,11 @@
 	((__typeof__((vec)->items))vec_push_raw((void **)&(vec)->items, &(vec)->count, &(vec)->capacity,               \
 						sizeof(*(vec)->items)))
 
+/* vec_append - copies of all elements of another array of the same type; false, and nothing, when memory is out */
+#define vec_append(vec, more)                                                                                          \
+	vec_append_raw((void **)&(vec)->items, &(vec)->count, &(vec)->capacity,                                        \
+		       1 ? (more)->items : (vec)->items, (more)->count, sizeof(*(vec)->items))
+
 /* vec_clear - free the array, but not what its elements own */
 #define vec_clear(vec) vec_clear_raw((void **)&(vec)->items, &(vec)->count, &(vec)->capacity)
 
@@ -32,6 +38,7 @@
 	     (element)++)
 
 void *vec_push_raw(void **items, size_t *count, size_t *capacity, size_t size);
+bool vec_append_raw(void **items, size_t *count, size_t *capacity, const void *more, size_t more_count, size_t size);
 void vec_clear_raw(void **items, size_t *count, size_t *capacity);
 
 #endif

@@ -59,8 +59,11 @@ int lab_check_identities(struct lab *lab, struct err *err)
 {
 	struct identity *all = calloc(lab->seen.netns.count + 1, sizeof(*all));
 	size_t count = 0;
-	int rc = all ? identify_all(lab, all, &count, err) : err_set(err, ENOMEM, "out of memory");
+	int rc;
 
+	if (!all)
+		return err_set(err, ENOMEM, "out of memory");
+	rc = identify_all(lab, all, &count, err);
 	if (rc == 0)
 		qsort(all, count, sizeof(*all), compare);
 	for (size_t i = 1, first = 0; rc == 0 && i < count; i++) {

@@ -56,7 +56,7 @@ int picture_compare_prefix(const struct prefix *a, const struct prefix *b)
 	int order = ORDER(a->family, b->family);
 	if (!order)
 		order = ORDER(a->length, b->length);
-	return order ? order : memcmp(&a->address, &b->address, sizeof(a->address));
+	return order ? order : memcmp(a->address.in6.s6_addr, b->address.in6.s6_addr, sizeof(a->address.in6.s6_addr));
 }
 
 bool picture_is_made(const struct picture_link *link)

@@ -66,24 +66,16 @@ static int draft_netns(struct draft *draft, const struct seen_netns *seen)
 
 static int copy_facts(struct ledger *ledger, const struct ledger *old)
 {
-	int rc = 0;
-	vec_each (netns, &old->netns)
-		rc |= PUSH(&ledger->netns, *netns);
-	vec_each (fact, &old->sysctls)
-		rc |= PUSH(&ledger->sysctls, *fact);
-	vec_each (fact, &old->addresses)
-		rc |= PUSH(&ledger->addresses, *fact);
-	vec_each (fact, &old->routes)
-		rc |= PUSH(&ledger->routes, *fact);
-	vec_each (fact, &old->ports)
-		rc |= PUSH(&ledger->ports, *fact);
-	return rc;
+	bool copied = vec_append(&ledger->netns, &old->netns) && vec_append(&ledger->sysctls, &old->sysctls) &&
+		      vec_append(&ledger->addresses, &old->addresses) && vec_append(&ledger->routes, &old->routes) &&
+		      vec_append(&ledger->ports, &old->ports);
+	return copied ? 0 : -ENOMEM;
 }
 
 /* note_sysctls - the first fact of each setting, which knows what it was before the topology */
 static int note_sysctls(struct draft *draft, const struct ledger *old)
 {
-	draft->sysctls = calloc(draft->ledger.netns.count * SYSCTL_COUNT + 1, sizeof(*draft->sysctls));
+	draft->sysctls = calloc(draft->ledger.netns.count * SYSCTL_COUNT + 1, sizeof(struct ledger_sysctl *));
 	if (!draft->sysctls)
 		return -ENOMEM;
 	vec_each (fact, &old->sysctls) {

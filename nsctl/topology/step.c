@@ -186,7 +186,11 @@ static char mark(const struct step *step)
 	case STEP_ROUTE_DELETE:
 		return '-';
 	case STEP_NAT:
-		return !step->nat.after ? '-' : step->nat.before ? '~' : '+';
+		if (!step->nat.after)
+			return '-';
+		if (!step->nat.before)
+			return '+';
+		return '~';
 	default:
 		return '~';
 	}
@@ -239,7 +243,8 @@ static bool names_link(const struct step *step)
 const char *step_describe(const struct step *step, const char *const names[], char *buf, size_t size)
 {
 	CHECK(size > 0);
-	struct text text = {.buf = buf, .size = size};
+	struct text text = {.size = size};
+	text.buf = buf;
 	text_add(&text, "%c %s", mark(step), names[step->netns]);
 	if (names_link(step))
 		text_add(&text, "/%s", step->link);

@@ -87,6 +87,23 @@ static void each_element_is_visited_once(void **state)
 	vec_clear(&things.all);
 }
 
+static void arrays_are_appended_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	struct things things = {0}, more = {0};
+	assert_true(vec_append(&things.all, &more.all));
+	assert_int_equal(things.all.count, 0);
+	for (uint64_t i = 1; i <= 9; i++)
+		((struct thing *)vec_push(&more.all))->number = i;
+	assert_true(vec_append(&things.all, &more.all));
+	assert_true(vec_append(&things.all, &more.all));
+	assert_int_equal(things.all.count, 18);
+	assert_int_equal(sum_of(&things), 90);
+	assert_int_equal(things.all.items[9].number, 1);
+	vec_clear(&more.all);
+	vec_clear(&things.all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +112,7 @@ int main(void)
 	        cmocka_unit_test(cleared_array_is_as_new),
 	        cmocka_unit_test(memory_that_runs_out_leaves_the_array_as_it_was),
 	        cmocka_unit_test(each_element_is_visited_once),
+	        cmocka_unit_test(arrays_are_appended_whole_or_not_at_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,11 +97,12 @@ void put_masquerade(struct topology *topology, uint32_t netns, const char *from)
 /* fail_at - cmocka's own message is cut */
 static void __attribute__((format(printf, 2, 3))) fail_at(const struct stage *stage, const char *fmt, ...)
 {
+	char text[4096];
 	va_list args;
-	fprintf(stderr, "%s: ", stage->hint);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	fprintf(stderr, "%s: %s", stage->hint, text);
 	fail_msg("%s, see above", stage->hint);
 }
 
