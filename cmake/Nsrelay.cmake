@@ -7,6 +7,8 @@ find_package(Threads REQUIRED)
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 
@@ -14,7 +16,7 @@ add_library(nsrelay_flags INTERFACE)
 target_compile_definitions(nsrelay_flags INTERFACE _GNU_SOURCE NSRELAY_VERSION="${PROJECT_VERSION}")
 target_include_directories(nsrelay_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(nsrelay_flags INTERFACE
-  -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
+  -Wall -Wextra -Werror -Wshadow -Wpointer-arith $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
   -Wwrite-strings -Wformat=2 -Wvla -Wundef -fno-strict-aliasing)
 if(NSRELAY_SANITIZE)
   target_compile_options(nsrelay_flags INTERFACE -fsanitize=${NSRELAY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bulk throughput: one-way streams, spread over at most two threads a side. iperf3 3.12 has one thread for
- * all streams, which holds a direct path back before it does a relayed one. The receiver counts, from the
- * first connection's arrival to the last one's end.
+ * all streams, which holds a direct path back before it does a relayed one. The receiver counts, from when
+ * it has all connections to the last one's end. Either side may be the one that connects.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,11 +15,12 @@
 #include "bench/load/clock.h"
 #include "bench/load/net.h"
 #include "bench/load/nsload.h"
+#include "bench/load/pattern.h"
 
 enum {
 	STREAMS_MAX = 64,
 	THREADS_MAX = 2,
-	CHUNK_SIZE = 256 << 10, /* of one send or receive */
+	CHUNK_SIZE = 128 << 10, /* of one send or receive; iperf3 has the same (-l) */
 	WAIT_MS = 10000,        /* for a connection, or for any progress */
 };
 
@@ -27,32 +28,38 @@ struct bulk_thread {
 	pthread_t thread;
 	unsigned stream_count, open_count;
 	struct pollfd streams[STREAMS_MAX];
+	uint64_t moved_sizes[STREAMS_MAX];
 	uint64_t end_ns; /* of sending */
-	uint64_t bytes;
+	bool verifies;
 	int failure; /* -errno of the first stream that broke */
 	char *chunk;
 };
 
-/* What to do with a stream that is ready: bytes moved, 0 at its end, or -errno (-EAGAIN: wait). */
-typedef ssize_t (*move_fn)(struct bulk_thread *, struct pollfd *);
+/* What to do with stream @index, which is ready: bytes moved, 0 at its end, or -errno (-EAGAIN: wait). */
+typedef ssize_t (*move_fn)(struct bulk_thread *, unsigned index);
 
-static ssize_t move_in(struct bulk_thread *thread, struct pollfd *stream)
+static ssize_t move_in(struct bulk_thread *thread, unsigned index)
 {
-	ssize_t size = recv(stream->fd, thread->chunk, CHUNK_SIZE, MSG_DONTWAIT);
+	ssize_t size = recv(thread->streams[index].fd, thread->chunk, CHUNK_SIZE, MSG_DONTWAIT);
+	if (size > 0 && thread->verifies &&
+	    !pattern_matches(thread->chunk, (size_t)size, thread->moved_sizes[index]))
+		return -EBADMSG;
 	return size < 0 ? -errno : size;
 }
 
 /* move_out - send a chunk; when the time is over say so by a FIN and wait for the other side's */
-static ssize_t move_out(struct bulk_thread *thread, struct pollfd *stream)
+static ssize_t move_out(struct bulk_thread *thread, unsigned index)
 {
+	struct pollfd *stream = &thread->streams[index];
 	if (stream->events == POLLIN)
-		return move_in(thread, stream);
+		return move_in(thread, index);
 	if (clock_now_ns() >= thread->end_ns) {
 		shutdown(stream->fd, SHUT_WR);
 		stream->events = POLLIN;
 		return -EAGAIN;
 	}
-	ssize_t size = send(stream->fd, thread->chunk, CHUNK_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const char *payload = pattern_at(thread->verifies ? thread->moved_sizes[index] : 0);
+	ssize_t size = send(stream->fd, payload, CHUNK_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return size < 0 ? -errno : size;
 }
 
@@ -70,14 +77,13 @@ static bool move_round(struct bulk_thread *thread, move_fn move)
 {
 	bool moved = false;
 	for (unsigned i = 0; i < thread->stream_count; i++) {
-		struct pollfd *stream = &thread->streams[i];
-		if (stream->fd < 0)
+		if (thread->streams[i].fd < 0)
 			continue;
-		ssize_t size = move(thread, stream);
+		ssize_t size = move(thread, i);
 		if (size > 0)
-			thread->bytes += (uint64_t)size;
+			thread->moved_sizes[i] += (uint64_t)size;
 		else if (size != -EAGAIN)
-			end_stream(thread, stream, (int)size);
+			end_stream(thread, &thread->streams[i], (int)size);
 		moved |= size != -EAGAIN;
 	}
 	return moved;
@@ -129,19 +135,21 @@ static int connect_stream(const struct load_options *options, struct err *err)
 	return err_set(err, -result, "cannot connect: %s", strerror(-result));
 }
 
-static int accept_stream(int listen_fd, unsigned seconds, struct err *err)
+static int accept_stream(int listen_fd, uint64_t patience_ms, struct err *err)
 {
 	struct pollfd listener = {.fd = listen_fd, .events = POLLIN};
-	if (poll(&listener, 1, (int)seconds * 1000) == 0)
-		return err_set(err, ETIMEDOUT, "no connection within %u s", seconds);
+	if (poll(&listener, 1, (int)patience_ms) == 0)
+		return err_set(err, ETIMEDOUT, "no connection within %u ms", (unsigned)patience_ms);
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	return fd < 0 ? err_set_errno(err, "cannot accept") : fd;
 }
 
-static int start(struct bulk_thread *threads, void *(*main)(void *), uint64_t end_ns, struct err *err)
+static int start(struct bulk_thread *threads, void *(*main)(void *), const struct load_options *options,
+                 struct err *err)
 {
 	for (unsigned i = 0; i < THREADS_MAX; i++) {
-		threads[i].end_ns = end_ns;
+		threads[i].end_ns = clock_now_ns() + options->duration_ms * NS_PER_MS;
+		threads[i].verifies = options->verifies;
 		threads[i].chunk = calloc(1, CHUNK_SIZE);
 		int code = threads[i].chunk ? pthread_create(&threads[i].thread, NULL, main, &threads[i])
 		                            : ENOMEM;
@@ -151,76 +159,83 @@ static int start(struct bulk_thread *threads, void *(*main)(void *), uint64_t en
 	return 0;
 }
 
-/* join - wait for the threads; the sum of their bytes in the first, and its first failure */
-static int join(struct bulk_thread *threads, struct err *err)
+/* join - wait for the threads; how many bytes they have moved, and their first failure */
+static int join(struct bulk_thread *threads, uint64_t *ret_bytes, struct err *err)
 {
 	int failure = 0;
+	*ret_bytes = 0;
 	for (unsigned i = 0; i < THREADS_MAX; i++) {
 		pthread_join(threads[i].thread, NULL);
 		free(threads[i].chunk);
 		failure = failure ? failure : threads[i].failure;
-		if (i > 0)
-			threads[0].bytes += threads[i].bytes;
+		for (unsigned k = 0; k < threads[i].stream_count; k++)
+			*ret_bytes += threads[i].moved_sizes[k];
 	}
 	return failure ? err_set(err, -failure, "a stream broke: %s", strerror(-failure)) : 0;
 }
 
-static int check_streams(const struct load_options *options, struct err *err)
+/* ---- the streams, by whichever side makes them ---- */
+
+static int connect_streams(struct bulk_thread *threads, const struct load_options *options, short events,
+                           struct err *err)
 {
-	if (options->connections <= STREAMS_MAX)
-		return 0;
-	return err_set(err, EINVAL, "at most %d streams, not %u", STREAMS_MAX, options->connections);
+	for (unsigned i = 0; i < options->connections; i++) {
+		int fd = connect_stream(options, err);
+		if (fd < 0)
+			return fd;
+		add_stream(threads, i, fd, events);
+	}
+	return 0;
+}
+
+static int accept_streams(struct bulk_thread *threads, const struct load_options *options, short events,
+                          struct err *err)
+{
+	int result = 0, listen_fd = net_listen(&options->at, options->congestion, 0, err);
+	if (listen_fd < 0)
+		return listen_fd;
+	puts("ready");
+	fflush(stdout);
+	for (unsigned i = 0; result >= 0 && i < options->connections; i++) {
+		result = accept_stream(listen_fd, options->duration_ms, err);
+		if (result >= 0)
+			add_stream(threads, i, result, events);
+	}
+	close(listen_fd); /* not before they have all come: the others would be reset */
+	return result < 0 ? result : 0;
+}
+
+static int make_streams(struct bulk_thread *threads, const struct load_options *options, short events,
+                        struct err *err)
+{
+	if (options->connections > STREAMS_MAX)
+		return err_set(err, EINVAL, "at most %d streams, not %u", STREAMS_MAX, options->connections);
+	return (options->listens ? accept_streams : connect_streams)(threads, options, events, err);
 }
 
 int bulk_send_run(const struct load_options *options, struct err *err)
 {
 	static struct bulk_thread threads[THREADS_MAX];
-	int result = check_streams(options, err);
-	for (unsigned i = 0; result >= 0 && i < options->connections; i++) {
-		result = connect_stream(options, err);
-		if (result >= 0)
-			add_stream(threads, i, result, POLLOUT);
-	}
-	if (result >= 0)
-		result = start(threads, sender_main, clock_now_ns() + options->seconds * NS_PER_S, err);
-	return result < 0 ? result : join(threads, err);
-}
-
-/* receive_all - count what comes by the streams accepted; the listener must stay open until they all have
- * come */
-static int receive_all(int listen_fd, const struct load_options *options, struct err *err)
-{
-	static struct bulk_thread threads[THREADS_MAX];
-	uint64_t start_ns = 0;
-	for (unsigned i = 0; i < options->connections; i++) {
-		int fd = accept_stream(listen_fd, options->seconds, err);
-		if (fd < 0)
-			return fd;
-		if (i == 0)
-			start_ns = clock_now_ns();
-		add_stream(threads, i, fd, POLLIN);
-	}
-	int result = start(threads, receiver_main, 0, err);
+	uint64_t bytes;
+	int result = make_streams(threads, options, POLLOUT, err);
 	if (result == 0)
-		result = join(threads, err);
-	double seconds = clock_seconds_since(start_ns);
-	printf("{\"mode\":\"bulk\",\"streams\":%u,\"seconds\":%.3f,\"bytes\":%lu,\"gbit_per_s\":%.3f}\n",
-	       options->connections, seconds, (unsigned long)threads[0].bytes,
-	       (double)threads[0].bytes * 8 / seconds / 1e9);
-	return result;
+		result = start(threads, sender_main, options, err);
+	return result < 0 ? result : join(threads, &bytes, err);
 }
 
 int bulk_recv_run(const struct load_options *options, struct err *err)
 {
-	int result = check_streams(options, err);
+	static struct bulk_thread threads[THREADS_MAX];
+	uint64_t bytes;
+	int result = make_streams(threads, options, POLLIN, err);
+	uint64_t start_ns = clock_now_ns();
+	if (result == 0)
+		result = start(threads, receiver_main, options, err);
 	if (result < 0)
 		return result;
-	int listen_fd = net_listen(&options->at, options->congestion, 0, err);
-	if (listen_fd < 0)
-		return listen_fd;
-	puts("ready");
-	fflush(stdout);
-	result = receive_all(listen_fd, options, err);
-	close(listen_fd);
+	result = join(threads, &bytes, err);
+	double seconds = clock_seconds_since(start_ns);
+	printf("{\"mode\":\"bulk\",\"streams\":%u,\"seconds\":%.3f,\"bytes\":%lu,\"gbit_per_s\":%.3f}\n",
+	       options->connections, seconds, (unsigned long)bytes, (double)bytes * 8 / seconds / 1e9);
 	return result;
 }

@@ -8,6 +8,7 @@
 
 #include "bench/load/clock.h"
 #include "bench/load/net.h"
+#include "bench/load/pattern.h"
 
 static int watch(struct exchange *exchange, int epoll_fd, int operation, uint32_t events)
 {
@@ -17,10 +18,10 @@ static int watch(struct exchange *exchange, int epoll_fd, int operation, uint32_
 
 static int send_message(struct exchange *exchange, const struct load_options *options)
 {
-	static const char message[LOAD_SIZE_MAX];
 	exchange->received_size = 0;
 	exchange->state = EXCHANGE_WAITING;
-	ssize_t sent = send(exchange->fd, message, options->size, MSG_NOSIGNAL);
+	ssize_t sent = send(exchange->fd, pattern_at(options->verifies ? exchange->offset : 0), options->size,
+	                    MSG_NOSIGNAL);
 	if (sent < 0)
 		return -errno;
 	return (size_t)sent == options->size ? 0 : -ENOBUFS;
@@ -31,6 +32,7 @@ static int begin(struct exchange *exchange, const struct load_options *options, 
 {
 	bool connected;
 	exchange->began_ns = clock_now_ns();
+	exchange->offset = 0;
 	exchange->fd = net_connect_begin(&options->at, options->congestion, &connected);
 	if (exchange->fd < 0)
 		return exchange->fd;
@@ -68,9 +70,13 @@ static int receive(struct exchange *exchange, const struct load_options *options
 		return errno == EAGAIN ? 0 : -errno;
 	if (size == 0)
 		return -EPIPE;
+	if (options->verifies &&
+	    !pattern_matches(scratch, (size_t)size, exchange->offset + exchange->received_size))
+		return -EBADMSG;
 	exchange->received_size += (unsigned)size;
 	if (exchange->received_size < options->size)
 		return 0;
+	exchange->offset += options->size;
 	exchange->state = EXCHANGE_ANSWERED;
 	return 1;
 }

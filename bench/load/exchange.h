@@ -26,6 +26,7 @@ struct exchange {
 	int fd;
 	enum exchange_state state;
 	unsigned received_size; /* of the answer awaited */
+	uint64_t offset;        /* of the message and of its answer in their streams */
 	uint64_t began_ns;      /* when it was connected or, asked again, when it was sent */
 };
 

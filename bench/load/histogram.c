@@ -43,3 +43,18 @@ uint64_t histogram_quantile(const struct histogram *histogram, double fraction)
 	}
 	return histogram->max;
 }
+
+void histogram_print_us(FILE *stream, const struct histogram *histogram)
+{
+	static const struct {
+		const char *name;
+		double fraction;
+	} quantiles[] = {
+	        {"p1", .01},  {"p10", .10}, {"p25", .25}, {"p50", .50},    {"p75", .75},
+	        {"p90", .90}, {"p95", .95}, {"p99", .99}, {"p99_9", .999}, {"p99_99", .9999},
+	};
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+		fprintf(stream, "\"%s_us\":%.2f,", quantiles[i].name,
+		        (double)histogram_quantile(histogram, quantiles[i].fraction) / 1e3);
+	fprintf(stream, "\"max_us\":%.2f", (double)histogram->max / 1e3);
+}

@@ -8,6 +8,7 @@
 #define NSRELAY_BENCH_LOAD_HISTOGRAM_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
 	HISTOGRAM_SUB_BITS = 7,
@@ -27,5 +28,11 @@ void histogram_add(struct histogram *histogram, uint64_t value);
 
 /* histogram_quantile - the value below which @fraction (0 to 1) of all values lie; 0 when there is none */
 uint64_t histogram_quantile(const struct histogram *histogram, double fraction);
+
+/*
+ * histogram_print_us - `"p50_us":12.34,"p99_9_us":...,"max_us":...`, the quantiles of values that are
+ * nanoseconds, as members of a JSON object; from p1 to p99_99, enough of them to draw the curve
+ */
+void histogram_print_us(FILE *stream, const struct histogram *histogram);
 
 #endif

@@ -82,7 +82,7 @@ static void give_up(struct idle *idle)
 static int open_all(struct idle *idle, struct err *err)
 {
 	struct epoll_event events[EVENTS_MAX];
-	uint64_t give_up_ns = clock_now_ns() + ANSWER_MS * (uint64_t)NS_PER_MS;
+	uint64_t give_up_ns = clock_now_ns() + ANSWER_MS * NS_PER_MS;
 	for (fill_window(idle); under_way(idle) > 0; fill_window(idle)) {
 		unsigned held = idle->held;
 		int count = epoll_wait(idle->epoll_fd, events, EVENTS_MAX, TURN_MS);
@@ -91,7 +91,7 @@ static int open_all(struct idle *idle, struct err *err)
 		for (int i = 0; i < count; i++)
 			handle(idle, events[i].data.ptr);
 		if (idle->held > held)
-			give_up_ns = clock_now_ns() + ANSWER_MS * (uint64_t)NS_PER_MS;
+			give_up_ns = clock_now_ns() + ANSWER_MS * NS_PER_MS;
 		else if (clock_now_ns() >= give_up_ns)
 			give_up(idle);
 	}
@@ -99,11 +99,11 @@ static int open_all(struct idle *idle, struct err *err)
 }
 
 /* hold - wait for the end of standard input, or for --seconds at most */
-static void hold(unsigned seconds)
+static void hold(uint64_t duration_ms)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 	char scratch[64];
-	alarm(seconds);
+	load_end_after(duration_ms);
 	while (poll(&input, 1, -1) > 0 && read(STDIN_FILENO, scratch, sizeof(scratch)) > 0)
 		;
 }
@@ -121,7 +121,7 @@ static int run(struct idle *idle, struct err *err)
 	       idle->options->connections, idle->held, idle->failures,
 	       idle->failures ? strerror(-idle->failure) : "");
 	fflush(stdout);
-	hold(idle->options->seconds);
+	hold(idle->options->duration_ms);
 	return 0;
 }
 

@@ -7,13 +7,18 @@
 #ifndef NSRELAY_BENCH_LOAD_NSLOAD_H
 #define NSRELAY_BENCH_LOAD_NSLOAD_H
 
+#include <stdint.h>
+
 #include "base/endpoint.h"
 
 struct load_options {
 	struct endpoint at;     /* where to listen or to connect to, as the mode has it */
 	unsigned size;          /* bytes of a request and of its response */
 	unsigned connections;   /* held at a time */
-	unsigned seconds;       /* of load; of waiting at most where the mode makes none */
+	unsigned namespaces;    /* 0: one; else as many, in turn, whose names end in 0, 1, ... */
+	uint64_t duration_ms;   /* of load; of waiting at most where the mode makes none */
+	bool listens;           /* @at is where to listen */
+	bool verifies;          /* looks at each byte that comes, see pattern.h */
 	const char *congestion; /* TCP_CONGESTION of every socket made; "" leaves the namespace's own */
 	char **command;         /* what listen-exec becomes, NULL-terminated */
 };
@@ -25,6 +30,13 @@ enum {
 	LOAD_CONNECTIONS_MAX = 20000, /* descriptors of a process on the machines measured */
 	LOAD_SECONDS_MAX = 3600,
 };
+
+/* load_numbered_netns - number @index of several namespaces, of which options->at.netns names the beginning
+ */
+void load_numbered_netns(const struct load_options *options, unsigned index, struct netns_ref *ret);
+
+/* load_end_after - let the process end by itself (SIGALRM), should nobody end it before */
+void load_end_after(uint64_t duration_ms);
 
 /* The modes. Each returns 0 or -errno with @err filled; what it measured is printed before. */
 int pong_run(const struct load_options *options, struct err *err);

@@ -9,14 +9,14 @@
 
 #include "bench/load/nsload.h"
 #include "bench/load/net.h"
+#include "bench/load/pattern.h"
 
 enum { EVENTS_MAX = 256, ACCEPTS_A_TURN = 64 };
 
 /* How far a connection is, indexed by its fd. */
 struct pong_connection {
-	unsigned received_size; /* of the message that is coming in */
-	unsigned owed_size;     /* of answers not sent yet */
-	bool blocked;           /* by a full send buffer */
+	uint64_t received_size, sent_size; /* since it was made */
+	bool blocked;                      /* by a full send buffer */
 };
 
 struct pong {
@@ -57,17 +57,30 @@ static int accept_some(struct pong *pong, struct err *err)
 	return 0;
 }
 
+/* payload - what goes out next on a connection */
+static const char *payload(const struct pong *pong, const struct pong_connection *connection)
+{
+	return pattern_at(pong->options->verifies ? connection->sent_size : 0);
+}
+
+/* owed - bytes of answers not sent yet: an answer is due when the whole message has come */
+static uint64_t owed(const struct pong *pong, const struct pong_connection *connection)
+{
+	return connection->received_size - connection->received_size % pong->options->size -
+	       connection->sent_size;
+}
+
 /* pay - send what is owed. While the send buffer is full the connection waits for room, not for messages. */
 static int pay(struct pong *pong, int fd)
 {
-	static const char answer[LOAD_SIZE_MAX];
 	struct pong_connection *connection = &pong->connections[fd];
-	while (connection->owed_size > 0) {
-		size_t size = connection->owed_size < sizeof(answer) ? connection->owed_size : sizeof(answer);
-		ssize_t sent = send(fd, answer, size, MSG_NOSIGNAL);
+	for (uint64_t size = owed(pong, connection); size > 0; size = owed(pong, connection)) {
+		if (size > LOAD_SIZE_MAX)
+			size = LOAD_SIZE_MAX;
+		ssize_t sent = send(fd, payload(pong, connection), size, MSG_NOSIGNAL);
 		if (sent < 0)
 			return errno == EAGAIN ? set_blocked(pong, fd, true) : -errno;
-		connection->owed_size -= (unsigned)sent;
+		connection->sent_size += (uint64_t)sent;
 	}
 	return set_blocked(pong, fd, false);
 }
@@ -81,10 +94,10 @@ static int receive(struct pong *pong, int fd)
 		return errno == EAGAIN ? 0 : -errno;
 	if (size == 0)
 		return -EPIPE;
-	unsigned received_size = connection->received_size + (unsigned)size;
-	connection->received_size = received_size % pong->options->size;
-	connection->owed_size += received_size - connection->received_size;
-	return connection->owed_size ? pay(pong, fd) : 0;
+	if (pong->options->verifies && !pattern_matches(scratch, (size_t)size, connection->received_size))
+		return -EBADMSG;
+	connection->received_size += (uint64_t)size;
+	return owed(pong, connection) ? pay(pong, fd) : 0;
 }
 
 /* serve_one - handle one event; only what ends the server is an error */
@@ -143,7 +156,7 @@ static void close_server(struct pong *pong)
 int pong_run(const struct load_options *options, struct err *err)
 {
 	struct pong pong = {.options = options, .epoll_fd = -1, .listen_fd = -1};
-	alarm(options->seconds); /* a forgotten server ends by itself */
+	load_end_after(options->duration_ms); /* a forgotten server */
 	int result = open_server(&pong, err);
 	if (result == 0) {
 		puts("ready");

@@ -108,7 +108,7 @@ static int loop(struct short_load *load, uint64_t end_ns, struct err *err)
 /* finish - wait for what is under way; what does not come in time has failed */
 static int finish(struct short_load *load, struct err *err)
 {
-	uint64_t end_ns = clock_now_ns() + GRACE_MS * (uint64_t)NS_PER_MS;
+	uint64_t end_ns = clock_now_ns() + GRACE_MS * NS_PER_MS;
 	load->ending = true;
 	while (count_open(load) > 0) {
 		if (clock_now_ns() >= end_ns) {
@@ -125,14 +125,14 @@ static int finish(struct short_load *load, struct err *err)
 
 static void report(const struct short_load *load, double seconds)
 {
-	const struct histogram *duration_ns = &load->duration_ns;
+	const struct load_options *options = load->options;
 	printf("{\"mode\":\"short\",\"clients\":%u,\"size\":%u,\"seconds\":%.3f,\"connections\":%lu,"
-	       "\"connections_per_s\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,\"max_us\":%.2f,\"failures\":%u}"
-	       "\n",
-	       load->options->connections, load->options->size, seconds, (unsigned long)duration_ns->total,
-	       (double)duration_ns->total / seconds, (double)histogram_quantile(duration_ns, .5) / 1e3,
-	       (double)histogram_quantile(duration_ns, .99) / 1e3, (double)duration_ns->max / 1e3,
-	       load->failures);
+	       "\"connections_per_s\":"
+	       "%.1f,",
+	       options->connections, options->size, seconds, (unsigned long)load->duration_ns.total,
+	       (double)load->duration_ns.total / seconds);
+	histogram_print_us(stdout, &load->duration_ns);
+	printf(",\"failures\":%u}\n", load->failures);
 }
 
 static int run(struct short_load *load, struct err *err)
@@ -141,7 +141,7 @@ static int run(struct short_load *load, struct err *err)
 	if (!load->exchanges)
 		return err_set(err, ENOMEM, "no memory for %u clients", load->options->connections);
 	uint64_t start_ns = clock_now_ns();
-	int result = loop(load, start_ns + load->options->seconds * NS_PER_S, err);
+	int result = loop(load, start_ns + load->options->duration_ms * NS_PER_MS, err);
 	double seconds = clock_seconds_since(start_ns);
 	if (result == 0)
 		result = finish(load, err);
