@@ -64,7 +64,9 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 
 #define PLAN_NOTES   "A line begins with + for what is made, ~ for what is changed, - for what is removed.\n"
 #define DELETE_NOTES "Of the file the name alone counts: what was made under it is removed.\n"
-#define VERIFY_NOTES "The exit status is 1 when an expectation does not hold.\n"
+#define VERIFY_NOTES                                                                                         \
+	"The exit status is 1 when an expectation does not hold, or a number of a link (mtu ...) is\n"       \
+	"not that of the file.\n"
 #define NETNS_NOTES  "NETNS is a name in /run/netns, pid:N, path:/FILE, or host for nsctl's own [host].\n"
 
 #define APPLY_NOTES                                                                                          \
@@ -77,7 +79,8 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 	"order, as from systemd: LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (the namespaces' names)\n"        \
 	"tell of them, sd_listen_fds(3).\n"                                                                  \
 	"A single command replaces nsctl. Of several, each gets the signals that nsctl is sent, and\n"       \
-	"nsctl ends with the last one, by the exit status of the first that failed.\n"
+	"nsctl ends with the last one, by the exit status of the first that failed.\n"                       \
+	"With -j one line tells of the sockets, in front of what the commands write.\n"
 
 /* What a verb works on. */
 struct arguments {
@@ -114,13 +117,13 @@ static const struct verb_row {
         [NSCTL_VERIFY] = {"topology verify", &a_file, TAKES_JSON,
                           "try what the file expects to be reached, or not, and say why not",
                           FILE_NOTES VERIFY_NOTES},
-        [NSCTL_GRAPH] = {"topology graph", &a_file, TAKES_DRAWING, "draw the topology", FILE_NOTES},
+        [NSCTL_GRAPH] = {"topology graph", &a_file, TAKES_JSON | TAKES_DRAWING, "draw the topology", FILE_NOTES},
         [NSCTL_INSPECT] = {"inspect", &a_netns, TAKES_JSON,
                            "show links, addresses, routes, rules, firewall, settings and sockets",
                            NETNS_NOTES},
         [NSCTL_NAMESPACES] = {"namespaces", &a_pid, TAKES_JSON,
                               "list the network namespaces of this machine, or all those of a process", ""},
-        [NSCTL_LISTEN] = {"listen", &endpoints, TAKES_COMMAND,
+        [NSCTL_LISTEN] = {"listen", &endpoints, TAKES_JSON | TAKES_COMMAND,
                           "run a command with sockets that listen inside other namespaces", LISTEN_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},

@@ -12,14 +12,15 @@
  *	  host:                                the namespace that nsctl runs in; needs no entry
  *	  NAME:                                made, as /run/netns/NAME, unless it is said to be there:
  *	    existing: true | pid: N | path: /FILE
- *	    loopback: true                     of one that is made: up?
+ *	    loopback: true                     of one that is made: up? Short for { up: true }
+ *	    loopback: { up: true, mtu: N, gso_max_size: N ... }
  *	    sysctls: { NAME: VALUE... }        those of nsctl/topology/sysctl.h
  *	    routes: [ { to: NETWORK | default, via: ADDRESS, link: LINK }... ]
  *	    masquerade: [ { from: NETWORK, out: LINK }... ]
  *	    publish: [ { listen: PORT | ADDRESS:PORT, to: ADDRESS:PORT }... ]
  *	links:
  *	  NS/LINK:                             NS/lo comes with its namespace; all others are one of
- *	    existing: true                     somebody else's, which is given addresses
+ *	    existing: true                     somebody else's, which is given addresses and numbers
  *	    veth: NS/LINK                      the other end, which needs no entry of its own
  *	    bridge: [ LINK... ]                its ports
  *	    macvlan: NS/LINK, mode: bridge     what it is on; private, vepa, bridge, passthru or source

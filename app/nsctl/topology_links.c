@@ -34,6 +34,7 @@ enum {
 	ON_OTHERS = KIND(LINK_MACVLAN) | KIND(LINK_IPVLAN),
 	WITH_MAC = KIND(LINK_VETH) | KIND(LINK_BRIDGE) | KIND(LINK_MACVLAN) | KIND(LINK_VXLAN),
 	MADE = WITH_MAC | KIND(LINK_IPVLAN), /* an ipvlan has its parent's mac */
+	ALL = MADE | KIND(LINK_OTHER),       /* somebody else's too */
 };
 
 /* Which kinds of links a key is for; those not listed are for all. */
@@ -48,11 +49,11 @@ static const struct {
         {"port", KIND(LINK_VXLAN)},
         {"mac", WITH_MAC},
         {"up", MADE},
-        {"mtu", MADE},
-        {"gso_max_size", MADE},
-        {"gro_max_size", MADE},
-        {"gso_ipv4_max_size", MADE},
-        {"gro_ipv4_max_size", MADE},
+        {"mtu", ALL},
+        {"gso_max_size", ALL},
+        {"gro_max_size", ALL},
+        {"gso_ipv4_max_size", ALL},
+        {"gro_ipv4_max_size", ALL},
 };
 
 static uint32_t index_of(const struct topology_draft *draft, const struct topology_link *link)
@@ -225,16 +226,11 @@ static void read_addresses(struct schema_reader *reader, const struct yaml_node 
 		schema_read_items(reader, node, read_address, target);
 }
 
-/* read_number - whichever of link_numbers the key names */
 static void read_number(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct topology_link *link = target;
-	enum link_number number = 0;
-	while (strcmp(link_numbers[number].name, node->key->text) != 0)
-		number++;
-	const struct value_type type = {VALUE_COUNT, .min = link_numbers[number].min,
-	                                .max = link_numbers[number].max};
-	schema_read_value(reader, node, &type, &link->numbers[number]);
+	if (!draft_is_loopback(link)) /* told by check_belongings() */
+		topology_value_number(reader, node, link->kind, link->numbers);
 }
 
 static void read_mac(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -286,7 +282,14 @@ static void check_belongings(struct topology_draft *draft, const struct yaml_nod
 {
 	for (size_t i = 0; i < ARRAY_COUNT(belongings); i++) {
 		const struct yaml_node *value = yaml_get(node, belongings[i].key);
-		if (value && !(belongings[i].kinds & KIND(link->kind)))
+		if (!value)
+			continue;
+		if (belongings[i].kinds == ALL && draft_is_loopback(link))
+			draft_complain(draft, value->key->at,
+			               "'%s' of the loopback is a setting of its namespace; expected "
+			               "loopback: { %s: N } there",
+			               belongings[i].key, belongings[i].key);
+		else if (!(belongings[i].kinds & KIND(link->kind)))
 			draft_complain(draft, value->key->at, "%s has no '%s' to choose; expected none",
 			               draft_link_what(link), belongings[i].key);
 	}

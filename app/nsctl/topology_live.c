@@ -138,3 +138,45 @@ bool topology_live_has_route(const struct topology_live *live, uint32_t netns,
 			return true;
 	return false;
 }
+
+/* ---- numbers ---- */
+
+static void tell_numbers(const struct topology_live *live, uint32_t netns, const char *link,
+                         const uint32_t *wanted, live_number_fn *each, void *ctx)
+{
+	const struct netstate_link *found = netstate_link_by_name(&live->netns[netns].state, link);
+	for (enum link_number i = 0; i < LINK_NUMBER_COUNT; i++) {
+		struct live_number number = {.netns = live->topology->netns.items[netns].name,
+		                             .link = link,
+		                             .number = i,
+		                             .wanted = link_number_wanted(wanted, i),
+		                             .is = found ? found->numbers[i] : 0};
+		bool is_passed_over = found && !number.is && !wanted[i]; /* this kernel does not know it */
+		if (number.wanted && !is_passed_over)
+			each(ctx, &number);
+	}
+}
+
+void topology_live_numbers(const struct topology_live *live, live_number_fn *each, void *ctx)
+{
+	const struct topology *topology = live->topology;
+	for (uint32_t i = 0; i < topology->netns.count; i++)
+		tell_numbers(live, i, "lo", topology->netns.items[i].loopback_numbers, each, ctx);
+	vec_each (link, &topology->links)
+		tell_numbers(live, link->netns, link->name, link->numbers, each, ctx);
+}
+
+void topology_live_write_number(struct json *json, const struct live_number *number)
+{
+	json_object(json, NULL);
+	json_text(json, "namespace", number->netns);
+	json_text(json, "link", number->link);
+	json_text(json, "number", link_numbers[number->number].name);
+	json_number(json, "wanted", number->wanted);
+	if (number->is)
+		json_number(json, "is", number->is);
+	else
+		json_null(json, "is");
+	json_bool(json, "ok", number->is == number->wanted);
+	json_end(json);
+}

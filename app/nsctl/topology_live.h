@@ -4,6 +4,7 @@
 #ifndef NSRELAY_APP_NSCTL_TOPOLOGY_LIVE_H
 #define NSRELAY_APP_NSCTL_TOPOLOGY_LIVE_H
 
+#include "app/text/json.h"
 #include "nsctl/netlink/netstate.h"
 #include "nsctl/topology/topology.h"
 
@@ -36,5 +37,19 @@ bool topology_live_has_address(const struct topology_live *live, const struct to
                                const struct prefix *address);
 bool topology_live_has_route(const struct topology_live *live, uint32_t netns,
                              const struct topology_route *route);
+
+/* A number of a link or loopback that the file chooses, or that goes along with one. */
+struct live_number {
+	const char *netns, *link; /* names, borrowed from the topology */
+	enum link_number number;
+	uint32_t wanted, is; /* 0: the link is not there, or the kernel does not know what the file chooses */
+};
+
+/* topology_live_numbers - call @each with every one of them, by namespace, then by link */
+typedef void live_number_fn(void *ctx, const struct live_number *number);
+void topology_live_numbers(const struct topology_live *live, live_number_fn *each, void *ctx);
+
+/* topology_live_write_number - as an object of the array that @json is in */
+void topology_live_write_number(struct json *json, const struct live_number *number);
 
 #endif

@@ -272,11 +272,40 @@ static void read_existing(struct schema_reader *reader, const struct yaml_node *
 		netns->tenure = NETNS_EXISTING;
 }
 
-static void read_loopback(struct schema_reader *reader, const struct yaml_node *node, void *target)
+/* ---- its loopback ---- */
+
+static void read_loopback_up(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct topology_netns *netns = target;
 	schema_read_value(reader, node, &bool_type, &netns->loopback_up);
 }
+
+static void read_loopback_number(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct topology_netns *netns = target;
+	topology_value_number(reader, node, LINK_LOOPBACK, netns->loopback_numbers);
+}
+
+static const struct schema_field loopback_fields[] = {
+        {"up", read_loopback_up, NULL},
+        {"mtu", read_loopback_number, NULL},
+        {"gso_max_size", read_loopback_number, NULL},
+        {"gro_max_size", read_loopback_number, NULL},
+        {"gso_ipv4_max_size", read_loopback_number, NULL},
+        {"gro_ipv4_max_size", read_loopback_number, NULL},
+};
+static const struct schema loopback_schema = SCHEMA("a loopback", loopback_fields, NULL);
+
+/* read_loopback - `true` and `false` alone are short for `up:` */
+static void read_loopback(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	if (node->kind == YAML_MAPPING)
+		schema_read_mapping(reader, node, &loopback_schema, target);
+	else if (schema_check_kind(reader, node, YAML_SCALAR, "true, false or { gso_max_size: N }"))
+		read_loopback_up(reader, node, target);
+}
+
+/* ---- a namespace ---- */
 
 static const struct schema_field netns_fields[] = {
         {"existing", read_existing, NULL},
@@ -317,10 +346,12 @@ static void check_tenure(struct topology_draft *draft, const struct yaml_node *n
 		draft_complain(
 		        draft, existing->at,
 		        "a namespace that is found by pid or path exists; expected no 'existing: false'");
-	if (loopback && netns->tenure == NETNS_EXISTING)
-		draft_complain(
-		        draft, loopback->key->at,
-		        "the loopback of a namespace that exists is left alone; expected no 'loopback'");
+	const struct yaml_node *up = loopback && loopback->kind == YAML_MAPPING ? yaml_get(loopback, "up")
+	                                                                        : loopback;
+	if (up && netns->tenure == NETNS_EXISTING)
+		draft_complain(draft, up->key->at,
+		               "the loopback of a namespace that exists stays up or down; expected no '%s'",
+		               up->key->text);
 }
 
 /* check_ref - do two names mean one namespace? */

@@ -149,9 +149,21 @@ static int print_routes(const struct topology_live *live, FILE *out)
 	return print_section("Routes", &table, out);
 }
 
-static int print_sysctls(const struct topology_live *live, FILE *out)
+static void add_number_row(void *ctx, const struct live_number *number)
 {
-	static const char *const columns[] = {"NAMESPACE", "SETTING", "WANTED", "IS"};
+	struct table *table = ctx;
+	table_add(table, "%s/%s", number->netns, number->link);
+	table_add(table, "%s", link_numbers[number->number].name);
+	table_add(table, "%u", number->wanted);
+	if (number->is)
+		table_add(table, "%u", number->is);
+	else
+		table_add(table, "missing");
+}
+
+static int print_settings(const struct topology_live *live, FILE *out)
+{
+	static const char *const columns[] = {"OF", "SETTING", "WANTED", "IS"};
 	struct table table = TABLE_INIT(columns);
 	for (uint32_t i = 0; i < live->topology->netns.count; i++) {
 		const struct topology_netns *netns = &live->topology->netns.items[i];
@@ -165,6 +177,7 @@ static int print_sysctls(const struct topology_live *live, FILE *out)
 			table_add(&table, "%s", *value ? value : "missing");
 		}
 	}
+	topology_live_numbers(live, add_number_row, &table);
 	return print_section("Settings", &table, out);
 }
 
@@ -187,7 +200,7 @@ static int print_nat(const struct topology_live *live, FILE *out)
 static int print_all(const struct topology_live *live, FILE *out)
 {
 	static int (*const sections[])(const struct topology_live *, FILE *) = {
-	        print_namespaces, print_links, print_routes, print_sysctls, print_nat};
+	        print_namespaces, print_links, print_routes, print_settings, print_nat};
 	int r = 0;
 	fprintf(out, "Topology %s\n", live->topology->name);
 	for (size_t i = 0; r == 0 && i < ARRAY_COUNT(sections); i++)
@@ -268,6 +281,11 @@ static void write_link(struct json *json, const struct topology_live *live, uint
 	json_end(json);
 }
 
+static void write_number(void *ctx, const struct live_number *number)
+{
+	topology_live_write_number(ctx, number);
+}
+
 static void write_all(const struct topology_live *live, FILE *out)
 {
 	struct json json = JSON_INIT(out);
@@ -280,6 +298,9 @@ static void write_all(const struct topology_live *live, FILE *out)
 	json_array(&json, "links");
 	for (uint32_t i = 0; i < live->topology->links.count; i++)
 		write_link(&json, live, i);
+	json_end(&json);
+	json_array(&json, "numbers");
+	topology_live_numbers(live, write_number, &json);
 	json_end(&json);
 	json_end(&json);
 }

@@ -166,3 +166,25 @@ bool topology_value_socket(struct schema_reader *reader, const struct yaml_node 
 	*ret_port = (uint16_t)port;
 	return true;
 }
+
+/* number_type - a loopback takes any MTU, but no packet is longer than what it has by default */
+static struct value_type number_type(enum link_kind kind, enum link_number number)
+{
+	struct value_type type = {VALUE_COUNT, .min = link_numbers[number].min,
+	                          .max = link_numbers[number].max};
+	if (number == LINK_MTU && (kind == LINK_LOOPBACK || kind == LINK_OTHER))
+		type.min = LINK_IPV6_MTU_MIN;
+	if (number == LINK_MTU && kind == LINK_LOOPBACK)
+		type.max = LINK_LOOPBACK_MTU;
+	return type;
+}
+
+bool topology_value_number(struct schema_reader *reader, const struct yaml_node *node, enum link_kind kind,
+                           uint32_t numbers[LINK_NUMBER_COUNT])
+{
+	enum link_number number = 0;
+	while (strcmp(link_numbers[number].name, node->key->text) != 0)
+		number++;
+	const struct value_type type = number_type(kind, number);
+	return schema_read_value(reader, node, &type, &numbers[number]);
+}

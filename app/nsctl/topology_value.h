@@ -7,6 +7,7 @@
 #define NSRELAY_APP_NSCTL_TOPOLOGY_VALUE_H
 
 #include "app/text/schema.h"
+#include "nsctl/netlink/link.h"
 #include "nsctl/netlink/prefix.h"
 
 /* topology_value_address - `10.0.0.1`, an address that one host can have */
@@ -32,6 +33,14 @@ bool topology_value_socket(struct schema_reader *reader, const struct yaml_node 
 bool topology_value_is_any(const struct prefix *address);
 
 bool topology_value_is_multicast(const struct prefix *address);
+
+/*
+ * topology_value_number - whichever of link_numbers the key of @node names, into @numbers
+ * @kind: of the link; LINK_OTHER: somebody else's. Only of one that the topology makes may the MTU be so small
+ * that the kernel takes its IPv6 addresses away, for it does not give them back.
+ */
+bool topology_value_number(struct schema_reader *reader, const struct yaml_node *node, enum link_kind kind,
+                           uint32_t numbers[LINK_NUMBER_COUNT]);
 
 extern const struct value_type topology_value_port; /* into a uint32_t */
 

@@ -17,4 +17,7 @@
  */
 int verb_graph(const struct topology *topology, const char *format, bool live, FILE *out, struct err *err);
 
+/* verb_graph_json - what is drawn, for programs. 0, or -errno: ENOMEM, those of graph_look(). */
+int verb_graph_json(const struct topology *topology, bool live, FILE *out, struct err *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/nsctl/jobs.h"
+#include "app/text/json.h"
 #include "nsctl/netns.h"
 #include "nsctl/nssock.h"
 
@@ -136,6 +137,30 @@ static int announce(const struct listeners *listeners, struct err *err)
 	return 0;
 }
 
+/* ---- telling of them ---- */
+
+/* write_listeners - each by the descriptor that the commands have it as */
+static int write_listeners(const struct listeners *listeners, const struct nsctl_options *options, FILE *out,
+                           struct err *err)
+{
+	struct json json = JSON_INIT(out);
+	char text[ENDPOINT_TEXT_MAX];
+	json_object(&json, NULL);
+	json_array(&json, "sockets");
+	for (size_t i = 0; i < listeners->all.count; i++) {
+		json_object(&json, NULL);
+		json_number(&json, "fd", (uint64_t)listeners->all.items[i].fd);
+		json_text(&json, "name", listeners->all.items[i].name);
+		json_text(&json, "endpoint",
+		          endpoint_format(&options->endpoints.all.items[i], text, sizeof(text)));
+		json_end(&json);
+	}
+	json_end(&json);
+	json_number(&json, "commands", options->copies + options->also.all.count);
+	json_end(&json);
+	return fflush(out) < 0 ? err_set_errno(err, "write to standard output") : 0;
+}
+
 /* ---- running ---- */
 
 /* run_command - @command ends with NULL */
@@ -175,13 +200,14 @@ int verb_listen(const struct nsctl_options *options, FILE *out, struct err *err)
 {
 	struct listeners listeners = {0};
 	int r = 0;
-	(void)out;
 	for (size_t i = 0; r == 0 && i < options->endpoints.all.count; i++)
 		r = add_listener(&listeners, &options->endpoints.all.items[i], err);
 	if (r == 0)
 		r = pass_listeners(&listeners, err);
 	if (r == 0)
 		r = announce(&listeners, err);
+	if (r == 0 && options->json)
+		r = write_listeners(&listeners, options, out, err);
 	if (r == 0)
 		r = run(options, err);
 	listeners_fini(&listeners);

@@ -199,6 +199,8 @@ static int verify(const struct nsctl_options *options, const struct topology *to
 static int graph(const struct nsctl_options *options, const struct topology *topology, FILE *out,
                  struct err *err)
 {
+	if (options->json)
+		return verb_graph_json(topology, options->live, out, err);
 	return verb_graph(topology, options->format, options->live, out, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "app/nsctl/topology_live.h"
 #include "app/text/json.h"
 #include "nsctl/look/verify.h"
 
@@ -10,6 +11,7 @@ struct report_to {
 	const struct topology *topology;
 	FILE *out;
 	struct json *json; /* NULL: lines of text */
+	size_t numbers, differing;
 };
 
 /* ---- words ---- */
@@ -133,6 +135,58 @@ static void tell(void *ctx, const struct topology_expect *expect, const struct v
 	json_end(to->json);
 }
 
+/* ---- numbers: somebody may have changed them, and everything is reached all the same ---- */
+
+static void print_number(const struct live_number *number, FILE *out)
+{
+	fprintf(out, "FAIL  %s/%s: expected %s %u, ", number->netns, number->link,
+	        link_numbers[number->number].name, number->wanted);
+	if (number->is)
+		fprintf(out, "and it is %u\n", number->is);
+	else
+		fprintf(out, "and there is none\n");
+}
+
+static void tell_number(void *ctx, const struct live_number *number)
+{
+	struct report_to *to = ctx;
+	bool differs = number->is != number->wanted;
+	to->numbers++;
+	to->differing += differs;
+	if (to->json)
+		topology_live_write_number(to->json, number);
+	else if (differs)
+		print_number(number, to->out);
+}
+
+static int verify_numbers(struct report_to *to, struct err *err)
+{
+	struct topology_live live;
+	int r = topology_live_read(to->topology, &live, err);
+	if (r < 0)
+		return r;
+	topology_live_numbers(&live, tell_number, to);
+	topology_live_fini(&live);
+	return 0;
+}
+
+/* ---- both ---- */
+
+/* verify_to_text, verify_to_json - whether all of it holds is 0 or 1; or -errno */
+
+static int verify_to_text(struct report_to *to, struct err *err)
+{
+	int failed = verify_run(to->topology, tell, to, err);
+	int r = failed < 0 ? failed : verify_numbers(to, err);
+	if (r < 0)
+		return r;
+	print_summary((size_t)failed, to->topology->expects.count, to->out);
+	if (to->numbers > 0)
+		fprintf(to->out, "%zu of %zu numbers of links are as in the file\n",
+		        to->numbers - to->differing, to->numbers);
+	return failed + to->differing > 0;
+}
+
 static int verify_to_json(struct report_to *to, struct err *err)
 {
 	struct json json = JSON_INIT(to->out);
@@ -142,16 +196,16 @@ static int verify_to_json(struct report_to *to, struct err *err)
 	json_array(&json, "expectations");
 	int failed = verify_run(to->topology, tell, to, err);
 	json_end(&json);
-	json_bool(&json, "ok", failed == 0);
+	json_array(&json, "numbers");
+	int r = failed < 0 ? failed : verify_numbers(to, err);
 	json_end(&json);
-	return failed;
+	json_bool(&json, "ok", r == 0 && failed + to->differing == 0);
+	json_end(&json);
+	return r < 0 ? r : failed + to->differing > 0;
 }
 
 int verb_verify(const struct topology *topology, bool json, FILE *out, struct err *err)
 {
 	struct report_to to = {.topology = topology, .out = out};
-	int failed = json ? verify_to_json(&to, err) : verify_run(topology, tell, &to, err);
-	if (!json && failed >= 0)
-		print_summary((size_t)failed, topology->expects.count, out);
-	return failed > 0 ? 1 : failed;
+	return json ? verify_to_json(&to, err) : verify_to_text(&to, err);
 }

@@ -8,7 +8,10 @@
 
 #include "nsctl/topology/topology.h"
 
-/* verb_verify - 0: all of it holds; 1: it does not; -errno as verify_run() */
+/*
+ * verb_verify - 0: all of it holds, and the numbers of links are those of the file; 1: not so
+ * -errno as verify_run() and topology_live_read()
+ */
 int verb_verify(const struct topology *topology, bool json, FILE *out, struct err *err);
 
 #endif

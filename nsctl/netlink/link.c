@@ -28,14 +28,36 @@ static const char *const kind_names[LINK_KIND_COUNT] = {
 };
 
 const struct link_number_info link_numbers[LINK_NUMBER_COUNT] = {
-        [LINK_MTU] = {"mtu", IFLA_MTU, MTU_MIN, MTU_MAX},
-        [LINK_GSO_MAX_SIZE] = {"gso_max_size", IFLA_GSO_MAX_SIZE, GSO_SIZE_MIN, SIZE_MAX_BYTES},
-        [LINK_GRO_MAX_SIZE] = {"gro_max_size", IFLA_GRO_MAX_SIZE, GRO_SIZE_MIN, SIZE_MAX_BYTES},
+        [LINK_MTU] = {"mtu", IFLA_MTU, MTU_MIN, MTU_MAX, NULL},
+        [LINK_GSO_MAX_SIZE] = {"gso_max_size", IFLA_GSO_MAX_SIZE, GSO_SIZE_MIN, SIZE_MAX_BYTES, NULL},
+        [LINK_GRO_MAX_SIZE] = {"gro_max_size", IFLA_GRO_MAX_SIZE, GRO_SIZE_MIN, SIZE_MAX_BYTES, "5.17"},
         [LINK_GSO_IPV4_MAX_SIZE] = {"gso_ipv4_max_size", ATTRIBUTE_GSO_IPV4_MAX_SIZE, GSO_SIZE_MIN,
-                                    SIZE_MAX_BYTES},
+                                    SIZE_MAX_BYTES, "6.3"},
         [LINK_GRO_IPV4_MAX_SIZE] = {"gro_ipv4_max_size", ATTRIBUTE_GRO_IPV4_MAX_SIZE, GRO_SIZE_MIN,
-                                    SIZE_MAX_BYTES},
+                                    SIZE_MAX_BYTES, "6.3"},
 };
+
+static const enum link_number followers[LINK_NUMBER_COUNT] = {
+        [LINK_MTU] = LINK_NUMBER_COUNT,
+        [LINK_GSO_MAX_SIZE] = LINK_GSO_IPV4_MAX_SIZE,
+        [LINK_GRO_MAX_SIZE] = LINK_GRO_IPV4_MAX_SIZE,
+        [LINK_GSO_IPV4_MAX_SIZE] = LINK_NUMBER_COUNT,
+        [LINK_GRO_IPV4_MAX_SIZE] = LINK_NUMBER_COUNT,
+};
+
+enum link_number link_number_follower(enum link_number number)
+{
+	return followers[number];
+}
+
+uint32_t link_number_wanted(const uint32_t numbers[LINK_NUMBER_COUNT], enum link_number number)
+{
+	for (enum link_number i = 0; !numbers[number] && i < LINK_NUMBER_COUNT; i++) {
+		if (followers[i] == number)
+			return numbers[i];
+	}
+	return numbers[number];
+}
 
 static const struct mode {
 	enum link_kind kind;

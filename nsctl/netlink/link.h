@@ -42,8 +42,26 @@ struct link_number_info {
 	const char *name;
 	uint16_t attribute; /* IFLA_* */
 	uint32_t min, max;
+	const char *since; /* the Linux that has it; NULL: all */
 };
 extern const struct link_number_info link_numbers[LINK_NUMBER_COUNT];
+
+/* Room for all attributes of a link up to the last of those: IFLA_GRO_IPV4_MAX_SIZE (Linux 6.3) is 64. */
+enum { LINK_NUMBER_ATTRIBUTES = 65 };
+
+/*
+ * link_number_follower - the number for IPv4 alone that goes along with one for all; LINK_NUMBER_COUNT: none
+ * link_number_wanted - of those that are chosen; that for IPv4 is as that for all, unless it is chosen itself
+ */
+enum link_number link_number_follower(enum link_number number);
+uint32_t link_number_wanted(const uint32_t numbers[LINK_NUMBER_COUNT], enum link_number number);
+
+/* What the kernel gives a loopback for an mtu, and each link for the others: loopback_setup() of
+ * drivers/net/loopback.c, GSO_LEGACY_MAX_SIZE and GRO_LEGACY_MAX_SIZE of linux/netdevice.h. */
+enum { LINK_LOOPBACK_MTU = 65536, LINK_LEGACY_SIZE = 65536 };
+
+/* Below it the kernel gives a link no IPv6: RFC 8200, section 5; addrconf_notify() of Linux. */
+enum { LINK_IPV6_MTU_MIN = 1280 };
 
 struct link_mac {
 	bool given;

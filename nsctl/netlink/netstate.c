@@ -12,7 +12,6 @@
 #include "base/check.h"
 
 enum {
-	LINK_ATTRIBUTES = 65, /* up to IFLA_GRO_IPV4_MAX_SIZE (Linux 6.3), see link_numbers */
 	KIND_ATTRIBUTES = 32, /* above all that is read of a macvlan, ipvlan or vxlan */
 };
 
@@ -129,6 +128,7 @@ static void fill_link(struct netstate_link *link, const struct ifinfomsg *header
 	                                            : NETSTATE_NO_NSID;
 	for (size_t i = 0; i < LINK_NUMBER_COUNT; i++)
 		link->numbers[i] = nl_get_u32(attrs[link_numbers[i].attribute]);
+	link->tso_max_size = nl_get_u32(attrs[IFLA_TSO_MAX_SIZE]);
 }
 
 /* insert_link - kept in order, which the kernel's own has been since Linux 6.9 */
@@ -149,7 +149,7 @@ static struct netstate_link *insert_link(struct netstate *state, uint32_t index)
 static int take_link(struct netstate *state, const struct nlmsghdr *message)
 {
 	const struct ifinfomsg *header = nl_get_header(message, sizeof(*header));
-	const struct nlattr *attrs[LINK_ATTRIBUTES];
+	const struct nlattr *attrs[LINK_NUMBER_ATTRIBUTES];
 	struct netstate_link *link;
 
 	if (!header || header->ifi_family != AF_UNSPEC || header->ifi_index <= 0)

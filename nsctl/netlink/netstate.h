@@ -30,6 +30,7 @@ struct netstate_link {
 	struct link_vxlan vxlan;
 	struct link_mac mac;
 	uint32_t numbers[LINK_NUMBER_COUNT];
+	uint32_t tso_max_size; /* what its hardware takes at once, bytes (Linux 5.19); 0: not told */
 	uint64_t rx_bytes, rx_packets, rx_dropped, tx_bytes, tx_packets, tx_dropped;
 };
 

@@ -228,6 +228,32 @@ int rtnl_link_index(struct nl *nl, const char *name, struct err *err)
 	return rc < 0 ? rc : index;
 }
 
+static int take_numbers(void *ctx, const struct nlmsghdr *message, struct err *err)
+{
+	const struct nlattr *attrs[LINK_NUMBER_ATTRIBUTES];
+	uint32_t *numbers = ctx;
+
+	(void)err;
+	nl_parse(message, sizeof(struct ifinfomsg), attrs, ARRAY_COUNT(attrs));
+	for (size_t i = 0; message->nlmsg_type == RTM_NEWLINK && i < LINK_NUMBER_COUNT; i++)
+		numbers[i] = nl_get_u32(attrs[link_numbers[i].attribute]);
+	return 0;
+}
+
+int rtnl_loopback_numbers(struct nl *nl, uint32_t ret[LINK_NUMBER_COUNT], struct err *err)
+{
+	enum { LOOPBACK_INDEX = 1 }; /* LOOPBACK_IFINDEX of the kernel's include/net/flow.h */
+	struct nlmsghdr *message;
+	struct ifinfomsg *link;
+
+	SMALL_BATCH(batch);
+	message = begin_link(&batch, RTM_GETLINK, NULL);
+	link = mnl_nlmsg_get_payload(message);
+	link->ifi_index = LOOPBACK_INDEX;
+	nl_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	return ask(nl, &batch, take_numbers, ret, "look at the loopback", err);
+}
+
 static int take_nsid(void *ctx, const struct nlmsghdr *message, struct err *err)
 {
 	const struct nlattr *attrs[NETNSA_MAX + 1];

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "nsctl/netlink/rtnl.h"
 #include "nsctl/netns.h"
 
 /* ---- which namespaces count ---- */
@@ -284,6 +285,22 @@ static void adopt(struct lab *lab)
 	}
 }
 
+/* know_numbers - find out which numbers of links this kernel has */
+static int know_numbers(struct lab *lab, struct err *err)
+{
+	uint32_t numbers[LINK_NUMBER_COUNT] = {0};
+	struct nl *nl;
+	int rc = nl_open(-1, NETLINK_ROUTE, "host", &nl, err);
+
+	if (rc < 0)
+		return rc;
+	rc = rtnl_loopback_numbers(nl, numbers, err);
+	nl_close(nl);
+	for (size_t i = 0; rc == 0 && i < LINK_NUMBER_COUNT; i++)
+		lab->seen.lacks[i] = !numbers[i];
+	return rc;
+}
+
 int lab_scan(struct lab *lab, struct err *err)
 {
 	int rc = list_namespaces(lab);
@@ -300,6 +317,8 @@ int lab_scan(struct lab *lab, struct err *err)
 		rc = look(lab, i, err);
 	if (rc == 0)
 		rc = lab_match_nsids(lab, err);
+	if (rc == 0)
+		rc = know_numbers(lab, err);
 	if (rc == 0)
 		adopt(lab);
 	return rc;

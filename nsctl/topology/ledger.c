@@ -26,6 +26,7 @@ void ledger_fini(struct ledger *ledger)
 	vec_clear(&ledger->addresses);
 	vec_clear(&ledger->routes);
 	vec_clear(&ledger->ports);
+	vec_clear(&ledger->numbers);
 }
 
 /* ---- writing ---- */
@@ -94,6 +95,13 @@ static void put_port(FILE *file, const struct ledger_port *fact)
 	fputc('\n', file);
 }
 
+static void put_number(FILE *file, const struct ledger_number *fact)
+{
+	fprintf(file, "number\t%u", fact->netns);
+	put_text(file, fact->link);
+	fprintf(file, "\t%s\t%u\t%u\n", link_numbers[fact->number].name, fact->before, fact->after);
+}
+
 static void put_ledger(FILE *file, const struct ledger *ledger)
 {
 	fprintf(file, LEDGER_MAGIC);
@@ -109,6 +117,8 @@ static void put_ledger(FILE *file, const struct ledger *ledger)
 		put_route(file, fact);
 	vec_each (fact, &ledger->ports)
 		put_port(file, fact);
+	vec_each (fact, &ledger->numbers)
+		put_number(file, fact);
 }
 
 char *ledger_format(const struct ledger *ledger)
@@ -269,13 +279,45 @@ static int take_port(struct ledger *ledger, char **fields)
 	return take_name(fields[1], fact->link, sizeof(fact->link));
 }
 
+static int take_number_key(const char *field, enum link_number *ret)
+{
+	for (size_t i = 0; i < LINK_NUMBER_COUNT; i++) {
+		if (strcmp(link_numbers[i].name, field) == 0) {
+			*ret = (enum link_number)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int take_u32(const char *field, uint32_t *ret)
+{
+	uint64_t value;
+	if (units_parse_count(field, &value, NULL) < 0 || value > UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)value;
+	return 0;
+}
+
+static int take_number(struct ledger *ledger, char **fields)
+{
+	struct ledger_number *fact = vec_push(&ledger->numbers);
+	if (!fact)
+		return -ENOMEM;
+	if (take_netns_index(ledger, fields[0], &fact->netns) < 0 ||
+	    take_name(fields[1], fact->link, sizeof(fact->link)) < 0 ||
+	    take_number_key(fields[2], &fact->number) < 0 || take_u32(fields[3], &fact->before) < 0)
+		return -EINVAL;
+	return take_u32(fields[4], &fact->after);
+}
+
 static const struct fact_form {
 	const char *word;
 	size_t field_count; /* behind the word */
 	int (*take)(struct ledger *ledger, char **fields);
 } fact_forms[] = {
         {"netns", 4, take_netns}, {"sysctl", 4, take_sysctl}, {"address", 3, take_address},
-        {"route", 4, take_route}, {"port", 2, take_port},
+        {"route", 4, take_route}, {"port", 2, take_port},     {"number", 5, take_number},
 };
 
 /* split - part @line at its tabs; how many fields, or FIELDS_MAX + 1 for more than that */

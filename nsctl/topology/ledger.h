@@ -47,6 +47,17 @@ struct ledger_port {
 	char link[IFNAMSIZ];
 };
 
+/*
+ * A number of a link or loopback that the topology has set. @before: of somebody else's, what it was; 0: the
+ * link is the topology's own, and the kernel knows what it would have chosen.
+ */
+struct ledger_number {
+	uint32_t netns;
+	char link[IFNAMSIZ];
+	enum link_number number;
+	uint32_t before, after;
+};
+
 struct ledger {
 	char name[TOPOLOGY_NAME_MAX]; /* of the topology */
 	VEC(struct ledger_netns) netns;
@@ -54,6 +65,7 @@ struct ledger {
 	VEC(struct ledger_address) addresses;
 	VEC(struct ledger_route) routes;
 	VEC(struct ledger_port) ports;
+	VEC(struct ledger_number) numbers; /* none in a ledger of before there were any */
 };
 
 /*

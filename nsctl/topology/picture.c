@@ -64,6 +64,30 @@ bool picture_is_made(const struct picture_link *link)
 	return link->wanted && !link->wanted->existing;
 }
 
+static bool is_loopback(const struct picture_link *link)
+{
+	return strcmp(link->name, "lo") == 0;
+}
+
+bool picture_is_own_loopback(const struct picture *picture, const struct picture_link *link)
+{
+	const struct seen_netns *at = &picture->seen->netns.items[link->netns];
+	return at->wanted != TOPOLOGY_NONE && at->tenure == NETNS_MADE && is_loopback(link);
+}
+
+bool picture_is_ours(const struct picture *picture, const struct picture_link *link)
+{
+	return picture_is_made(link) || picture_is_own_loopback(picture, link);
+}
+
+const uint32_t *picture_numbers(const struct picture *picture, const struct picture_link *link)
+{
+	uint32_t netns = picture->seen->netns.items[link->netns].wanted;
+	if (is_loopback(link))
+		return netns == TOPOLOGY_NONE ? NULL : picture->wanted->netns.items[netns].loopback_numbers;
+	return link->wanted ? link->wanted->numbers : NULL;
+}
+
 bool picture_goes(const struct picture *picture, uint32_t netns)
 {
 	const struct seen_netns *at = &picture->seen->netns.items[netns];

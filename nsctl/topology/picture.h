@@ -34,6 +34,9 @@ struct picture_link {
 	bool present, up;
 	uint32_t bridge; /* that it is a port of */
 
+	uint32_t numbers[LINK_NUMBER_COUNT]; /* that it is to have; 0: as it is, or as the kernel chooses */
+	bool mtu_goes_back;                  /* to what the kernel would choose */
+
 	enum removal removal;
 	/* A step makes the kernel drop what is by this link, in IPv4 or IPv6: it is removed and added again.
 	 */
@@ -118,6 +121,15 @@ size_t picture_first_route(const struct picture *picture, uint32_t netns, const 
 
 /* picture_is_made - is it a link that the topology makes, not somebody else's that it furnishes? */
 bool picture_is_made(const struct picture_link *link);
+
+/* picture_is_own_loopback - is it that of a namespace that the topology makes? */
+bool picture_is_own_loopback(const struct picture *picture, const struct picture_link *link);
+
+/* picture_is_ours - is it such a loopback, or a link that the topology makes? */
+bool picture_is_ours(const struct picture *picture, const struct picture_link *link);
+
+/* picture_numbers - those that the file gives the link; NULL: it does not name it */
+const uint32_t *picture_numbers(const struct picture *picture, const struct picture_link *link);
 
 /* picture_goes - is the namespace going to be deleted, and everything in it? */
 bool picture_goes(const struct picture *picture, uint32_t netns);

@@ -85,10 +85,12 @@ static int check_bridge(const struct picture *picture, const struct picture_link
 
 static int check_numbers(const struct picture *picture, const struct picture_link *link, struct err *err)
 {
-	for (enum link_number i = 0; i < LINK_NUMBER_COUNT; i++) {
-		if (link->seen && link->wanted->numbers[i] && !link->seen->numbers[i])
-			return err_set(err, EOPNOTSUPP, "%s/%s: this kernel does not know %s",
-			               netns_name(picture, link->netns), link->name, link_numbers[i].name);
+	const uint32_t *numbers = picture_numbers(picture, link);
+	for (enum link_number i = 0; numbers && i < LINK_NUMBER_COUNT; i++) {
+		if (numbers[i] && picture->seen->lacks[i])
+			return err_set(err, EOPNOTSUPP, "%s/%s: this kernel does not know %s; Linux %s does",
+			               netns_name(picture, link->netns), link->name, link_numbers[i].name,
+			               link_numbers[i].since);
 	}
 	return 0;
 }
@@ -106,8 +108,7 @@ static int check_link(const struct picture *picture, const struct picture_link *
 		        "%s/%s exists and was not made by nsctl topology %s; remove or rename it, or write "
 		        "`existing: true`",
 		        netns_name(picture, link->netns), link->name, picture->wanted->name);
-	int rc = check_bridge(picture, link, err);
-	return rc < 0 ? rc : check_numbers(picture, link, err);
+	return check_bridge(picture, link, err);
 }
 
 /* METRIC6 - of an IPv6 route that names none: IP6_RT_PRIO_USER, include/net/ip6_route.h. With IPv4 it is 0.
@@ -156,6 +157,8 @@ static int check_things(const struct picture *picture, struct err *err)
 	vec_each (link, &picture->links) {
 		if (rc == 0)
 			rc = check_link(picture, link, err);
+		if (rc == 0)
+			rc = check_numbers(picture, link, err);
 	}
 	return rc;
 }

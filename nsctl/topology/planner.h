@@ -3,6 +3,10 @@
  * From what is to be and what is, the steps between: a pure function. Deleting a topology is planning for an
  * empty one.
  *
+ * A number that was taken out of the file is set back, if the ledger knows that the topology has set it and
+ * nobody has changed it since: of an own link to what the kernel would choose, of somebody else's to what it
+ * was before.
+ *
  * A thing is the topology's own, and so may be changed or removed, when it bears its mark: a link by its
  * alias, a namespace by the alias of its loopback, the NAT table by its name, a route by TOPOLOGY_PROTOCOL on
  * an own link or in the ledger, an address that is in the ledger or that somebody, not the kernel or DHCP,
@@ -43,6 +47,7 @@ struct seen_netns {
 /* Namespaces of the topology come first and in its order, so that their indices are the topology's. */
 struct seen {
 	VEC(struct seen_netns) netns;
+	bool lacks[LINK_NUMBER_COUNT]; /* numbers of links that this kernel does not know, and would pass over */
 };
 void seen_fini(struct seen *seen);
 

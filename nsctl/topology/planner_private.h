@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of the planner share: planner.c finds conflicts and sets the order, planner_remove.c and
- * planner_add.c make the steps on links, addresses and routes, planner_ledger.c tells what has to be
- * remembered.
+ * What the parts of the planner share: planner.c finds conflicts and sets the order, planner_remove.c,
+ * planner_add.c and planner_numbers.c make the steps on links, addresses and routes, planner_ledger.c tells
+ * what has to be remembered.
  */
 #ifndef NSRELAY_NSCTL_TOPOLOGY_PLANNER_PRIVATE_H
 #define NSRELAY_NSCTL_TOPOLOGY_PLANNER_PRIVATE_H
@@ -33,6 +33,18 @@ void planner_remove_routes(struct planner *planner);
 /* planner_remove - addresses and links that have to go at @when; with REMOVAL_EARLY also what keeps links
  * busy */
 void planner_remove(struct planner *planner, enum removal when);
+
+/* ---- planner_numbers.c ---- */
+
+/* How many links can be below one another: MAX_NEST_DEV of Linux, which refuses more. */
+enum { DEPTH_MAX = 8 };
+
+/* planner_decide_numbers - note in the picture which numbers links are to have; once it is known which links
+ * stay */
+void planner_decide_numbers(struct planner *planner);
+
+/* planner_change_numbers - of links that are there, and of loopbacks that come with their namespaces */
+void planner_change_numbers(struct planner *planner);
 
 /* ---- planner_add.c ---- */
 

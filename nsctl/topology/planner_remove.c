@@ -14,9 +14,6 @@
 
 #include "nsctl/topology/planner_private.h"
 
-/* Below it the kernel gives a link no IPv6: RFC 8200, section 5; addrconf_notify() of Linux. */
-enum { IPV6_MTU_MIN = 1280 };
-
 static struct picture_link *link_of(struct planner *planner, uint32_t link)
 {
 	return &planner->picture.links.items[link];
@@ -113,9 +110,8 @@ static void decide_links(struct planner *planner)
 
 static bool loses_ipv6_by_mtu(const struct picture_link *link)
 {
-	return picture_is_made(link) && link->wanted->numbers[LINK_MTU] &&
-	       link->wanted->numbers[LINK_MTU] < IPV6_MTU_MIN &&
-	       link->seen->numbers[LINK_MTU] >= IPV6_MTU_MIN;
+	return link->numbers[LINK_MTU] && link->numbers[LINK_MTU] < LINK_IPV6_MTU_MIN &&
+	       link->seen->numbers[LINK_MTU] >= LINK_IPV6_MTU_MIN;
 }
 
 /*
@@ -309,6 +305,7 @@ static bool has_to_go(const struct picture *picture, const struct picture_route 
 void planner_decide_removals(struct planner *planner)
 {
 	decide_links(planner);
+	planner_decide_numbers(planner);
 	decide_drops(planner);
 	decide_addresses(planner);
 	vec_each (route, &planner->picture.routes)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nsctl/topology/step.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 
 /* ---- undoing ---- */
 
@@ -88,23 +88,6 @@ bool step_undo(const struct step *step, struct step *ret)
 }
 
 /* ---- describing ---- */
-
-struct text {
-	char *buf;
-	size_t size, length;
-};
-
-static void __attribute__((format(printf, 2, 3))) text_add(struct text *text, const char *fmt, ...)
-{
-	va_list args;
-	va_start(args, fmt);
-	int length = vsnprintf(text->buf + text->length, text->size - text->length, fmt, args);
-	va_end(args);
-	if (length > 0)
-		text->length += (size_t)length;
-	if (text->length >= text->size)
-		text->length = text->size - 1;
-}
 
 static void text_add_address(struct text *text, const char *what, const struct prefix *address)
 {
@@ -243,12 +226,13 @@ static bool names_link(const struct step *step)
 const char *step_describe(const struct step *step, const char *const names[], char *buf, size_t size)
 {
 	CHECK(size > 0);
-	struct text text = {.size = size};
-	text.buf = buf;
-	text_add(&text, "%c %s", mark(step), names[step->netns]);
+	struct text text = {0};
+	text_add(&text, "%s", names[step->netns]);
 	if (names_link(step))
 		text_add(&text, "/%s", step->link);
 	text_add(&text, ": ");
 	describe(&text, step, names);
+	snprintf(buf, size, "%c %s%s", mark(step), text_get(&text), text.failed ? " ..." : "");
+	text_fini(&text);
 	return buf;
 }

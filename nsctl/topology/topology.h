@@ -38,6 +38,7 @@ struct topology_netns {
 	struct netns_ref ref;
 	enum netns_tenure tenure;
 	bool loopback_up; /* NETNS_MADE */
+	uint32_t loopback_numbers[LINK_NUMBER_COUNT]; /* 0: left alone */
 	char sysctls[SYSCTL_COUNT][SYSCTL_VALUE_MAX]; /* as sysctl_normalize() gives it; "": left alone */
 	VEC(struct topology_route) routes;
 	struct nat nat;
@@ -46,7 +47,7 @@ struct topology_netns {
 struct topology_link {
 	uint32_t netns;
 	char name[IFNAMSIZ];
-	bool existing;        /* somebody else's: only given addresses, a bridge, or links on top of it */
+	bool existing;        /* somebody else's: only given addresses, numbers, a bridge, or links on top of it */
 	enum link_kind kind;  /* LINK_OTHER when existing */
 	uint32_t peer;        /* LINK_VETH: the other end, a link that names this one as its peer; else TOPOLOGY_NONE */
 	uint32_t parent;      /* LINK_MACVLAN, LINK_IPVLAN, LINK_VXLAN: the link it is on; vxlan: may be TOPOLOGY_NONE */

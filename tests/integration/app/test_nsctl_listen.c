@@ -176,6 +176,27 @@ static void the_status_is_that_of_the_first_that_failed(void **state)
 	assert_string_equal(result->errors, "");
 }
 
+static void sockets_are_told_in_json_before_the_command_runs(void **state)
+{
+	int host = testns_new();
+
+	(void)state;
+	testns_new_named("web");
+	nsctlproc_succeed(host, TESTNS_ARGV("listen", "-j", "--copies", "2", "web/127.0.0.1:8080", "/[::1]:81",
+	                                    "--", "true"));
+	assert_int_equal(nsctlproc_json_count("/sockets"), 2);
+	assert_string_equal(nsctlproc_json("/sockets/0/fd"), "3");
+	assert_string_equal(nsctlproc_json("/sockets/0/name"), "web");
+	assert_string_equal(nsctlproc_json("/sockets/0/endpoint"), "web/127.0.0.1:8080");
+	assert_string_equal(nsctlproc_json("/sockets/1/fd"), "4");
+	assert_string_equal(nsctlproc_json("/sockets/1/name"), "host");
+	assert_string_equal(nsctlproc_json("/commands"), "2");
+	assert_says(nsctlproc_succeed(host, TESTNS_ARGV("listen", "-j", "web/127.0.0.1:8080", "--", "echo",
+	                                                "from the command")),
+	            "\"commands\":1}\nfrom the command\n");
+	netns_delete("web", NULL);
+}
+
 static void what_cannot_be_had_is_told_and_nothing_is_run(void **state)
 {
 	int host = testns_new();
@@ -213,6 +234,7 @@ int main(int argc, char **argv)
 	        testns_test(several_commands_share_the_sockets_and_get_the_signals),
 	        testns_test(commands_end_with_an_nsctl_that_is_killed),
 	        testns_test(the_status_is_that_of_the_first_that_failed),
+	        testns_test(sockets_are_told_in_json_before_the_command_runs),
 	        testns_test(what_cannot_be_had_is_told_and_nothing_is_run),
 	};
 	if (readlink("/proc/self/exe", own_path, sizeof(own_path) - 1) < 0)

@@ -188,7 +188,7 @@ static void what_is_missing_is_shown_as_missing(void **state)
 	assert_says(text, "  left       missing\n");
 	assert_says(text, "left/eth0   veth  missing  right/eth0  10.1.0.1/24 (missing)\n");
 	assert_says(text, "left       default  10.1.0.2  missing\n");
-	assert_says(text, "host       ip_forward  1       0\n");
+	assert_says(text, "  host  ip_forward  1       0\n");
 }
 
 static void expectations_are_tried_and_a_failed_one_is_status_1(void **state)
@@ -217,6 +217,31 @@ static void a_topology_is_drawn(void **state)
 	assert_says(nsctlproc_succeed(host, TESTNS_ARGV("topology", "graph", "--format", "svg", file)),
 	            "<svg");
 	assert_says(nsctlproc_succeed(host, TESTNS_ARGV("topology", "graph", "--live", file)), "missing");
+}
+
+static void a_drawing_is_told_in_json(void **state)
+{
+	char file[64];
+	int host = begin(two_namespaces, file);
+
+	(void)state;
+	nsctlproc_succeed(host, TESTNS_ARGV("topology", "graph", "-j", file));
+	assert_string_equal(nsctlproc_json("/topology"), "pair");
+	assert_string_equal(nsctlproc_json("/namespaces/1/name"), "left");
+	assert_string_equal(nsctlproc_json("/namespaces/1/state"), "planned");
+	assert_string_equal(nsctlproc_json("/links/0/link"), "left/eth0");
+	assert_string_equal(nsctlproc_json("/links/0/kind"), "veth");
+	assert_string_equal(nsctlproc_json("/links/0/addresses/0"), "10.1.0.1/24");
+	assert_int_equal(nsctlproc_json_count("/lines"), 1);
+	assert_string_equal(nsctlproc_json("/lines/0/from"), "left/eth0");
+	assert_string_equal(nsctlproc_json("/lines/0/to"), "right/eth0");
+	assert_string_equal(nsctlproc_json("/lines/0/kind"), "veth");
+	nsctlproc_succeed(host, TESTNS_ARGV("topology", "graph", "-j", "--live", file));
+	assert_string_equal(nsctlproc_json("/links/0/state"), "missing");
+	nsctlproc_succeed(host, TESTNS_ARGV("topology", "apply", file, STATE));
+	nsctlproc_succeed(host, TESTNS_ARGV("topology", "graph", "-j", "--live", file));
+	assert_string_equal(nsctlproc_json("/links/0/state"), "up");
+	assert_string_equal(nsctlproc_json("/lines/0/state"), "up");
 }
 
 static void a_mistake_in_the_file_is_shown_with_its_place(void **state)
@@ -282,6 +307,7 @@ int main(void)
 	        topology_test(what_is_missing_is_shown_as_missing),
 	        topology_test(expectations_are_tried_and_a_failed_one_is_status_1),
 	        topology_test(a_topology_is_drawn),
+	        topology_test(a_drawing_is_told_in_json),
 	        topology_test(a_mistake_in_the_file_is_shown_with_its_place),
 	        topology_test(a_conflict_changes_nothing_and_is_told),
 	        topology_test(two_states_do_not_know_of_each_other),

@@ -69,6 +69,11 @@ static void options_may_stand_before_and_behind_arguments(void **state)
 	assert_true(options.json);
 	assert_int_equal(options.netns.kind, NETNS_NAME);
 	assert_string_equal(options.netns.text, "web");
+	ACCEPTED(&options, "topology", "graph", "-j", "f");
+	assert_true(options.json);
+	ACCEPTED(&options, "listen", "-j", "web/127.0.0.1:80", "--", "server");
+	assert_true(options.json);
+	nsctl_options_fini(&options);
 }
 
 static void arguments_are_read_as_what_they_are(void **state)

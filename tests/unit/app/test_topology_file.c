@@ -56,8 +56,8 @@ static void values_of_the_wrong_type_are_refused(void **state)
 	        {"namespaces: { a: [] }\n", 1, 18, "[", "there is a list; expected a mapping of KEY: VALUE"},
 	        {"namespaces: { a: { existing: yes } }\n", 1, 30, "yes",
 	         "'yes' is neither true nor false; expected true or false"},
-	        {"namespaces: { a: { loopback: {} } }\n", 1, 30, "{",
-	         "there is a mapping; expected true or false"},
+	        {"namespaces: { a: { loopback: [] } }\n", 1, 30, "[",
+	         "there is a list; expected true, false or { gso_max_size: N }"},
 	        {"namespaces: { a: { routes: { to: default } } }\n", 1, 28, "{",
 	         "there is a mapping; expected a list of { to: NETWORK, via: ADDRESS }"},
 	        {"namespaces: { a: { routes: [] } }\n", 1, 28, "[",
@@ -163,9 +163,11 @@ static void host_is_what_it_is(void **state)
 	        {"namespaces: { host: { path: /x } }\n", 1, 23, "path",
 	         "'host' is the namespace that nsctl runs in"},
 	        {"namespaces: { host: { loopback: false } }\n", 1, 23, "loopback",
-	         "the loopback of a namespace that exists is left alone; expected no 'loopback'"},
+	         "the loopback of a namespace that exists stays up or down; expected no 'loopback'"},
+	        {"namespaces: { a: { pid: 7, loopback: { mtu: 9000, up: true } } }\n", 1, 51, "up",
+	         "the loopback of a namespace that exists stays up or down; expected no 'up'"},
 	        {"namespaces: { a: { pid: 7, loopback: true } }\n", 1, 28, "loopback",
-	         "the loopback of a namespace that exists is left alone"},
+	         "the loopback of a namespace that exists stays up or down"},
 	        {"namespaces: { a: { pid: 7, path: /x } }\n", 1, 15, "a",
 	         "the namespace 'a' has both pid and path; expected one of them"},
 	        {"namespaces: { a: { existing: false, pid: 7 } }\n", 1, 30, "false",
@@ -229,15 +231,14 @@ static void links_are_of_one_kind(void **state)
 	         "the link has 'existing' already"},
 	        {LINKS "  a/w: { existing: true }\n", 4, 20, "true",
 	         "nothing exists in 'a', which this topology makes; expected a kind of link"},
-	        {LINKS "  x/w: { existing: true, mtu: 1500 }\n", 4, 26, "mtu",
-	         "an existing link has no 'mtu' to choose; expected none"},
 	        {LINKS "  x/w: { existing: true, mac: '02:00:00:00:00:01' }\n", 4, 26, "mac",
-	         "an existing link has no 'mac' to choose"},
+	         "an existing link has no 'mac' to choose; expected none"},
 	        {LINKS "  x/w: { existing: true, up: false }\n", 4, 26, "up",
 	         "an existing link has no 'up' to choose"},
 	        {LINKS "  a/lo: { veth: b/w }\n", 4, 11, "veth",
 	         "'lo' comes with its namespace; expected nothing but addresses"},
-	        {LINKS "  a/lo: { mtu: 1500 }\n", 4, 11, "mtu", "the loopback has no 'mtu' to choose"},
+	        {LINKS "  a/lo: { mtu: 1500 }\n", 4, 11, "mtu",
+	         "'mtu' of the loopback is a setting of its namespace; expected loopback: { mtu: N } there"},
 	        {LINKS "  a/w: { veth: b/lo }\n", 4, 16, "b/lo",
 	         "'lo' comes with its namespace; expected another name"},
 	        {LINKS "  a/w: { bridge: [], mode: l2 }\n", 4, 22, "mode",
@@ -258,6 +259,12 @@ static void values_out_of_range_are_refused(void **state)
 	         "'67' is out of range; expected a whole number from 68 to 65535"},
 	        {LINKS "  a/w: { bridge: [], gso_max_size: 9999999 }\n", 4, 36, "9999999",
 	         "'9999999' is out of range"},
+	        {"namespaces: { a: { loopback: { mtu: 65537 } } }\n", 1, 37, "65537",
+	         "'65537' is out of range; expected a whole number from 1280 to 65536"},
+	        {"namespaces: { a: { loopback: { gso_max_size: 524281 } } }\n", 1, 46, "524281",
+	         "'524281' is out of range; expected a whole number from 321 to 524280"},
+	        {LINKS "  x/w: { existing: true, mtu: 1279 }\n", 4, 31, "1279",
+	         "'1279' is out of range; expected a whole number from 1280 to 65535"},
 	        {LINKS "  a/w: { bridge: [], mtu: 1k }\n", 4, 27, "1k", "'1k' is not a number"},
 	        {LINKS "  a/w: { vxlan: 0 }\n", 4, 17, "0",
 	         "'0' is out of range; expected a whole number from 1 to 16777215"},
@@ -496,6 +503,29 @@ static const struct topology_netns *netns_of(const struct topology *topology, co
 	return &topology->netns.items[index];
 }
 
+static void loopback_and_existing_link_have_numbers(void **state)
+{
+	(void)state;
+	struct topology topology = rig_accept(
+	        "namespaces:\n"
+	        "  made: { loopback: { mtu: 65536, gso_max_size: 262144, gro_ipv4_max_size: 131072 } }\n"
+	        "  down: { loopback: { up: false, gso_ipv4_max_size: 321 } }\n"
+	        "  there: { existing: true, loopback: { gro_max_size: 524280 } }\n"
+	        "links: { there/eth0: { existing: true, mtu: 9000, gso_max_size: 100000 } }\n");
+	const struct topology_netns *made = netns_of(&topology, "made"), *down = netns_of(&topology, "down");
+	assert_true(made->loopback_up);
+	assert_int_equal(made->loopback_numbers[LINK_MTU], 65536);
+	assert_int_equal(made->loopback_numbers[LINK_GSO_MAX_SIZE], 262144);
+	assert_int_equal(made->loopback_numbers[LINK_GSO_IPV4_MAX_SIZE], 0);
+	assert_int_equal(made->loopback_numbers[LINK_GRO_IPV4_MAX_SIZE], 131072);
+	assert_false(down->loopback_up);
+	assert_int_equal(down->loopback_numbers[LINK_GSO_IPV4_MAX_SIZE], 321);
+	assert_int_equal(netns_of(&topology, "there")->loopback_numbers[LINK_GRO_MAX_SIZE], 524280);
+	assert_int_equal(topology.links.items[0].numbers[LINK_MTU], 9000);
+	assert_int_equal(topology.links.items[0].numbers[LINK_GSO_MAX_SIZE], 100000);
+	topology_fini(&topology);
+}
+
 static void every_way_to_name_a_namespace_is_understood(void **state)
 {
 	(void)state;
@@ -504,6 +534,7 @@ static void every_way_to_name_a_namespace_is_understood(void **state)
 	        "  host: {}\n  made:\n  down: { loopback: false }\n  there: { existing: true }\n"
 	        "  pod: { pid: 42 }\n  file: { path: /proc/7/ns/net }\n");
 	assert_int_equal(topology.netns.count, 6);
+	assert_int_equal(netns_of(&topology, "host")->loopback_numbers[LINK_MTU], 0);
 	assert_int_equal(netns_of(&topology, "host")->ref.kind, NETNS_SELF);
 	assert_int_equal(netns_of(&topology, "host")->tenure, NETNS_EXISTING);
 	assert_int_equal(netns_of(&topology, "made")->tenure, NETNS_MADE);
@@ -767,6 +798,7 @@ int main(void)
 	        cmocka_unit_test(expectations_that_mean_nothing_are_refused),
 	        cmocka_unit_test(all_mistakes_are_reported_in_order),
 	        cmocka_unit_test(a_mistake_is_reported_once),
+	        cmocka_unit_test(loopback_and_existing_link_have_numbers),
 	        cmocka_unit_test(every_way_to_name_a_namespace_is_understood),
 	        cmocka_unit_test(host_needs_no_entry),
 	        cmocka_unit_test(furniture_of_a_namespace_reaches_its_fields),

@@ -24,7 +24,9 @@ static const char full[] = HEAD "netns\thost\texisting\t18446744073709551615\tho
                                 "address\t3\teth0\tfd00::1/64\n"
                                 "route\t0\t0.0.0.0/0\t10.0.0.254/32\t\n"
                                 "route\t0\t10.5.0.0/16\t\teth0\n"
-                                "port\t0\teth0\n";
+                                "port\t0\teth0\n"
+                                "number\t0\teth0\tmtu\t1500\t9000\n"
+                                "number\t1\tlo\tgso_ipv4_max_size\t0\t262144\n";
 
 static struct ledger ledger_of(const char *text)
 {
@@ -47,6 +49,15 @@ static void text_survives_reading_and_writing(void **state)
 	char *text = ledger_format(&ledger);
 	assert_string_equal(text, full);
 	free(text);
+	ledger_fini(&ledger);
+}
+
+static void ledger_of_before_there_were_numbers_is_read(void **state)
+{
+	(void)state;
+	struct ledger ledger = ledger_of(HEAD "netns\ta\tmade\t0\ta\nport\t0\teth0\n");
+	assert_int_equal(ledger.ports.count, 1);
+	assert_int_equal(ledger.numbers.count, 0);
 	ledger_fini(&ledger);
 }
 
@@ -73,12 +84,21 @@ static void other_text_is_refused_with_its_line(void **state)
 	        HEAD "netns\ta%00b\tmade\t0\thost\n",          /* a NUL */
 	        HEAD "sysctl\t0\trp_filter\t0\t1\n",           /* of a namespace that is not there */
 	        HEAD "port\t0\teth0\n",
+	        HEAD "number\t0\tlo\tmtu\t0\t9000\n",
 	        HEAD "surprise\n",
 	        HEAD "\n",
 	        HEAD "a\tb\tc\td\te\tf\tg\n",
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		refused(bad[i], strlen(bad[i]), "line 2 is not that of an nsctl ledger");
+	static const char *const bad_numbers[] = {"lo\tmtu\t0\n", "\tmtu\t0\t9000\n", "lo\tttl\t0\t9000\n",
+	                                          "lo\tmtu\t-1\t9000\n", "lo\tmtu\t0\t4294967296\n"};
+	for (size_t i = 0; i < ARRAY_COUNT(bad_numbers); i++) {
+		char text[128];
+		int size = snprintf(text, sizeof(text), HEAD "netns\ta\tmade\t0\ta\nnumber\t0\t%s",
+		                    bad_numbers[i]);
+		refused(text, (size_t)size, "line 3 is not that of an nsctl ledger");
+	}
 	refused("", 0, "line 1");
 	refused("nsctl-ledger-2\tlab\n", 19, "line 1");
 	refused("nsctl-ledger-1\t\n", 16, "line 1");
@@ -298,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(text_survives_reading_and_writing),
+	        cmocka_unit_test(ledger_of_before_there_were_numbers_is_read),
 	        cmocka_unit_test(other_text_is_refused_with_its_line),
 	        cmocka_unit_test(name_that_is_too_long_is_refused),
 	        cmocka_unit_test(damaged_text_does_no_harm),

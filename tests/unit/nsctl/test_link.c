@@ -32,6 +32,19 @@ static void every_number_has_a_name_an_attribute_and_bounds(void **state)
 	}
 }
 
+static void number_for_ipv4_is_as_that_for_all_unless_it_is_chosen(void **state)
+{
+	uint32_t numbers[LINK_NUMBER_COUNT] = {[LINK_GSO_MAX_SIZE] = 262144, [LINK_GRO_IPV4_MAX_SIZE] = 70000};
+
+	(void)state;
+	assert_int_equal(link_number_wanted(numbers, LINK_GSO_IPV4_MAX_SIZE), 262144);
+	assert_int_equal(link_number_wanted(numbers, LINK_GRO_IPV4_MAX_SIZE), 70000);
+	assert_int_equal(link_number_wanted(numbers, LINK_GRO_MAX_SIZE), 0);
+	assert_int_equal(link_number_wanted(numbers, LINK_MTU), 0);
+	numbers[LINK_GSO_IPV4_MAX_SIZE] = 65536;
+	assert_int_equal(link_number_wanted(numbers, LINK_GSO_IPV4_MAX_SIZE), 65536);
+}
+
 static void mac_is_read_and_written_alike(void **state)
 {
 	struct link_mac mac;
@@ -128,6 +141,7 @@ int main(void)
 	        cmocka_unit_test(kind_is_found_by_its_name),
 	        cmocka_unit_test(unknown_kind_is_another),
 	        cmocka_unit_test(every_number_has_a_name_an_attribute_and_bounds),
+	        cmocka_unit_test(number_for_ipv4_is_as_that_for_all_unless_it_is_chosen),
 	        cmocka_unit_test(mac_is_read_and_written_alike),
 	        cmocka_unit_test(malformed_mac_is_refused),
 	        cmocka_unit_test(mac_that_no_link_may_have_is_refused),

@@ -268,10 +268,11 @@ static void values_are_changed_where_they_are(void **state)
 	const char *plan = stage_plan(&f->stage, &f->first);
 	assert_contains(
 	        plan,
-	        "~ host/v_a: mtu 1500 -> 1400\n~ host/v_a: gso_max_size 65536 -> 100000\n~ host/v_a: mac ");
+	        "~ host/v_a: mtu 1500 -> 1400\n~ host/v_a: gso_max_size 65536 -> 100000\n"
+	        "~ host/v_a: gso_ipv4_max_size 65536 -> 100000\n~ host/v_a: mac ");
 	assert_null(strstr(plan, "\n+"));
 	assert_true(stage_undo(&f->stage, &f->first, SIZE_MAX));
-	assert_int_equal(stage_apply(&f->stage, &f->first), 3);
+	assert_int_equal(stage_apply(&f->stage, &f->first), 4);
 }
 
 static void size_that_the_kernel_drags_along_is_set_right(void **state)

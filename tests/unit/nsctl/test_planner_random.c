@@ -190,6 +190,26 @@ static void random_values(struct topology *topology)
 	}
 }
 
+/* random_furnishing - numbers of what is not made by the topology, and of loopbacks */
+static void random_furnishing(struct topology *topology)
+{
+	static const uint32_t sizes[] = {60000, 65536, 100000};
+	vec_each (link, &topology->links) {
+		if (link->existing && chance(30))
+			link->numbers[LINK_GSO_MAX_SIZE] = sizes[below(ARRAY_COUNT(sizes))];
+		if (link->existing && chance(20))
+			link->numbers[LINK_MTU] = chance(50) ? 1400 : 9000;
+	}
+	vec_each (netns, &topology->netns) {
+		for (enum link_number i = LINK_GSO_MAX_SIZE; i < LINK_NUMBER_COUNT; i++) {
+			if (chance(15))
+				netns->loopback_numbers[i] = sizes[below(ARRAY_COUNT(sizes))];
+		}
+		if (chance(15))
+			netns->loopback_numbers[LINK_MTU] = 9000;
+	}
+}
+
 static void random_addresses(struct topology *topology, uint32_t index)
 {
 	struct topology_link *link = &topology->links.items[index];
@@ -263,6 +283,7 @@ static void random_topology(struct topology *topology)
 		random_link(topology);
 	random_ports(topology);
 	random_values(topology);
+	random_furnishing(topology);
 	for (uint32_t i = 0; i < topology->links.count; i++)
 		random_addresses(topology, i);
 	random_routes(topology);

@@ -117,6 +117,11 @@ void world_copy(struct world *ret, const struct world *world)
 	}
 }
 
+static uint32_t default_mtu(enum link_kind kind)
+{
+	return kind == LINK_LOOPBACK ? 65536 : 1500;
+}
+
 static struct netstate_link *new_link(struct world *world, struct world_netns *netns, const char *name,
                                       enum link_kind kind)
 {
@@ -131,7 +136,7 @@ static struct netstate_link *new_link(struct world *world, struct world_netns *n
 	uint32_t mac = ++world->last_mac;
 	memcpy(&link->mac.bytes[2], &mac, sizeof(mac));
 	for (enum link_number i = 0; i < LINK_NUMBER_COUNT; i++)
-		link->numbers[i] = i == LINK_MTU ? 1500 : LEGACY_SIZE;
+		link->numbers[i] = world->lacks[i] ? 0 : i == LINK_MTU ? default_mtu(kind) : LEGACY_SIZE;
 	return link;
 }
 
@@ -194,6 +199,7 @@ void world_see(const struct world *world, const struct topology *wanted, const s
                struct seen *ret)
 {
 	*ret = (struct seen){0};
+	memcpy(ret->lacks, world->lacks, sizeof(ret->lacks));
 	for (uint32_t i = 0; i < wanted->netns.count; i++) {
 		struct seen_netns *seen = see_name(ret, wanted->netns.items[i].name);
 		seen->wanted = i;
@@ -469,6 +475,7 @@ static int kernel_netns_add(struct world *world, const char *name)
 static void give_numbers(struct netstate_link *link, const struct link_mac *mac, const uint32_t *numbers)
 {
 	for (enum link_number i = 0; i < LINK_NUMBER_COUNT; i++) {
+		CHECK(!numbers[i] || link->numbers[i]); /* Linux would pass over one that it does not know */
 		if (numbers[i])
 			link->numbers[i] = numbers[i];
 	}
@@ -512,7 +519,7 @@ static int check_busy(struct world *world, struct world_netns *netns, const stru
 }
 
 static int put_on(struct world *world, struct world_netns *netns, struct netstate_link *link,
-                  struct world_netns *at, const char *parent)
+                  struct world_netns *at, const char *parent, bool chosen_mtu)
 {
 	struct netstate_link *below = at && at->exists ? link_named(at, parent) : NULL;
 	if (!below)
@@ -525,6 +532,8 @@ static int put_on(struct world *world, struct world_netns *netns, struct netstat
 	int rc = link->kind == LINK_VXLAN ? 0 : check_busy(world, at, below, link->kind);
 	link->below = below->index;
 	link->below_nsid = nsid(world, netns, at);
+	if (!chosen_mtu)
+		link->numbers[LINK_MTU] = below->numbers[LINK_MTU] - (link->kind == LINK_VXLAN ? 50 : 0);
 	return rc;
 }
 
@@ -558,7 +567,7 @@ static int link_add(struct world *world, const struct seen *seen, struct world_n
 		              netns_at(world, seen->netns.items[made->peer_netns].name), made);
 	if (made->parent[0])
 		rc = put_on(world, netns, link, netns_at(world, seen->netns.items[made->parent_netns].name),
-		            made->parent);
+		            made->parent, made->numbers[LINK_MTU]);
 	if (rc < 0)
 		link_gone(world, netns, index);
 	return rc;
@@ -588,10 +597,11 @@ static int link_number(const struct world *world, struct world_netns *netns, str
 	enum link_number number = step->number.number;
 	uint32_t value = step->number.after;
 	CHECK(world->undoing || link->numbers[number] == step->number.before);
+	CHECK(link->numbers[number]);
 	link->numbers[number] = value;
-	if (number == LINK_GSO_MAX_SIZE && value <= LEGACY_SIZE)
+	if (number == LINK_GSO_MAX_SIZE && value <= LEGACY_SIZE && link->numbers[LINK_GSO_IPV4_MAX_SIZE])
 		link->numbers[LINK_GSO_IPV4_MAX_SIZE] = value;
-	if (number == LINK_GRO_MAX_SIZE && value <= LEGACY_SIZE)
+	if (number == LINK_GRO_MAX_SIZE && value <= LEGACY_SIZE && link->numbers[LINK_GRO_IPV4_MAX_SIZE])
 		link->numbers[LINK_GRO_IPV4_MAX_SIZE] = value;
 	if (number == LINK_MTU && value < IPV6_MTU_MIN) {
 		drop_addresses(netns, link->index, AF_INET6);

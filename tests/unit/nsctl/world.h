@@ -26,6 +26,7 @@ struct world {
 	uint32_t last_mac;
 	bool by_hand; /* what is done now is somebody else's: no mark, no protocol */
 	bool undoing;
+	bool lacks[LINK_NUMBER_COUNT]; /* numbers that this kernel does not know */
 	bool hide_nsids; /* world_see() does not tell which namespace is which */
 };
 
