@@ -41,6 +41,7 @@ static struct {
 	enum log_format format;
 	struct rate rate;
 	_Atomic uint64_t suppressed_count;
+	atomic_bool no_socket; /* standard error, as was found out when it was first written to */
 } settings = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_LOGFMT};
 
 void log_configure(enum log_level level, enum log_format format, uint32_t rate)
@@ -48,6 +49,7 @@ void log_configure(enum log_level level, enum log_format format, uint32_t rate)
 	settings.level = level;
 	settings.format = format;
 	rate_init(&settings.rate, rate);
+	atomic_store_explicit(&settings.no_socket, false, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level)
@@ -242,10 +244,14 @@ static void start(struct log_record *record, enum log_level level, const char *m
 /* emit - a socket, as journald gives one, is asked not to wait; a file that shall not must be O_NONBLOCK */
 static void emit(const char *text, size_t size)
 {
-	ssize_t written = send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (written < 0 && errno == ENOTSOCK)
-		written = write(STDERR_FILENO, text, size);
-	(void)written; /* there is nowhere to complain */
+	if (!atomic_load_explicit(&settings.no_socket, memory_order_relaxed)) {
+		ssize_t sent = send(STDERR_FILENO, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent >= 0 || errno != ENOTSOCK)
+			return; /* there is nowhere to complain */
+		atomic_store_explicit(&settings.no_socket, true, memory_order_relaxed);
+	}
+	ssize_t written = write(STDERR_FILENO, text, size);
+	(void)written;
 }
 
 static void finish(struct log_record *record)
@@ -268,13 +274,14 @@ static void tell_suppressed(struct log_record *record)
 	finish(record);
 }
 
-void log_record_begin(struct log_record *record, enum log_level level, const char *message)
+bool log_record_begin(struct log_record *record, enum log_level level, const char *message)
 {
 	record->wanted = log_enabled(level) && admitted(level);
 	if (!record->wanted)
-		return;
+		return false;
 	tell_suppressed(record);
 	start(record, level, message);
+	return true;
 }
 
 void log_record_end(struct log_record *record)

@@ -58,9 +58,11 @@ void log_configure(enum log_level level, enum log_format format, uint32_t rate);
 /* log_enabled - is @level written? To skip the gathering of costly fields. */
 bool log_enabled(enum log_level level);
 
-/* log_record_begin - start a record; @message is a constant text, what varies goes into fields. Any thread.
+/*
+ * log_record_begin - start a record; @message is a constant text, what varies goes into fields. Any thread.
+ * False when it will not be written, because of its level or the rate: its fields may then be left out.
  */
-void log_record_begin(struct log_record *record, enum log_level level, const char *message);
+bool log_record_begin(struct log_record *record, enum log_level level, const char *message);
 
 /* log_record_add_* - append a field; @key is an identifier, @text any bytes or NULL; a double gets three
  * decimals */

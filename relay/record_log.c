@@ -37,7 +37,8 @@ void record_log(const struct plan *plan, const struct record *record)
 	const struct config_relay *relay = &plan->config->relays[listener->relay];
 	char text[ENDPOINT_TEXT_MAX];
 	struct log_record log;
-	log_record_begin(&log, LOG_LEVEL_INFO, "closed");
+	if (!log_record_begin(&log, LOG_LEVEL_INFO, "closed"))
+		return; /* under load most are: formatting them all cost more than writing the rest */
 	log_record_add_text(&log, "relay", relay->name);
 	log_record_add_text(&log, "client", peer_text(&record->peer, text, sizeof(text)));
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
