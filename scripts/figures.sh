@@ -78,7 +78,7 @@ build() {
 		(cd "$ROOT" && cmake --preset release >/dev/null && cmake --build --preset release >/dev/null) ||
 			die "the build failed: cmake --preset release && cmake --build --preset release"
 	fi
-	readonly NSLOAD=$BUILD/nsload NSRELAY=$BUILD/nsrelay
+	readonly NSLOAD=$BUILD/nsload NSRELAY=$BUILD/nsrelay NSCTL=$BUILD/nsctl
 	[[ -x $NSLOAD ]] || die "there is no $NSLOAD"
 }
 
@@ -143,11 +143,21 @@ sample() {
 	relay_stop
 }
 
+# is_measured SECTION RELAY: what differs in one thing from nsrelay is measured where that matters
+is_measured() {
+	case $1,$2 in
+	idle,direct | latency,nsrelay-1t | idle,nsrelay-1t | limit,nsrelay-1t) false ;;
+	bulk*,nsrelay-bigtcp | threaded*,nsrelay-bigtcp) true ;;
+	*,nsrelay-bigtcp) false ;;
+	*) true ;;
+	esac
+}
+
 # relays_of SECTION ROUND: there and back again, so that no relay always runs behind the same one
 relays_of() {
 	local name
 	for name in "${RELAYS[@]}"; do
-		[[ $1 == idle && $name == direct ]] || echo "$name"
+		! is_measured "$1" "$name" || echo "$name"
 	done | if (($2 % 2)); then cat; else tac; fi
 }
 

@@ -165,7 +165,7 @@ lab_down() {
 	trap '' INT TERM
 	# shellcheck disable=SC2046 # ids, one a line
 	kill $(jobs -p) 2>/dev/null || true # one that is not in its cgroup yet
-	lab_cgroup_end relay
+	relay_stop
 	lab_cgroup_end load
 	for netns in "$CLIENT" "$SERVER"; do
 		[[ ! -e /run/netns/$netns ]] || ip netns delete "$netns"

@@ -4,13 +4,14 @@
 # server's. relay_start NAME TARGET THREADS; relay_stop. One runs at a time, in a cgroup of its own.
 
 readonly RELAY_PORT=9000
-readonly ALL_RELAYS="direct nsrelay haproxy-splice haproxy-copy nginx socket-proxyd pasta"
+readonly BIG_SIZE=262144 # gso_max_size; 65536 is what the kernel gives
+readonly ALL_RELAYS="direct nsrelay nsrelay-1t nsrelay-bigtcp haproxy-splice haproxy-copy nginx socket-proxyd pasta"
 
 # relay_binary NAME: the program that must be there; nothing for the direct path
 relay_binary() {
 	case $1 in
 	direct) ;;
-	nsrelay) echo "$NSRELAY" ;;
+	nsrelay*) echo "$NSRELAY" ;;
 	haproxy-*) echo haproxy ;;
 	nginx) echo nginx ;;
 	socket-proxyd) echo /usr/lib/systemd/systemd-socket-proxyd ;;
@@ -29,6 +30,8 @@ relay_check() {
 relay_version() {
 	case $1 in
 	direct) echo "veth pair, MTU 1500" ;;
+	nsrelay-1t) echo "nsrelay with one thread" ;;
+	nsrelay-bigtcp) echo "nsrelay with BIG TCP ($BIG_SIZE bytes) on both loopback devices; the direct path is without" ;;
 	nsrelay) "$NSRELAY" version 2>&1 | head -n 1 ;;
 	haproxy-*) haproxy -v | head -n 1 ;;
 	nginx) nginx -v 2>&1 ;;
@@ -41,6 +44,28 @@ start_nsrelay() {
 	lab_spawn relay "$WORK/relay.log" "" "$NSRELAY" run --threads "$2" --congestion "$CONGESTION" \
 		--listen "$CLIENT/127.0.0.1:$RELAY_PORT" --to "$SERVER/127.0.0.1:$1"
 	lab_await_up "nsrelay" grep -qw ready "$WORK/relay.log"
+}
+
+start_nsrelay-1t() {
+	start_nsrelay "$1" 1
+}
+
+# By nsctl, for ip(8) has no word for IPv4's sizes before 6.3; relay_stop sets them back.
+start_nsrelay-bigtcp() {
+	cat >"$WORK/bigtcp.yaml" <<-END
+		name: $LAB
+		namespaces:
+		  $CLIENT: { existing: true, loopback: { gso_max_size: $BIG_SIZE } }
+		  $SERVER: { existing: true, loopback: { gso_max_size: $BIG_SIZE } }
+	END
+	"$NSCTL" topology apply "$WORK/bigtcp.yaml" >/dev/null 2>"$WORK/relay.log" && start_nsrelay "$@"
+}
+
+# relay_end_bigtcp: nothing without it
+relay_end_bigtcp() {
+	[[ -e $WORK/bigtcp.yaml ]] || return 0
+	"$NSCTL" topology delete "$WORK/bigtcp.yaml" >/dev/null || echo "figures: BIG TCP stays on" >&2
+	rm -f "$WORK/bigtcp.yaml"
 }
 
 # haproxy_config TARGET THREADS: the lines that both ways of forwarding share. maxpipes: by default it sets
@@ -126,6 +151,7 @@ relay_start() {
 
 relay_stop() {
 	lab_cgroup_end relay
+	relay_end_bigtcp
 }
 
 # relay_address NAME PORT: what the client connects to

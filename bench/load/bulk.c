@@ -21,7 +21,7 @@ enum {
 	STREAMS_MAX = 64,
 	THREADS_MAX = 2,
 	CHUNK_SIZE = 128 << 10, /* of one send or receive; iperf3 has the same (-l) */
-	WAIT_MS = 10000,        /* for a connection, or for any progress */
+	WAIT_MS = 10000,        /* at least for a connection, at most for any progress */
 };
 
 struct bulk_thread {
@@ -191,13 +191,14 @@ static int connect_streams(struct bulk_thread *threads, const struct load_option
 static int accept_streams(struct bulk_thread *threads, const struct load_options *options, short events,
                           struct err *err)
 {
+	uint64_t patience_ms = options->duration_ms > WAIT_MS ? options->duration_ms : WAIT_MS;
 	int result = 0, listen_fd = net_listen(&options->at, options->congestion, 0, err);
 	if (listen_fd < 0)
 		return listen_fd;
 	puts("ready");
 	fflush(stdout);
 	for (unsigned i = 0; result >= 0 && i < options->connections; i++) {
-		result = accept_stream(listen_fd, options->duration_ms, err);
+		result = accept_stream(listen_fd, patience_ms, err);
 		if (result >= 0)
 			add_stream(threads, i, result, events);
 	}

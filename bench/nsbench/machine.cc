@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/nsbench/machine.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -109,66 +108,6 @@ MachineTime machine_time()
 	for (double &field : ticks)
 		line >> field;
 	return {seconds_of(ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]), seconds_of(ticks[7])};
-}
-
-/* ---- who else ---- */
-
-/* works_for_us - the kernel's own threads that carry packets: their time is a part of what is measured */
-static bool works_for_us(const std::string &name)
-{
-	return name.rfind("ksoftirqd/", 0) == 0 || name.rfind("napi/", 0) == 0;
-}
-
-OthersTime::OthersTime(const std::vector<pid_t> &ours)
-{
-	std::error_code ignored;
-	std::set<pid_t> left_out(ours.begin(), ours.end());
-	left_out.insert(getpid());
-	for (const auto &entry : std::filesystem::directory_iterator("/proc", ignored)) {
-		pid_t pid = std::atoi(entry.path().filename().c_str());
-		if (pid <= 0 || left_out.count(pid))
-			continue;
-		/* proc(5): PID (NAME) STATE and, 11 fields on, utime stime cutime cstime. A name may contain
-		 * anything. */
-		std::string stat = file_line(entry.path().string() + "/stat");
-		size_t open = stat.find('('), close = stat.rfind(')');
-		if (open == std::string::npos || close == std::string::npos)
-			continue;
-		std::string name = stat.substr(open + 1, close - open - 1), skipped;
-		std::istringstream fields(stat.substr(close + 1));
-		double ticks = 0, field;
-		for (int i = 0; i < 11; i++)
-			fields >> skipped;
-		for (int i = 0; i < 4 && fields >> field; i++)
-			ticks += field;
-		if (!works_for_us(name))
-			processes_[pid] = {name, seconds_of(ticks)};
-	}
-}
-
-double OthersTime::since_s(const OthersTime &before) const
-{
-	double sum = 0;
-	for (const auto &[pid, process] : processes_)
-		sum += process.cpu_s;
-	for (const auto &[pid, process] : before.processes_)
-		sum -= process.cpu_s;
-	return std::max(sum, 0.); /* one whose parent does not wait for it takes its time away with it */
-}
-
-std::string OthersTime::busiest_since(const OthersTime &before) const
-{
-	std::string name;
-	double most = 0;
-	for (const auto &[pid, process] : processes_) {
-		auto old = before.processes_.find(pid);
-		double cpu_s = process.cpu_s - (old == before.processes_.end() ? 0 : old->second.cpu_s);
-		if (cpu_s > most) {
-			most = cpu_s;
-			name = process.name;
-		}
-	}
-	return name;
 }
 
 } /* namespace nsbench */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine: what it is, what it does, and who else is at work on it. */
+/* The machine: what it is, and what it does. */
 #ifndef NSRELAY_BENCH_NSBENCH_MACHINE_H
 #define NSRELAY_BENCH_NSBENCH_MACHINE_H
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace nsbench
 {
@@ -34,29 +31,6 @@ struct MachineTime {
 	double stolen_s; /* by the host of a virtual machine */
 };
 MachineTime machine_time();
-
-/*
- * Processor time of processes that are not ours. Summed over all of them with the children they have waited
- * for, so that one that began and ended in between is counted with its parent: a build is hundreds of short
- * processes.
- */
-class OthersTime
-{
-      public:
-	/* as it is now; @ours: whom to leave out, beside this process and the kernel's threads for packets */
-	explicit OthersTime(const std::vector<pid_t> &ours);
-
-	/* Since @before: seconds in all, and the name of the busiest. */
-	double since_s(const OthersTime &before) const;
-	std::string busiest_since(const OthersTime &before) const;
-
-      private:
-	struct Process {
-		std::string name;
-		double cpu_s;
-	};
-	std::map<pid_t, Process> processes_;
-};
 
 } /* namespace nsbench */
 

@@ -209,7 +209,7 @@ static Series latency_curve(const std::string &path, const Cell &cell)
 }
 
 static std::string latency_plot(const Results &results, const std::string &load, const char *title,
-                                bool relays)
+                                bool relays, size_t least)
 {
 	static const Axis x = {"percentile",
 	                       Scale::Log,
@@ -220,26 +220,29 @@ static std::string latency_plot(const Results &results, const std::string &load,
 	                        {tail(.99), "99"},
 	                        {tail(.999), "99.9"},
 	                        {tail(.9999), "99.99"}}};
+	const std::string reference = view_reference(load);
 	std::vector<Series> series;
 	for (const std::string &path : results.paths) {
 		const Cell *cell = results.find(path, load);
 		bool is_relay = family(path) != "kernel";
-		if (cell && cell->has("p50_us") && (is_relay == relays || path == "veth"))
+		if (cell && cell->has("p50_us") && (is_relay == relays || path == reference))
 			series.push_back(latency_curve(path, *cell));
 	}
-	if (series.size() < 2 && relays)
+	if (series.size() < least)
 		return "";
 	std::string name = view_load_title(load) + ", " + title;
-	return series.empty() ? ""
-	                      : subheading(name) + figure(svg_lines(name, series, x, {"us", Scale::Log, {}}));
+	return subheading(name) + figure(svg_lines(name, series, x, {"us", Scale::Log, {}}));
 }
 
 static std::string latency_section(const Results &results)
 {
 	std::string text = heading("Latency");
 	for (const std::string &load : results.loads) {
-		text += latency_plot(results, load, "the kernel's own paths", false);
-		text += latency_plot(results, load, "relays", true);
+		std::string plots = latency_plot(results, load, "the kernel's own paths", false, 2) +
+		                    latency_plot(results, load, "relays", true, 2);
+		if (plots.empty()) /* one path alone */
+			plots = latency_plot(results, load, "the only path", false, 1);
+		text += plots;
 	}
 	return text;
 }
@@ -286,8 +289,11 @@ static std::string growth_plot(const Results &results, const std::string &stem, 
 	}
 	if (series.empty())
 		return "";
-	const char *what = stem.rfind("namespaces", 0) == 0 ? "namespaces" : "connections";
-	std::string title = stem.substr(0, stem.size() - 2) + " with more " + what + ": " + title_of(metric);
+	const char *what = stem.rfind("namespaces", 0) == 0 ? "namespaces"
+	                   : stem.rfind("bulk", 0) == 0     ? "streams"
+	                                                    : "connections";
+	std::string load = view_load_title(stem + counts.begin()->second);
+	std::string title = load.substr(0, load.rfind(", ")) + ", more " + what + ": " + title_of(metric);
 	Axis x = {what, Scale::Log, {counts.begin(), counts.end()}};
 	return subheading(title) + figure(svg_lines(title, series, x, {title_of(metric), Scale::Log, {}}));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/nsbench/sample.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -9,6 +10,8 @@
 #include "bench/load/clock.h"
 #include "bench/nsbench/failure.h"
 #include "bench/nsbench/machine.h"
+#include "bench/nsbench/metrics.h"
+#include "bench/nsbench/others.h"
 #include "bench/nsbench/relay.h"
 
 namespace nsbench
@@ -25,18 +28,25 @@ enum {
 	VERIFY_CONNECTIONS = 4,
 };
 static constexpr double VERIFY_SECONDS = .05;
+/* Each process that wakes up at all may be counted a tick too long, proc(5): five of .01 s. */
+static constexpr double TELLABLE_S = .05;
 
 /* ---- what it costs ---- */
+
+double Sample::disturbance() const
+{
+	double most = std::max(others, stolen);
+	return most * all_s < TELLABLE_S ? 0 : most;
+}
 
 /* A meter runs from its making to stop(). */
 class Meter
 {
       public:
 	Meter(const Path &path, const Group &loads)
-	    : path_(path), loads_(loads), others_(ours()), machine_(machine_time()), start_ns_(clock_now_ns())
+	    : path_(path), loads_(loads), others_(others_now(ours())), machine_(machine_time()),
+	      relay_s_(relay_s()), ours_s_(ours_s()), start_ns_(clock_now_ns())
 	{
-		if (path.relay())
-			relay_s_ = path.relay()->cpu_s();
 	}
 
 	void stop(Sample *ret)
@@ -44,14 +54,17 @@ class Meter
 		double elapsed_s = clock_seconds_since(start_ns_);
 		MachineTime machine = machine_time();
 		if (relay_s_)
-			relay_spent_s_ = *path_.relay()->cpu_s() - *relay_s_;
-		machine_spent_s_ = machine.busy_s - machine_.busy_s;
+			relay_spent_s_ = *relay_s() - *relay_s_;
+		/* A kernel that looks at ticks who is running misses loads that sleep between them; one that
+		   accounts interrupts apart leaves them out of what our groups used. */
+		machine_spent_s_ = std::max(machine.busy_s - machine_.busy_s, ours_s() - ours_s_);
+		ret->all_s = elapsed_s * machine_processors();
+		ret->stolen = (machine.stolen_s - machine_.stolen_s) / ret->all_s;
 		if (!loads_.counts())
 			return; /* who is not ours cannot be told */
-		OthersTime others(ours());
-		ret->others = (others.since_s(others_) + machine.stolen_s - machine_.stolen_s) /
-		              (elapsed_s * machine_processors());
-		ret->busiest = others.busiest_since(others_);
+		Others others = others_between(others_, others_now(ours()));
+		ret->others = others.seconds / ret->all_s;
+		ret->busiest = others.busiest;
 	}
 
 	/* divide - the time spent for each of @count, in units of 1 / @scale seconds */
@@ -74,13 +87,23 @@ class Meter
 		return pids;
 	}
 
+	std::optional<double> relay_s() const
+	{
+		return path_.relay() ? path_.relay()->cpu_s() : std::nullopt;
+	}
+
+	double ours_s() const
+	{
+		return loads_.cpu_s().value_or(0) + relay_s().value_or(0);
+	}
+
 	const Path &path_;
 	const Group &loads_;
-	OthersTime others_;
+	Processes others_;
 	MachineTime machine_;
-	uint64_t start_ns_;
 	std::optional<double> relay_s_, relay_spent_s_;
-	double machine_spent_s_ = 0;
+	double ours_s_, machine_spent_s_ = 0;
+	uint64_t start_ns_;
 };
 
 /* ---- generators ---- */
@@ -134,11 +157,14 @@ static Json result_of(Child *child, double seconds)
 	return Json::parse(line);
 }
 
-static void take_latencies(const Json &result, Sample *ret)
+/* take_latencies - those percentiles that at least one of @count operations lies beyond; the maximum is told
+ * anyway */
+static void take_latencies(const Json &result, double count, Sample *ret)
 {
-	for (const auto &[key, value] : result.items())
-		if (key.size() > 3 && key.compare(key.size() - 3, 3, "_us") == 0)
-			ret->figures[key] = value.get<double>();
+	for (const Quantile &quantile : quantiles())
+		if (count * (1 - quantile.fraction) >= 1)
+			ret->figures[quantile.name] = result.at(quantile.name).get<double>();
+	ret->figures["max_us"] = result.at("max_us").get<double>();
 }
 
 /* ---- loads ---- */
@@ -180,7 +206,7 @@ static void take_rate(const Json &result, const char *count, const char *rate, c
 {
 	ret->seconds = result["seconds"];
 	ret->figures[rate] = result[rate];
-	take_latencies(result, ret);
+	take_latencies(result, result[count], ret);
 	meter.divide(result[count], 1e6, cpu, ret);
 }
 

@@ -14,9 +14,13 @@ namespace nsbench
 struct Sample {
 	double seconds = 0; /* of load, by the generator's clock */
 	std::map<std::string, double> figures;
-	double others =
-	        0; /* share of all processors that was used by processes not ours, or stolen by the host */
-	std::string busiest; /* of those processes; "" */
+	double others = 0;   /* share of all processors that programs not ours used */
+	double stolen = 0;   /* share that the host of a virtual machine withheld */
+	std::string busiest; /* of those programs; "" */
+
+	/* disturbance - the larger share; 0 when it is too little time to be told from counting in ticks */
+	double disturbance() const;
+	double all_s = 0; /* of processor time that there was, all processors together */
 };
 
 /*

@@ -27,7 +27,7 @@ namespace nsbench
 
 enum {
 	DISTURBED_TRIES = 3, /* a sample that others disturb each time is taken as it is, and marked */
-	QUICK_REPEATS = 30, /* in all, of --quick: it has to end within two minutes on a machine that is never
+	QUICK_REPEATS = 20, /* in all, of --quick: it has to end within two minutes on a machine that is never
 	                       quiet */
 };
 
@@ -164,21 +164,30 @@ Sample Suite::take_once(const Benchmark &benchmark)
 	return sample_take(run_, *paths_.at(benchmark.path->name), *benchmark.load, loads_);
 }
 
+/* blame - for people: what disturbed it */
+static std::string blame(const Sample &sample)
+{
+	if (sample.stolen > sample.others)
+		return "the host withheld " + percent(sample.stolen) + " of the machine";
+	return "others used " + percent(sample.others) + " of the machine" +
+	       (sample.busiest.empty() ? "" : ", most of it " + sample.busiest);
+}
+
 Sample Suite::take_undisturbed(const Benchmark &benchmark, int *ret_repeats)
 {
-	Sample sample = take_once(benchmark);
-	for (int tries = 1; sample.others > run_.settings.tolerance && tries < DISTURBED_TRIES; tries++) {
+	Sample best = take_once(benchmark), last = best;
+	for (int tries = 1; last.disturbance() > run_.settings.tolerance && tries < DISTURBED_TRIES;
+	     tries++) {
 		if (repeats_left_-- <= 0)
 			break;
-		progress_.note(benchmark_name(*benchmark.path, *benchmark.load) +
-		               ": again, for others used " + percent(sample.others) + " of the machine" +
-		               (sample.busiest.empty() ? "" : ", most of it " + sample.busiest));
+		progress_.note(benchmark_name(*benchmark.path, *benchmark.load) + ": again, for " +
+		               blame(last));
 		++*ret_repeats;
-		Sample other = take_once(benchmark);
-		if (other.others < sample.others)
-			sample = other;
+		last = take_once(benchmark);
+		if (last.disturbance() < best.disturbance())
+			best = last;
 	}
-	return sample;
+	return best;
 }
 
 /* take - the body of a benchmark: its one iteration */
@@ -193,8 +202,9 @@ void Suite::take(benchmark::State &state, const Benchmark &benchmark)
 			for (const auto &[name, value] : sample.figures)
 				state.counters[name] = value;
 			state.counters["others_share"] = sample.others;
+			state.counters["stolen_share"] = sample.stolen;
 			state.counters["repeats"] = repeats;
-			state.counters["disturbed"] = sample.others > run_.settings.tolerance;
+			state.counters["disturbed"] = sample.disturbance() > run_.settings.tolerance;
 		} catch (const Failure &failure) {
 			state.SkipWithError(failure.what());
 		} catch (const Interrupted &) {

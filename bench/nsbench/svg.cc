@@ -65,24 +65,35 @@ static std::string label(double x, double y, const char *anchor, const std::stri
 
 /* ---- bars ---- */
 
-static std::string bar(const Bar &bar, double y, double scale)
+/* bar_end - where its value may be written */
+static double bar_end(const Bar &bar, double scale)
+{
+	double most = std::max(bar.value.median, bar.value.count > 1 ? bar.value.q3 : 0);
+	return LABEL_WIDTH + std::max(most * scale, 0.);
+}
+
+static std::string bar_shape(const Bar &bar, double y, double scale)
 {
 	double middle = y + BAR_HEIGHT / 2, width = std::max(bar.value.median * scale, 0.);
-	std::string text = label(LABEL_WIDTH - 8, middle + 4, "end", bar.label);
-	text += print("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"bar "
-	              "%s\"><title>%s</title></rect>\n",
-	              LABEL_WIDTH, y, width, BAR_HEIGHT, bar.style.c_str(),
-	              markup_escape(bar.label + ": " + spread_text(bar.value)).c_str());
-	double right = LABEL_WIDTH + width;
+	std::string text = print("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"bar "
+	                         "%s\"><title>%s</title></rect>\n",
+	                         LABEL_WIDTH, y, width, BAR_HEIGHT, bar.style.c_str(),
+	                         markup_escape(bar.label + ": " + spread_text(bar.value)).c_str());
 	if (bar.value.count > 1) {
 		double low = LABEL_WIDTH + std::max(bar.value.q1 * scale, 0.),
 		       high = LABEL_WIDTH + bar.value.q3 * scale;
 		text += line(low, middle, high, middle, "whisker") +
 		        line(low, middle - 4, low, middle + 4, "whisker") +
 		        line(high, middle - 4, high, middle + 4, "whisker");
-		right = std::max(right, high);
 	}
-	return text + label(right + 8, middle + 4, "start", spread_text(bar.value));
+	return text;
+}
+
+static std::string bar_labels(const Bar &bar, double y, double scale)
+{
+	double base = y + BAR_HEIGHT / 2 + 4;
+	return label(LABEL_WIDTH - 8, base, "end", bar.label) +
+	       label(bar_end(bar, scale) + 8, base, "start", spread_text(bar.value));
 }
 
 std::string svg_bars(const std::string &title, const std::vector<Bar> &bars, double mark)
@@ -91,14 +102,15 @@ std::string svg_bars(const std::string &title, const std::vector<Bar> &bars, dou
 	for (const Bar &one : bars)
 		most = std::max({most, one.value.median, one.value.count > 1 ? one.value.q3 : 0});
 	double scale = most > 0 ? (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / most : 0, y = 4;
-	std::string text = open_picture(title, height);
+	std::string text = open_picture(title, height), labels;
 	for (const Bar &one : bars) {
-		text += bar(one, y, scale);
+		text += bar_shape(one, y, scale);
+		labels += bar_labels(one, y, scale);
 		y += BAR_STEP;
 	}
 	if (mark > 0)
 		text += line(LABEL_WIDTH + mark * scale, 0, LABEL_WIDTH + mark * scale, height, "mark");
-	return text + "</svg>\n";
+	return text + labels + "</svg>\n"; /* over the mark, so that they stay legible */
 }
 
 /* ---- axes ---- */

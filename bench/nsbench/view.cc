@@ -16,6 +16,14 @@ std::string view_load_title(const std::string &load)
 	return load;
 }
 
+std::string view_reference(const std::string &load)
+{
+	for (const Load &known : loads())
+		if (known.name == load)
+			return reference_of(known.kind);
+	return "veth";
+}
+
 std::vector<const Metric *> view_columns(const Results &results, const std::string &load)
 {
 	std::vector<const Metric *> columns;
@@ -74,9 +82,11 @@ std::string view_disturbances(const Results &results)
 	}
 	if (repeats == 0 && disturbed == 0)
 		return "";
-	return std::to_string(repeats) + " samples were taken again because other programs used more than " +
-	       results.fact("disturbance_tolerated") + " of the machine meanwhile; " +
-	       std::to_string(disturbed) + " were disturbed each time, and are kept.";
+	return std::to_string(repeats) +
+	       " samples were taken again because meanwhile other programs used, or the host of a virtual "
+	       "machine withheld, more than " +
+	       results.fact("disturbance_tolerated") + " of the machine; " + std::to_string(disturbed) +
+	       " were disturbed each time, and are kept.";
 }
 
 } /* namespace nsbench */

@@ -26,6 +26,9 @@ std::vector<std::pair<std::string, std::string>> view_missing(const Results &res
 /* view_conditions - in one sentence: when, where, how long, how often */
 std::string view_conditions(const Results &results);
 
+/* view_reference - the path that those of a load are compared to */
+std::string view_reference(const std::string &load);
+
 /* view_disturbances - how many samples others disturbed; "" when none */
 std::string view_disturbances(const Results &results);
 
