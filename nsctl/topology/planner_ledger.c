@@ -87,11 +87,9 @@ static int compare_numbers(const void *a, const void *b)
 	return order ? order : ORDER(x->number, y->number);
 }
 
+/* qsort(3) wants an array, also of nothing */
 #define SORT(vec, compare)                                                                                   \
-	do {                                                                                                 \
-		if ((vec)->count > 1)                                                                        \
-			qsort((vec)->items, (vec)->count, sizeof(*(vec)->items), (compare));                 \
-	} while (0)
+	((vec)->count ? qsort((vec)->items, (vec)->count, sizeof(*(vec)->items), (compare)) : (void)0)
 
 #define FIND(key, vec, compare)                                                                              \
 	((vec)->count ? bsearch((key), (vec)->items, (vec)->count, sizeof(*(vec)->items), (compare)) : NULL)
@@ -401,6 +399,16 @@ static int keep_wanted(struct ledger *kept, const struct draft *draft)
 	return rc;
 }
 
+/* sort_facts - so that FIND() can look among them */
+static void sort_facts(struct ledger *ledger)
+{
+	SORT(&ledger->sysctls, compare_sysctls);
+	SORT(&ledger->addresses, compare_addresses);
+	SORT(&ledger->routes, compare_routes);
+	SORT(&ledger->ports, compare_ports);
+	SORT(&ledger->numbers, compare_numbers);
+}
+
 int planner_ledger_after(const struct topology *wanted, const struct seen *seen, const struct ledger *old,
                          const struct plan_steps *steps, struct ledger *ret, struct err *err)
 {
@@ -409,11 +417,7 @@ int planner_ledger_after(const struct topology *wanted, const struct seen *seen,
 	strcpy(kept.name, wanted->name);
 	int rc = draft_init(&draft, wanted, seen, old, steps, err);
 	if (rc == 0) {
-		SORT(&draft.ledger.sysctls, compare_sysctls);
-		SORT(&draft.ledger.addresses, compare_addresses);
-		SORT(&draft.ledger.routes, compare_routes);
-		SORT(&draft.ledger.ports, compare_ports);
-		SORT(&draft.ledger.numbers, compare_numbers);
+		sort_facts(&draft.ledger);
 		rc = keep_wanted(&kept, &draft) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 	}
 	draft_fini(&draft);
