@@ -163,3 +163,9 @@ int sys_peer(int fd, struct sockaddr_storage *ret)
 	socklen_t size = sizeof(*ret);
 	return getpeername(fd, (struct sockaddr *)ret, &size) < 0 ? -errno : 0;
 }
+
+int sys_local(int fd, struct sockaddr_storage *ret)
+{
+	socklen_t size = sizeof(*ret);
+	return getsockname(fd, (struct sockaddr *)ret, &size) < 0 ? -errno : 0;
+}

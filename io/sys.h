@@ -81,4 +81,7 @@ int sys_at_mark(int fd);
 /* sys_peer - address of the other end; 0 or -errno */
 int sys_peer(int fd, struct sockaddr_storage *ret);
 
+/* sys_local - address of this end; 0 or -errno */
+int sys_local(int fd, struct sockaddr_storage *ret);
+
 #endif

@@ -36,7 +36,13 @@ void config_relay_init(struct config_relay *relay)
 			.backlog = 4096,
 		},
 		.lane = CONFIG_LANE_AUTO,
+		.proxy_send = CONFIG_PROXY_OFF,
 	};
+}
+
+void config_backend_init(struct config_backend *backend)
+{
+	*backend = (struct config_backend){.weight = 1};
 }
 
 /* grow - room for one more element of @size bytes in an array of @count that doubles at powers of two */
@@ -54,7 +60,10 @@ struct config_pool *config_add_pool(struct config *config)
 		return NULL;
 	config->pools = pools;
 	struct config_pool *pool = &pools[config->pool_count++];
-	*pool = (struct config_pool){0};
+	*pool = (struct config_pool){
+		.balance = CONFIG_BALANCE_ROUND_ROBIN,
+		.retries = CONFIG_RETRIES_MAX, /* each backend once */
+	};
 	return pool;
 }
 
@@ -69,25 +78,26 @@ struct config_relay *config_add_relay(struct config *config)
 	return relay;
 }
 
-/* append - add a copy of @endpoint to an owned array */
-static int append(struct endpoint **array, size_t *count, const struct endpoint *endpoint)
-{
-	struct endpoint *grown = grow(*array, *count, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	*array = grown;
-	grown[(*count)++] = *endpoint;
-	return 0;
-}
-
 int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend)
 {
-	return append(&pool->backends, &pool->backend_count, backend);
+	struct config_backend *backends = grow(pool->backends, pool->backend_count, sizeof(*backends));
+	if (!backends)
+		return -ENOMEM;
+	pool->backends = backends;
+	struct config_backend *added = &backends[pool->backend_count++];
+	config_backend_init(added);
+	added->endpoint = *backend;
+	return 0;
 }
 
 int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener)
 {
-	return append(&relay->listeners, &relay->listener_count, listener);
+	struct endpoint *listeners = grow(relay->listeners, relay->listener_count, sizeof(*listeners));
+	if (!listeners)
+		return -ENOMEM;
+	relay->listeners = listeners;
+	listeners[relay->listener_count++] = *listener;
+	return 0;
 }
 
 void config_fini(struct config *config)

@@ -12,7 +12,12 @@
 
 #include "base/endpoint.h"
 
-enum { CONFIG_NAME_MAX = 64, CONFIG_CONGESTION_MAX = 16 };
+enum {
+	CONFIG_NAME_MAX = 64,
+	CONFIG_CONGESTION_MAX = 16,
+	CONFIG_WEIGHT_MAX = 256,
+	CONFIG_RETRIES_MAX = UINT8_MAX - 1, /* session.backends_tried counts them, and the first try */
+};
 
 /* Deadlines of one relay; 0 switches that one off. */
 struct config_timeouts {
@@ -32,12 +37,31 @@ struct config_tcp {
 	uint32_t backlog;                       /* listen(2) */
 };
 
+/* The header that backends get before the client's bytes: relay/proxy_protocol.h. */
+enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
+
 enum config_lane { CONFIG_LANE_AUTO, CONFIG_LANE_INTERACTIVE, CONFIG_LANE_BULK };
+
+/* How the first backend for a connection is chosen; relay/balance/ has them. */
+enum config_balance {
+	CONFIG_BALANCE_ROUND_ROBIN,
+	CONFIG_BALANCE_LEAST_CONNECTIONS,
+	CONFIG_BALANCE_TWO_CHOICES,
+	CONFIG_BALANCE_SOURCE_HASH,
+};
+
+struct config_backend {
+	struct endpoint endpoint;
+	uint32_t weight; /* 1 .. CONFIG_WEIGHT_MAX: its share beside the others */
+	bool backup;     /* only for connections that all others have failed */
+};
 
 struct config_pool {
 	char name[CONFIG_NAME_MAX];
-	struct endpoint *backends; /* owned */
+	struct config_backend *backends; /* owned */
 	size_t backend_count;
+	enum config_balance balance;
+	uint32_t retries; /* how many more backends a connection tries after its first; none is tried twice */
 };
 
 struct config_relay {
@@ -48,6 +72,7 @@ struct config_relay {
 	struct config_timeouts timeouts;
 	struct config_tcp tcp;
 	enum config_lane lane; /* for measuring; auto unless asked */
+	enum config_proxy proxy_send;
 };
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -70,8 +95,9 @@ struct config {
 /* config_init - an empty configuration with every daemon-wide default */
 void config_init(struct config *config);
 
-/* config_relay_init - the defaults of one relay */
+/* config_relay_init, config_backend_init - the defaults of one relay, or of one backend */
 void config_relay_init(struct config_relay *relay);
+void config_backend_init(struct config_backend *backend);
 
 /*
  * config_add_pool, config_add_relay - append one, initialized; the pointer is valid until the next call
@@ -80,7 +106,7 @@ void config_relay_init(struct config_relay *relay);
 struct config_pool *config_add_pool(struct config *config);
 struct config_relay *config_add_relay(struct config *config);
 
-/* config_pool_add_backend, config_relay_add_listener - append a copy; 0 or -ENOMEM */
+/* config_pool_add_backend, config_relay_add_listener - append a copy, with every default; 0 or -ENOMEM */
 int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend);
 int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener);
 

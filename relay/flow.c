@@ -52,7 +52,7 @@ static bool is_unix(const struct worker *worker, const struct session *session, 
 	const struct plan *plan = worker->plan;
 	const struct config_pool *pool = &plan->config->pools[worker_relay(worker, session)->pool];
 	const struct endpoint *endpoint = side == SIDE_CLIENT ? plan->listeners[session->listener].endpoint
-							      : &pool->backends[session->backend];
+							      : &pool->backends[session->backend].endpoint;
 	return endpoint->addr.family == AF_UNIX;
 }
 

@@ -26,7 +26,7 @@ static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 	return PROCESS_FDS + threads * per_thread + LIMIT_ACCEPT_SLACK * CONNECTION_FDS;
 }
 
-static void sum_memory(struct limits *limits)
+static void sum_memory(struct limits *limits, size_t balance_memory)
 {
 	size_t per_thread = 0;
 	per_thread += LIMIT_SQ_ENTRIES * 64 + LIMIT_CQ_ENTRIES * 16;       /* ring, shared with the kernel */
@@ -36,7 +36,7 @@ static void sum_memory(struct limits *limits)
 	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
 	per_thread += THREAD_STACK;
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
-	limits->memory_fixed = limits->threads * per_thread;
+	limits->memory_fixed = limits->threads * per_thread + balance_memory; /* shared by all threads */
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */
 	limits->memory_total = limits->memory_fixed + limits->connections * limits->memory_per_connection;
@@ -69,7 +69,7 @@ int limits_compute(const struct limits_input *input, struct limits *ret, struct 
 	limits.connections = input->max_connections ? input->max_connections : (uint32_t)possible;
 	/* A chunk for each flow, as if all connections were one thread's, and two turns of receive buffers on top. */
 	limits.spill_chunks = SIDE_COUNT * limits.connections + 2 * LIMIT_BUFFER_COUNT;
-	sum_memory(&limits);
+	sum_memory(&limits, input->balance_memory);
 	*ret = limits;
 	return 0;
 }

@@ -39,6 +39,7 @@ struct limits_input {
 	uint32_t threads;     /* 0: as many as processors */
 	uint32_t processors;
 	uint32_t listeners;   /* sockets a thread listens on */
+	size_t balance_memory; /* bytes: balance_memory() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */
 };
 

@@ -44,7 +44,7 @@ static int map_backends(struct plan *plan, size_t relay_index)
 		return -ENOMEM;
 	plan->backend_targets[relay_index] = map;
 	for (size_t i = 0; i < pool->backend_count; i++)
-		map[i] = find_target(plan, (struct plan_target){&pool->backends[i], &relay->tcp});
+		map[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp});
 	return 0;
 }
 

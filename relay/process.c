@@ -273,6 +273,8 @@ static int prepare(struct relay *relay, struct err *err)
 	if (!relay->threads || !relay->counters || relay->doorbell_fd < 0)
 		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
 	memset(relay->counters, 0, size);
+	if (balance_init(&relay->shared.balance, relay->process->plan->config) < 0)
+		return err_set(err, ENOMEM, "relay: out of memory");
 	for (uint32_t i = 0; i < count; i++)
 		relay->threads[i].mailbox.doorbell_fd = -1;
 	for (uint32_t i = 0; i < count; i++) {
@@ -358,6 +360,7 @@ static void release(struct relay *relay)
 		mailbox_close(&relay->threads[i].mailbox);
 	if (relay->doorbell_fd >= 0)
 		close(relay->doorbell_fd);
+	balance_fini(&relay->shared.balance);
 	free(relay->threads);
 	free(relay->counters);
 	close(relay->process->control_fd);

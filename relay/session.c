@@ -2,7 +2,6 @@
 #include "relay/session.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,6 +9,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/greeting.h"
 #include "relay/worker.h"
 
 _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it");
@@ -59,16 +59,7 @@ static void note_peer(struct session *session)
 	struct sockaddr_storage addr = {0};
 	if (sys_peer(session->fds[SIDE_CLIENT], &addr) < 0)
 		return;
-	session->peer.family = addr.ss_family;
-	if (addr.ss_family == AF_INET) {
-		const struct sockaddr_in *in4 = (const struct sockaddr_in *)&addr;
-		memcpy(session->peer.address, &in4->sin_addr, sizeof(in4->sin_addr));
-		session->peer.port = in4->sin_port;
-	} else if (addr.ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
-		memcpy(session->peer.address, &in6->sin6_addr, sizeof(in6->sin6_addr));
-		session->peer.port = in6->sin6_port;
-	}
+	peer_set(&session->peer, (const struct sockaddr *)&addr);
 }
 
 static ssize_t read_client(void *ctx, void *buffer, size_t size)
@@ -121,8 +112,13 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	}
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
-	if (worker->records)
+	bool greets = greeting_wanted(worker, session);
+	if (worker->records || greets || upstream_wants_peer(worker, session))
 		note_peer(session);
+	if (greets && !greeting_put(worker, session)) {
+		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
+		return;
+	}
 	int rc = read_early(worker, session);
 	if (rc < 0)
 		session_abort(worker, session,
@@ -374,6 +370,7 @@ static void finish(struct worker *worker, struct session *session)
 	close_side(session, SIDE_CLIENT);
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
+	upstream_leave(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	if (worker->records)

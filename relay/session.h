@@ -14,6 +14,7 @@
 #include "io/tag.h"
 #include "io/wheel.h"
 #include "relay/cause.h"
+#include "relay/peer.h"
 #include "relay/spill.h"
 
 struct worker;
@@ -86,13 +87,6 @@ enum session_state {
 /* How a side ended before its time. */
 enum breakage { INTACT, BROKEN_RESET, BROKEN_LOST };
 
-/* An address without the padding of sockaddr_storage: for the log. */
-struct session_peer {
-	uint8_t address[16];
-	uint16_t port; /* network order */
-	uint16_t family;
-};
-
 struct session {
 	struct flow flows[SIDE_COUNT]; /* first: session_of() counts on it */
 	int fds[SIDE_COUNT];
@@ -106,7 +100,9 @@ struct session {
 	uint8_t backends_tried;
 	uint16_t retry_ms;           /* SESSION_RESETTING: how long until the next look at the receiver's queue */
 	uint32_t listener;           /* index into plan.listeners */
-	uint32_t backend;            /* index into the pool of the listener's relay */
+	uint16_t backend;            /* index into the pool of the listener's relay */
+	uint16_t first_backend;      /* that the connection tried first */
+	uint32_t draw;               /* relay/balance: by which it was chosen, and the others are */
 	uint32_t connect_us;         /* from accept to the backend's answer; 0 until then */
 	uint32_t queued_turn;        /* the turn in which an operation was last queued: its fds must not be closed in it */
 	uint64_t accepted_ns;
@@ -115,6 +111,7 @@ struct session {
 	struct timer timer;
 	struct list link;            /* in a target's queue (WAITING) or worker.closing (CLOSING) */
 	struct session_peer peer;
+	bool entered;                /* its backend counts it: upstream_leave() */
 };
 
 /* session_accept - take over the accepted socket @fd of @listener. Owns @fd from here on, whatever happens. */

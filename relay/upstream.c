@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From an accepted connection to a backend that answers: round robin over the pool, the next backend when one fails. */
+/* From an accepted connection to a backend that answers: whom relay/balance chooses, and another one when that fails. */
 #include <errno.h>
 #include <poll.h>
 
@@ -20,6 +20,49 @@ static uint32_t target_of(const struct worker *worker, const struct session *ses
 	return worker->plan->backend_targets[relay][session->backend];
 }
 
+static const struct balance_pool *balance_of(const struct worker *worker, const struct session *session)
+{
+	return &worker->shared->balance.pools[worker_relay(worker, session)->pool];
+}
+
+bool upstream_wants_peer(const struct worker *worker, const struct session *session)
+{
+	return balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH;
+}
+
+/* choose - the backend to try first. Clients that have no address, as those of unix sockets, are spread by chance. */
+static void choose(const struct worker *worker, struct session *session)
+{
+	const struct balance_pool *pool = balance_of(worker, session);
+	struct balance_cursor *cursor = &worker->cursors[worker_relay(worker, session)->pool];
+	sa_family_t family = session->peer.family;
+	if (upstream_wants_peer(worker, session) && (family == AF_INET || family == AF_INET6))
+		session->draw = balance_draw_of_source(session->peer.address, family);
+	else
+		session->draw = balance_draw(cursor);
+	session->backend = session->first_backend = (uint16_t)balance_first(pool, cursor, session->draw);
+}
+
+/* choose_next - the one after the session's backend; false when there is none, or no try left */
+static bool choose_next(const struct worker *worker, struct session *session)
+{
+	if (session->backends_tried > pool_of(worker, session)->retries)
+		return false;
+	uint32_t next = balance_next(balance_of(worker, session), session->draw, session->first_backend,
+				     session->backend);
+	if (next == BALANCE_NONE)
+		return false;
+	session->backend = (uint16_t)next;
+	return true;
+}
+
+void upstream_leave(const struct worker *worker, struct session *session)
+{
+	if (session->entered)
+		balance_leave(balance_of(worker, session), session->backend);
+	session->entered = false;
+}
+
 /* set_deadline - the whole attempt at one backend, waiting for a socket included, has the connect timeout */
 static void set_deadline(struct worker *worker, struct session *session)
 {
@@ -33,6 +76,8 @@ static void set_deadline(struct worker *worker, struct session *session)
 static void try_backend(struct worker *worker, struct session *session)
 {
 	session->backends_tried++;
+	session->entered = true;
+	balance_enter(balance_of(worker, session), session->backend);
 	int fd = sockets_take(&worker->sockets, target_of(worker, session), &session->link);
 	if (fd >= 0) {
 		upstream_connect(worker, session, fd);
@@ -44,24 +89,21 @@ static void try_backend(struct worker *worker, struct session *session)
 
 void upstream_begin(struct worker *worker, struct session *session)
 {
-	const struct config_relay *relay = worker_relay(worker, session);
-	const struct config_pool *pool = pool_of(worker, session);
-	if (pool->backend_count == 0) {
+	if (pool_of(worker, session)->backend_count == 0) {
 		session_abort(worker, session, CAUSE_NO_BACKEND);
 		return;
 	}
-	session->backend = worker->next_backend[relay->pool]++ % (uint32_t)pool->backend_count;
+	choose(worker, session);
 	try_backend(worker, session);
 }
 
-/* next_backend - the last one failed with @result: go on to the next, or give the client up when all were tried */
+/* next_backend - the last one failed with @result: go on to the next, or give the client up when no try is left */
 static void next_backend(struct worker *worker, struct session *session, int result)
 {
-	const struct config_pool *pool = pool_of(worker, session);
 	counter_add(worker->counters, COUNTER_CONNECT_FAILURES, 1);
+	upstream_leave(worker, session);
 	timer_disarm(&worker->wheel, &session->timer);
-	if (session->backends_tried < pool->backend_count && session->backends_tried < UINT8_MAX) {
-		session->backend = (session->backend + 1) % (uint32_t)pool->backend_count;
+	if (choose_next(worker, session)) {
 		session_set_state(session, SESSION_WAITING);
 		try_backend(worker, session);
 		return;
@@ -92,7 +134,7 @@ static void wait_for_answer(struct worker *worker, struct session *session)
 
 void upstream_connect(struct worker *worker, struct session *session, int fd)
 {
-	const struct endpoint *backend = &pool_of(worker, session)->backends[session->backend];
+	const struct endpoint *backend = &pool_of(worker, session)->backends[session->backend].endpoint;
 	session->fds[SIDE_SERVER] = fd;
 	if (backend->addr.family == AF_UNIX) { /* it came connected */
 		connected(worker, session);

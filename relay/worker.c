@@ -22,16 +22,16 @@ static void set_clock(struct worker *worker)
 static int open_memory(struct worker *worker)
 {
 	const struct limits *limits = worker->limits;
-	worker->next_backend = calloc(worker->plan->config->pool_count + 1, sizeof(*worker->next_backend));
+	const struct balance *balance = &worker->shared->balance;
+	worker->cursors = calloc(balance->pool_count + 1, sizeof(*worker->cursors));
 	worker->buffer_links = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_links));
 	worker->buffer_sizes = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_sizes));
 	worker->iov = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->iov));
 	worker->sent = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->sent));
-	if (!worker->next_backend || !worker->buffer_links || !worker->buffer_sizes || !worker->iov || !worker->sent)
+	if (!worker->cursors || !worker->buffer_links || !worker->buffer_sizes || !worker->iov || !worker->sent)
 		return -ENOMEM;
-	/* Threads start at different backends, so that few connections spread too. */
-	for (size_t i = 0; i < worker->plan->config->pool_count; i++)
-		worker->next_backend[i] = sys_random() & 0xffff;
+	for (size_t i = 0; i < balance->pool_count; i++)
+		balance_cursor_init(&worker->cursors[i], &balance->pools[i], sys_random());
 	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
 			   limits->connections + LIMIT_ACCEPT_SLACK);
 	return rc < 0 ? rc : spill_pool_init(&worker->spill, limits->spill_chunks);
@@ -79,7 +79,7 @@ void worker_close(struct worker *worker)
 	spill_pool_fini(&worker->spill);
 	slab_fini(&worker->sessions);
 	free(worker->listeners);
-	free(worker->next_backend);
+	free(worker->cursors);
 	free(worker->buffer_links);
 	free(worker->buffer_sizes);
 	free(worker->iov);

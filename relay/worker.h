@@ -16,6 +16,7 @@
 #include "io/mailbox.h"
 #include "io/ring.h"
 #include "io/wheel.h"
+#include "relay/balance/balance.h"
 #include "relay/counters.h"
 #include "relay/limits.h"
 #include "relay/plan.h"
@@ -27,6 +28,7 @@
 /* What all threads see. */
 struct shared {
 	_Atomic uint32_t connections; /* sessions of all threads */
+	struct balance balance;
 };
 
 struct listener {
@@ -56,7 +58,7 @@ struct worker {
 	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */
 	uint32_t returned;        /* buffers that came back since one of those was let go on */
 	struct list closing; /* sessions whose fds may be closed after the next submission */
-	uint32_t *next_backend; /* round robin, per pool */
+	struct balance_cursor *cursors; /* one for each pool */
 	uint16_t *buffer_links; /* next buffer of a chain */
 	uint32_t *buffer_sizes; /* bytes in a buffer */
 	struct iovec *iov;      /* of the sends of this turn; one for each receive buffer */
@@ -121,13 +123,19 @@ void listener_retry(struct worker *worker);
 void listener_drain_all(struct worker *worker, uint64_t deadline_ms);
 void listener_close_all(struct worker *worker);
 
-/* upstream.c: choosing a backend and connecting to it */
+/*
+ * upstream.c: choosing a backend and connecting to it
+ * upstream_wants_peer() tells whether that takes the client's address; upstream_leave() that the backend has one connection
+ * less, which may be said twice.
+ */
+bool upstream_wants_peer(const struct worker *worker, const struct session *session);
 void upstream_begin(struct worker *worker, struct session *session);
 void upstream_connect(struct worker *worker, struct session *session, int fd);
 void upstream_completed(struct worker *worker, struct session *session, int result);
 void upstream_timed_out(struct worker *worker, struct session *session);
 void upstream_failed(struct worker *worker, struct session *session, int result);
 void upstream_forget(struct worker *worker, struct session *session);
+void upstream_leave(const struct worker *worker, struct session *session);
 bool upstream_recycle(struct worker *worker, struct session *session);
 
 #endif

@@ -133,15 +133,42 @@ static void check_loops(const struct checker *checker, const struct config_relay
 		return;
 	const struct config_pool *pool = &config->pools[relay->pool];
 	for (size_t i = 0; i < pool->backend_count; i++) {
-		const struct endpoint *listener = find_reached(relay, &pool->backends[i]);
+		const struct endpoint *listener = find_reached(relay, &pool->backends[i].endpoint);
 		if (!listener)
 			continue;
 		complain(checker, CONFIG_PART_BACKEND, first_backend(config, relay->pool) + i,
 			 "backend %s is reached by listener %s of the relay '%s' itself; expected another "
 			 "endpoint",
-			 endpoint_format(&pool->backends[i], text, sizeof(text)),
+			 endpoint_format(&pool->backends[i].endpoint, text, sizeof(text)),
 			 endpoint_format(listener, listener_text, sizeof(listener_text)), relay->name);
 	}
+}
+
+static size_t count_primaries(const struct config_pool *pool)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < pool->backend_count; i++)
+		count += !pool->backends[i].backup;
+	return count;
+}
+
+/* check_backups - a pool of backups alone has no first choice; one whose tries end before is a slip */
+static void check_backups(const struct checker *checker, size_t index)
+{
+	const struct config_pool *pool = &checker->config->pools[index];
+	size_t primaries = count_primaries(pool), first = first_backend(checker->config, index);
+	if (primaries == pool->backend_count)
+		return;
+	for (size_t i = 0; primaries > 0 && i < pool->backend_count && !pool->backends[i].backup; i++)
+		first++; /* to the first backup */
+	if (primaries == 0)
+		complain(checker, CONFIG_PART_BACKEND, first,
+			 "every backend of the pool '%s' is a backup; expected one that is not", pool->name);
+	else if (pool->retries < primaries)
+		complain(checker, CONFIG_PART_BACKEND, first,
+			 "this backup is never tried, as connections to the pool '%s' try %u of the %zu others; "
+			 "expected retries of at least %zu",
+			 pool->name, pool->retries + 1, primaries, primaries);
 }
 
 void config_check(const struct config *config, config_complaint_fn *complaint, void *context)
@@ -153,4 +180,6 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 	check_listeners(&checker);
 	for (size_t i = 0; i < config->relay_count; i++)
 		check_loops(&checker, &config->relays[i]);
+	for (size_t i = 0; i < config->pool_count; i++)
+		check_backups(&checker, i);
 }

@@ -112,26 +112,40 @@ static bool read_endpoint(struct loader *loader, const struct yaml_node *node, s
 	return true;
 }
 
+/* A backend while it is read: it is one once its address is known. */
+struct backend_draft {
+	struct config_backend backend; /* first: its settings are read into the draft */
+	const struct yaml_node *address; /* NULL: none, or one that was refused */
+};
+
 static void read_address(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	struct loader *loader = loader_of(reader);
-	struct endpoint endpoint;
-	if (!read_endpoint(loader, node, &endpoint))
-		return;
-	reader->out_of_memory |= config_pool_add_backend(target, &endpoint) < 0;
-	remember(loader, CONFIG_PART_BACKEND, node);
+	struct backend_draft *draft = target;
+	if (read_endpoint(loader_of(reader), node, &draft->backend.endpoint))
+		draft->address = node;
 }
 
 static const struct schema_field backend_fields[] = {
         {"address", read_address, "address: NETNS/ADDRESS:PORT"}};
-static const struct schema backend_schema = SCHEMA("a backend", backend_fields, NULL);
+static const struct schema backend_schema = SCHEMA("a backend", backend_fields, &setting_backend);
 
 static void read_backend(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
+	struct config_pool *pool = target;
+	struct backend_draft draft = {0};
+	config_backend_init(&draft.backend);
 	if (node->kind == YAML_MAPPING)
-		schema_read_mapping(reader, node, &backend_schema, target);
+		schema_read_mapping(reader, node, &backend_schema, &draft);
 	else
-		read_address(reader, node, target);
+		read_address(reader, node, &draft);
+	if (!draft.address)
+		return;
+	if (config_pool_add_backend(pool, &draft.backend.endpoint) < 0) {
+		reader->out_of_memory = true;
+		return;
+	}
+	pool->backends[pool->backend_count - 1] = draft.backend;
+	remember(loader_of(reader), CONFIG_PART_BACKEND, draft.address);
 }
 
 static void read_backends(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -139,18 +153,10 @@ static void read_backends(struct schema_reader *reader, const struct yaml_node *
 	schema_read_items(reader, node, read_backend, target);
 }
 
-static void read_balance(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	uint32_t choice; /* there is only one so far */
-	(void)target;
-	schema_read_value(reader, node, &setting_balance_type, &choice);
-}
-
 static const struct schema_field pool_fields[] = {
-        {"balance", read_balance, NULL},
         {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]"},
 };
-static const struct schema pool_schema = SCHEMA("a pool", pool_fields, NULL);
+static const struct schema pool_schema = SCHEMA("a pool", pool_fields, &setting_pool);
 
 static void read_pool(struct loader *loader, const struct yaml_node *node)
 {

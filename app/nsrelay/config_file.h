@@ -12,9 +12,9 @@
  *	  - name: NAME
  *	    listen: ENDPOINT | [ ENDPOINT... ]
  *	    to: POOL | ENDPOINT | [ ENDPOINT... ]       endpoints make a pool with the relay's name
- *	    timeouts, tcp, lane                         see setting.c
- *	pools: { NAME: { balance: round_robin, backends: [ ENDPOINT | { address: ENDPOINT }... ] } }
- *	defaults: { timeouts, tcp, lane }               of all relays, each may set its own
+ *	    timeouts, tcp, lane, proxy_protocol         see setting.c
+ *	pools: { NAME: { backends: [ ENDPOINT | { address: ENDPOINT, weight, backup }... ], balance, retries } }
+ *	defaults: { timeouts, tcp, lane, proxy_protocol }  of all relays, each may set its own
  *	threads, max_connections, drain, user, log      see setting.c
  */
 #ifndef NSRELAY_APP_NSRELAY_CONFIG_FILE_H

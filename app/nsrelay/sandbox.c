@@ -122,6 +122,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(splice), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev),
 	/* connections */
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
+	SCMP_SYS(getsockname),
 	/* threads, time and memory */
 	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(munmap),

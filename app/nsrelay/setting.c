@@ -26,6 +26,8 @@ enum {
 	}
 #define DAEMON(field)        .offset = offsetof(struct config, field)
 #define RELAY(field)         .offset = offsetof(struct config_relay, field)
+#define POOL(field)          .offset = offsetof(struct config_pool, field)
+#define BACKEND(field)       .offset = offsetof(struct config_backend, field)
 #define COUNT(least, most)   .type = {VALUE_COUNT, .min = (least), .max = (most)}
 #define MS(least, most)      .type = {VALUE_MS, .min = (least), .max = (most)}
 #define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
@@ -48,10 +50,21 @@ static const char *const lane_words[] = {
 	[CONFIG_LANE_BULK] = "bulk",
 	NULL,
 };
-static const char *const balance_words[] = {"round_robin", NULL};
+static const char *const proxy_words[] = {
+	[CONFIG_PROXY_OFF] = "off",
+	[CONFIG_PROXY_V1] = "v1",
+	[CONFIG_PROXY_V2] = "v2",
+	NULL,
+};
+static const char *const balance_words[] = {
+	[CONFIG_BALANCE_ROUND_ROBIN] = "round_robin",
+	[CONFIG_BALANCE_LEAST_CONNECTIONS] = "least_connections",
+	[CONFIG_BALANCE_TWO_CHOICES] = "two_choices",
+	[CONFIG_BALANCE_SOURCE_HASH] = "source_hash",
+	NULL,
+};
 
 const struct value_type setting_name_type = {VALUE_NAME, .min = 1, .max = CONFIG_NAME_MAX - 1};
-const struct value_type setting_balance_type = {VALUE_CHOICE, .choices = balance_words};
 
 static const struct setting log_settings[] = {
 	{"level", .option = "log-level", DAEMON(log_level), CHOICE(level_words),
@@ -109,13 +122,34 @@ static const struct setting tcp_settings[] = {
 };
 static const struct setting_map tcp_map = MAP(tcp_settings);
 
+static const struct setting proxy_settings[] = {
+	{"send", .option = "send-proxy", RELAY(proxy_send), CHOICE(proxy_words),
+	 .help = "tell backends who the client is: PROXY protocol header, by version"},
+};
+static const struct setting_map proxy_map = MAP(proxy_settings);
+
 static const struct setting relay_settings[] = {
 	{"timeouts", .map = &timeouts_map},
 	{"tcp", .map = &tcp_map},
 	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
 	 .help = "how bytes are moved; fixed only to measure"},
+	{"proxy_protocol", .map = &proxy_map},
 };
 const struct setting_map setting_relay = MAP(relay_settings);
+
+static const struct setting pool_settings[] = {
+	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},
+	{"retries", POOL(retries), COUNT(0, CONFIG_RETRIES_MAX),
+	 .help = "how many more backends a connection tries after its first; none is tried twice"},
+};
+const struct setting_map setting_pool = MAP(pool_settings);
+
+static const struct setting backend_settings[] = {
+	{"weight", BACKEND(weight), COUNT(1, CONFIG_WEIGHT_MAX), .help = "its share beside the others"},
+	{"backup", BACKEND(backup), .type = {.kind = VALUE_BOOL},
+	 .help = "only for connections that all others have failed"},
+};
+const struct setting_map setting_backend = MAP(backend_settings);
 
 const struct setting *setting_find(const struct setting_map *map, const char *key)
 {

@@ -30,14 +30,13 @@ struct setting_map {
 
 extern const struct setting_map setting_daemon; /* owner: struct config */
 extern const struct setting_map setting_relay;  /* owner: struct config_relay */
+extern const struct setting_map setting_pool;    /* owner: struct config_pool */
+extern const struct setting_map setting_backend; /* owner: struct config_backend */
 
 /* setting_find - the setting named @key in @map, or NULL */
 const struct setting *setting_find(const struct setting_map *map, const char *key);
 
 /* The names of relays and pools. */
 extern const struct value_type setting_name_type;
-
-/* The policies of `balance:`. There is one so far, and struct config has no field for it. */
-extern const struct value_type setting_balance_type;
 
 #endif

@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "nsctl/broker.h"
+#include "relay/balance/balance.h"
 #include "relay/process.h"
 
 enum {
@@ -553,6 +554,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.processors = processors(),
 		/* Without a sandbox the broker's copies count in the same process. */
 		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
+		.balance_memory = balance_memory(s->config),
 		.max_connections = s->config->max_connections,
 	};
 	return limits_compute(&input, &s->limits, err);

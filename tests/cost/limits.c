@@ -69,7 +69,7 @@ const struct cost_limit cost_limits[] = {
         {"request", "relay: instructions", 2432, 2675, "a message each way, of a turn each"},
         {"request, 32 at once", "relay: instructions", 1334, 1400,
          "the same without the turns, which 32 share"},
-        {"short connection", "relay: instructions", 9540, 10494,
+        {"short connection", "relay: instructions", 9778, 10494,
          "accept, connect, a request, two ends, the record"},
         {"MiB", "relay: instructions", 19107, 21017,
          "of bulk: 64 KiB at a time, as the fake sockets are small"},

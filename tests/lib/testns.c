@@ -237,6 +237,20 @@ int testns_connect(int ns_fd, const char *address)
 	return fd;
 }
 
+int testns_connect_from(int ns_fd, const char *source, const char *address)
+{
+	char with_port[64];
+	struct endpoint from, to = parse_address(address);
+	int fd = make_socket(ns_fd, to.addr.family);
+
+	snprintf(with_port, sizeof(with_port), "%s:1", source);
+	from = parse_address(with_port);
+	from.addr.in4.sin_port = 0; /* any; sin6_port is at the same place */
+	if (bind(fd, &from.addr.any, from.addr_len) < 0 || connect(fd, &to.addr.any, to.addr_len) < 0)
+		fail_msg("connect from %s to %s: %s", source, address, strerror(errno));
+	return fd;
+}
+
 int testns_accept(int listener)
 {
 	int fd;

@@ -114,6 +114,9 @@ int testns_connect(int ns_fd, const char *address);
 int testns_accept(int listener);
 void testns_close(int fd);
 
+/* testns_connect_from - the same as the client @source: a local ADDRESS without a port, IPv6 in brackets */
+int testns_connect_from(int ns_fd, const char *source, const char *address);
+
 /* testns_try_connect - as testns_connect(), but a failure is the result: -errno */
 int testns_try_connect(int ns_fd, const char *address);
 

@@ -208,6 +208,7 @@ static void connect_and_accept(struct inside *inside, int upstream, int *ret_acc
 	inside_need(inside, "accept", *ret_accepted >= 0);
 	inside_need(inside, "SO_ERROR", sys_socket_error(upstream) == 0);
 	inside_need(inside, "peer", sys_peer(*ret_accepted, &peer) == 0);
+	inside_need(inside, "own address", sys_local(*ret_accepted, &peer) == 0);
 }
 
 static void move_by_hand(struct inside *inside)

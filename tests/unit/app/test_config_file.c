@@ -73,15 +73,16 @@ static void keys_that_nobody_knows_are_refused(void **state)
 		{"relays:\n- name: a\n  lisen: /1.2.3.4:1\n  " TO "\n", 3, 3, "lisen",
 		 "unknown key 'lisen' in a relay; did you mean 'listen'?"},
 		{"relays: [ { name: a, " LISTEN ", " TO ", weight: 1 } ]", 1, 70, "weight",
-		 "unknown key 'weight' in a relay; expected one of name, listen, to, timeouts, tcp, lane"},
+		 "unknown key 'weight' in a relay; expected one of name, listen, to, timeouts, tcp, lane, "
+		 "proxy_protocol"},
 		{RELAY "log: { color: true }\n", 3, 8, "color",
 		 "unknown key 'color' in log; expected one of level, format, rate"},
 		{RELAY "defaults: { tcp: { keepalive: { idel: 1s } } }\n", 3, 33, "idel",
 		 "unknown key 'idel' in keepalive; did you mean 'idle'?"},
 		{RELAY "pools: { p: { backend: [ /1.2.3.4:1 ] } }\n", 3, 15, "backend",
 		 "unknown key 'backend' in a pool; did you mean 'backends'?"},
-		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, weight: 2 } ] } }\n", 3, 50,
-		 "weight", "unknown key 'weight' in a backend; expected address"},
+		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, heigth: 2 } ] } }\n", 3, 50,
+		 "heigth", "unknown key 'heigth' in a backend; did you mean 'weight'?"},
 		{RELAY "namespaces: { x: { pit: 1 } }\n", 3, 20, "pit",
 		 "unknown key 'pit' in a namespace; did you mean 'pid'?"},
 	};
@@ -116,7 +117,7 @@ static void values_of_the_wrong_type_are_refused(void **state)
 		{RELAY "pools: [ a ]\n", 3, 8, "[",
 		 "there is a list; expected a mapping of NAME: { backends: [ ... ] }"},
 		{RELAY "pools: { p: { balance: random, backends: [ /1.2.3.4:1 ] } }\n", 3, 24, "random",
-		 "'random' is not known; expected round_robin"},
+		 "'random' is not known; expected one of round_robin, least_connections, two_choices, source_hash"},
 		{RELAY "namespaces: web\n", 3, 13, "web", "there is text; expected a mapping of NAME: {}"},
 	};
 	REFUSED_AT(cases);
@@ -400,6 +401,50 @@ static void assert_endpoint(const struct endpoint *endpoint, const char *expecte
 	assert_string_equal(endpoint_format(endpoint, text, sizeof(text)), expected);
 }
 
+static void pools_say_how_they_balance(void **state)
+{
+	(void)state;
+	struct config config = accepted(
+		RELAY "pools:\n"
+		      "  plain: { backends: [ a/1.2.3.4:1 ] }\n"
+		      "  full:\n    balance: source_hash\n    retries: 2\n    backends:\n"
+		      "    - { address: a/1.2.3.4:1, weight: 256 }\n"
+		      "    - b/1.2.3.4:1\n"
+		      "    - { backup: true, address: c/1.2.3.4:1 }\n");
+	const struct config_pool *plain = &config.pools[0], *full = &config.pools[1];
+	assert_int_equal(plain->balance, CONFIG_BALANCE_ROUND_ROBIN);
+	assert_int_equal(plain->retries, CONFIG_RETRIES_MAX);
+	assert_int_equal(plain->backends[0].weight, 1);
+	assert_int_equal(full->balance, CONFIG_BALANCE_SOURCE_HASH);
+	assert_int_equal(full->retries, 2);
+	assert_int_equal(full->backends[0].weight, 256);
+	assert_false(full->backends[0].backup);
+	assert_int_equal(full->backends[1].weight, 1);
+	assert_true(full->backends[2].backup);
+	assert_endpoint(&full->backends[2].endpoint, "c/1.2.3.4:1");
+	config_fini(&config);
+}
+
+static void pools_that_cannot_work_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, weight: 0 } ] } }\n", 3, 58, "0",
+		 "'0' is out of range; expected a whole number from 1 to 256"},
+		{RELAY "pools: { p: { retries: 255, backends: [ /1.2.3.4:1 ] } }\n", 3, 24, "255",
+		 "'255' is out of range; expected a whole number from 0 to 254"},
+		{RELAY "pools: { p: { backends: [ { weight: 2 } ] } }\n", 3, 27, "{",
+		 "there is no 'address' in a backend; expected address: NETNS/ADDRESS:PORT"},
+		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, backup: true } ] } }\n", 3, 38,
+		 "/1.2.3.4:1", "every backend of the pool 'p' is a backup; expected one that is not"},
+		{RELAY "pools: { p: { retries: 1, backends: [ a/1.2.3.4:1, b/1.2.3.4:1,\n"
+		       "  { address: c/1.2.3.4:1, backup: true } ] } }\n", 4, 14, "c/1.2.3.4:1",
+		 "this backup is never tried, as connections to the pool 'p' try 2 of the 2 others; expected "
+		 "retries of at least 2"},
+	};
+	REFUSED_AT(cases);
+}
+
 static void declared_namespaces_are_resolved(void **state)
 {
 	(void)state;
@@ -409,8 +454,8 @@ static void declared_namespaces_are_resolved(void **state)
 		"namespaces: { p: { pid: 42 }, q: { path: /run/x }, r: }\n");
 	assert_endpoint(&config.relays[0].listeners[0], "pid:42/1.2.3.4:1");
 	assert_endpoint(&config.relays[0].listeners[1], "path:/run/x/1.2.3.4:1");
-	assert_endpoint(&config.pools[0].backends[0], "plain/1.2.3.4:1");
-	assert_endpoint(&config.pools[0].backends[1], "r/1.2.3.4:1");
+	assert_endpoint(&config.pools[0].backends[0].endpoint, "plain/1.2.3.4:1");
+	assert_endpoint(&config.pools[0].backends[1].endpoint, "r/1.2.3.4:1");
 	config_fini(&config);
 }
 
@@ -432,17 +477,18 @@ static void relays_find_their_pools(void **state)
 	assert_string_equal(own->name, "own");
 	assert_int_equal(own->backend_count, 2);
 	assert_string_equal(one->name, "one");
-	assert_endpoint(&one->backends[0], "unix:/run/x.sock");
+	assert_endpoint(&one->backends[0].endpoint, "unix:/run/x.sock");
 	assert_string_equal(named->name, "second");
 	assert_int_equal(named->backend_count, 2);
-	assert_endpoint(&named->backends[1], "d/1.2.3.4:1");
+	assert_endpoint(&named->backends[1].endpoint, "d/1.2.3.4:1");
 	config_fini(&config);
 }
 
 static void the_examples_are_right(void **state)
 {
 	(void)state;
-	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml"};
+	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml",
+					    EXAMPLES "/balance-policies.yaml"};
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
 		struct config config;
 		assert_int_equal(config_file_load(paths[i], &config, stderr), 0);
@@ -469,6 +515,12 @@ static void the_example_tells_the_defaults(void **state)
 	assert_int_equal(api->tcp.user_timeout_ms, relay.tcp.user_timeout_ms);
 	assert_string_equal(api->tcp.congestion, relay.tcp.congestion);
 	assert_int_equal(api->tcp.backlog, relay.tcp.backlog);
+	const struct config_pool *db = &config.pools[0];
+	const struct config_pool *implied = &config.pools[config.relays[1].pool];
+	assert_int_equal(db->balance, implied->balance);
+	assert_int_equal(db->retries, implied->retries);
+	assert_int_equal(db->backends[1].weight, implied->backends[1].weight);
+	assert_int_equal(db->backends[1].backup, implied->backends[1].backup);
 	assert_int_equal(config.threads, plain.threads);
 	assert_int_equal(config.max_connections, plain.max_connections);
 	assert_int_equal(config.drain_ms, plain.drain_ms);
@@ -565,6 +617,8 @@ int main(void)
 		cmocka_unit_test(defaults_hold_unless_something_else_is_written),
 		cmocka_unit_test(every_setting_reaches_its_field),
 		cmocka_unit_test(a_relay_overrides_the_defaults_of_all),
+		cmocka_unit_test(pools_say_how_they_balance),
+		cmocka_unit_test(pools_that_cannot_work_are_refused),
 		cmocka_unit_test(declared_namespaces_are_resolved),
 		cmocka_unit_test(relays_find_their_pools),
 		cmocka_unit_test(the_examples_are_right),

@@ -56,7 +56,7 @@ static void options_describe_one_relay(void **state)
 	assert_int_equal(config->relays[0].pool, 0);
 	assert_int_equal(config->relays[0].listener_count, 2);
 	assert_int_equal(config->pools[0].backend_count, 2);
-	assert_string_equal(endpoint_format(&config->pools[0].backends[1], text, sizeof(text)),
+	assert_string_equal(endpoint_format(&config->pools[0].backends[1].endpoint, text, sizeof(text)),
 			    "api/127.0.0.1:81");
 	options_fini(&options);
 }

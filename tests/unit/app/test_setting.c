@@ -34,10 +34,15 @@ static void every_default_is_within_its_range(void **state)
 	(void)state;
 	struct config config;
 	struct config_relay relay;
+	struct config_backend backend;
 	config_init(&config);
 	config_relay_init(&relay);
 	for_each(&setting_daemon, default_is_valid, &config);
 	for_each(&setting_relay, default_is_valid, &relay);
+	config_backend_init(&backend);
+	for_each(&setting_backend, default_is_valid, &backend);
+	for_each(&setting_pool, default_is_valid, config_add_pool(&config));
+	config_fini(&config);
 }
 
 static void has_help(const struct setting *setting, void *owner)
@@ -52,6 +57,8 @@ static void every_setting_is_explained(void **state)
 	(void)state;
 	for_each(&setting_daemon, has_help, NULL);
 	for_each(&setting_relay, has_help, NULL);
+	for_each(&setting_pool, has_help, NULL);
+	for_each(&setting_backend, has_help, NULL);
 }
 
 /* fill_last - write the longest name the type takes */

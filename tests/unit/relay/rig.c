@@ -22,6 +22,7 @@ struct rig_options rig_defaults(void)
 	return (struct rig_options){
 		.fake = {.seed = 1, .send_buffer = 64 * 1024, .receive_buffer = 64 * 1024, .pipe_slots = 256},
 		.timeouts = {.connect_ms = 1000, .idle_ms = 60000, .half_close_ms = 20000},
+		.listener = "client/127.0.0.1:80",
 		.connections = 64,
 		.spill_chunks = 1024,
 		.sq_entries = 64,
@@ -43,16 +44,18 @@ static struct endpoint endpoint_of(const char *text)
 static void add_relay(struct rig *rig, enum config_lane lane, const char *const backends[])
 {
 	struct config_pool *pool = config_add_pool(&rig->config);
+	pool->balance = rig->options.balance;
 	for (size_t i = 0; backends[i]; i++) {
 		struct endpoint backend = endpoint_of(backends[i]);
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
 	}
 	struct config_relay *relay = config_add_relay(&rig->config);
-	struct endpoint listener = endpoint_of("client/127.0.0.1:80");
+	struct endpoint listener = endpoint_of(rig->options.listener);
 	assert_int_equal(config_relay_add_listener(relay, &listener), 0);
 	relay->pool = rig->config.pool_count - 1;
 	relay->lane = lane;
 	relay->timeouts = rig->options.timeouts;
+	relay->proxy_send = rig->options.proxy_send;
 }
 
 static void configure(struct rig *rig)
@@ -67,6 +70,7 @@ static void configure(struct rig *rig)
 	add_relay(rig, CONFIG_LANE_BULK, bulk);
 	add_relay(rig, CONFIG_LANE_AUTO, local);
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
+	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
 	rig->limits = (struct limits){
 		.threads = 1,
 		.connections = rig->options.connections,
@@ -233,14 +237,33 @@ static void check_end(const struct rig_peer *peer)
 			  (unsigned long long)peer->received, (unsigned long long)peer->partner->sent);
 }
 
+/* take_greeting - check the part of @bytes that is the greeting; its size */
+static size_t take_greeting(const struct rig *rig, struct rig_peer *peer, const unsigned char *bytes, size_t size)
+{
+	size_t left = peer->side == SIDE_SERVER ? rig->options.greeting_size - peer->greeted : 0;
+	size = size < left ? size : left;
+	if (size > 0 && memcmp(bytes, rig->options.greeting + peer->greeted, size) != 0)
+		fake_fail("server %u is greeted by other bytes", peer->id);
+	peer->greeted += size;
+	return size;
+}
+
+/* given - bytes of content that @peer's socket was given by the relay */
+static uint64_t given(const struct rig_peer *peer)
+{
+	uint64_t bytes = fake_conn_facts(peer->conn).given;
+	uint64_t greeting = peer->side == SIDE_SERVER ? traced->options.greeting_size : 0;
+	return bytes > greeting ? bytes - greeting : 0;
+}
+
 size_t rig_receive(struct rig *rig, struct rig_peer *peer, size_t size)
 {
 	static unsigned char bytes[STEP_BYTES];
-	(void)rig;
 	size = size < STEP_BYTES ? size : STEP_BYTES;
-	size_t n = fake_peer_read(peer->conn, bytes, size);
+	size_t n = fake_peer_read(peer->conn, bytes, size), greeting = take_greeting(rig, peer, bytes, n);
+	n -= greeting;
 	if (n > 0)
-		check_content(peer, bytes, n);
+		check_content(peer, bytes + greeting, n);
 	peer->received += n;
 	check_end(peer);
 	return n;
@@ -326,8 +349,7 @@ struct session *rig_session(struct rig *rig, const struct rig_peer *peer)
 uint64_t rig_held(const struct rig_peer *source)
 {
 	struct fake_facts from = fake_conn_facts(source->conn);
-	uint64_t given = source->partner ? fake_conn_facts(source->partner->conn).given : 0;
-	uint64_t gone = given + source->urgent;
+	uint64_t gone = (source->partner ? given(source->partner) : 0) + source->urgent;
 	return from.taken > gone ? from.taken - gone : 0;
 }
 
@@ -342,7 +364,7 @@ static struct rig_peer *client_of(struct rig *rig, const struct session *session
 static bool all_passed_on(const struct rig_peer *source)
 {
 	struct fake_facts from = fake_conn_facts(source->conn), to = fake_conn_facts(source->partner->conn);
-	return from.taken == from.arrived && to.given + source->urgent >= from.taken && to.unacked == 0;
+	return from.taken == from.arrived && given(source->partner) + source->urgent >= from.taken && to.unacked == 0;
 }
 
 static void check_clean(const struct rig_peer *client)
@@ -353,10 +375,10 @@ static void check_clean(const struct rig_peer *client)
 	struct fake_facts up = fake_conn_facts(client->conn), down = fake_conn_facts(server->conn);
 	if (!up.peer_fin || !down.peer_fin)
 		fake_fail("a clean end of client %u, though not both sides had ended", client->id);
-	if (down.given != client->sent || up.given != server->sent)
+	if (given(server) != client->sent || given(client) != server->sent)
 		fake_fail("a clean end of client %u with bytes missing: %llu of %llu up, %llu of %llu down", client->id,
-			  (unsigned long long)down.given, (unsigned long long)client->sent,
-			  (unsigned long long)up.given, (unsigned long long)server->sent);
+			  (unsigned long long)given(server), (unsigned long long)client->sent,
+			  (unsigned long long)given(client), (unsigned long long)server->sent);
 	if (up.taken != up.arrived || down.taken != down.arrived)
 		fake_fail("client %u: closing with unread bytes makes it a reset", client->id);
 }
@@ -587,9 +609,20 @@ static void free_rig(struct rig *rig)
 		rig_drop(LIST_ENTRY(rig->peers.next, struct rig_peer, link));
 	sm_trace = NULL;
 	free(rig->records);
+	balance_fini(&rig->shared.balance);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
 	fake_fini();
+}
+
+/* check_counts - no backend is thought to have a connection still */
+static void check_counts(const struct rig *rig)
+{
+	for (size_t i = 0; i < rig->shared.balance.pool_count; i++) {
+		const struct balance_pool *pool = &rig->shared.balance.pools[i];
+		for (uint32_t j = 0; pool->active && j < pool->count; j++)
+			assert_int_equal(pool->active[j], 0);
+	}
 }
 
 void rig_close(struct rig *rig)
@@ -606,6 +639,7 @@ void rig_close(struct rig *rig)
 	assert_int_equal(ring_buffers_loaned(rig->worker.ring), 0);
 	assert_int_equal(fake_closed_while_armed(), 0);
 	assert_int_equal(rig->shared.connections, 0);
+	check_counts(rig);
 	worker_close(&rig->worker);
 	assert_int_equal(fake_open_fds(), 1); /* the source's */
 	free_rig(rig);

@@ -22,6 +22,11 @@ enum rig_relay {
 struct rig_options {
 	struct fake_options fake;
 	struct config_timeouts timeouts;
+	enum config_balance balance; /* of every pool */
+	enum config_proxy proxy_send;
+	const char *listener;  /* of every relay */
+	const char *greeting;  /* what every backend gets before its client's bytes */
+	size_t greeting_size;
 	uint32_t connections;  /* the limit */
 	uint32_t spill_chunks;
 	uint32_t sq_entries, cq_entries, buffer_count, buffer_size;
@@ -35,6 +40,7 @@ struct rig_peer {
 	uint32_t id;
 	enum side side;
 	uint64_t sent, received; /* bytes of content */
+	size_t greeted;		 /* bytes of the greeting received */
 	uint64_t urgent;	 /* urgent bytes sent */
 	int cause;		 /* of its session, once that is closing; -1 before */
 	bool accepted;		 /* a server's: the test has it */

@@ -56,7 +56,7 @@ static void lists_grow_and_keep_their_order(void **state)
 	for (int i = 0; i < COUNT; i++) {
 		struct endpoint endpoint = numbered_endpoint(i + 1);
 		assert_int_equal(config.relays[i].pool, i);
-		assert_true(endpoint_equal(&config.pools[7].backends[i], &endpoint));
+		assert_true(endpoint_equal(&config.pools[7].backends[i].endpoint, &endpoint));
 		assert_true(endpoint_equal(&config.relays[9].listeners[i], &endpoint));
 	}
 	config_fini(&config);

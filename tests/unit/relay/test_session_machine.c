@@ -180,6 +180,7 @@ static struct rig_options some_options(uint64_t seed)
 	fake_init(&(struct fake_options){.seed = seed});
 	bool mild = fake_chance(250);
 	struct rig_options options = rig_defaults();
+	options.balance = (enum config_balance)(seed % (CONFIG_BALANCE_SOURCE_HASH + 1));
 	options.fake = (struct fake_options){
 		.seed = seed,
 		.send_buffer = ONE_OF(2000, 16384, 65536, 262144),

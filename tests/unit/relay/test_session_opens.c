@@ -83,6 +83,74 @@ static void refused_connect_goes_on_to_the_next_backend(void **state)
 	rig_close(&rig);
 }
 
+static void backend_with_the_fewest_connections_is_tried_first(void **state)
+{
+	struct rig_options options = rig_defaults();
+	(void)state;
+	options.balance = CONFIG_BALANCE_LEAST_CONNECTIONS;
+	rig_open(&rig, &options);
+	struct rig_pair pairs[6];
+	for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
+		pairs[i] = rig_pair(&rig, RIG_AUTO);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(fake_server_attempts(i), 2);
+	const struct session *session = rig_session(&rig, pairs[4].client);
+	uint32_t left = session->backend;
+	for (int i = 0; i < 3; i++) {
+		fake_peer_reset(pairs[4].client->conn);
+		rig_run(&rig, 10 * RIG_MS);
+		pairs[4] = rig_pair(&rig, RIG_AUTO);
+		assert_int_equal(fake_server_attempts(left), 3 + i);
+	}
+	rig_close(&rig);
+}
+
+/* The log asks for it too: here there is none. */
+static void client_address_is_asked_for_where_the_choice_takes_it(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct rig_options options = rig_defaults();
+		options.balance = i ? CONFIG_BALANCE_SOURCE_HASH : CONFIG_BALANCE_ROUND_ROBIN;
+		rig_open(&rig, &options);
+		rig.worker.records = NULL;
+		struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
+		assert_int_equal(rig_session(&rig, pair.client)->peer.family != AF_UNSPEC, i);
+		rig.worker.records = rig.records;
+		rig_close(&rig);
+	}
+}
+
+/* A backend that fails an attempt has one connection less. */
+static void failed_attempts_are_not_counted_as_connections(void **state)
+{
+	struct rig_options options = rig_defaults();
+	(void)state;
+	options.balance = CONFIG_BALANCE_LEAST_CONNECTIONS;
+	rig_open(&rig, &options);
+	fake_server_answer(0, FAKE_REFUSES_LATER);
+	for (int i = 0; i < 4; i++)
+		assert_non_null(rig_pair(&rig, RIG_AUTO).server);
+	const struct balance_pool *pool = &rig.shared.balance.pools[0];
+	assert_int_equal(pool->active[0], 0);
+	assert_int_equal(pool->active[1] + pool->active[2], 4);
+	rig_close(&rig);
+}
+
+static void no_more_backends_are_tried_than_retries_allow(void **state)
+{
+	(void)state;
+	open_default();
+	rig.config.pools[0].retries = 1;
+	all_answer(FAKE_REFUSES_LATER);
+	struct rig_peer *client = rig_dial(&rig, RIG_AUTO);
+	rig_run(&rig, 10 * RIG_MS);
+	assert_true(fake_peer_was_reset(client->conn));
+	assert_int_equal(client->cause, CAUSE_CONNECT_FAILED);
+	assert_int_equal(rig_counter(&rig, COUNTER_CONNECT_FAILURES), 2);
+	rig_close(&rig);
+}
+
 static void client_is_reset_when_every_backend_refuses(void **state)
 {
 	(void)state;
@@ -436,6 +504,10 @@ int main(void)
 		cmocka_unit_test(server_that_speaks_first_is_heard),
 		cmocka_unit_test(bytes_sent_before_the_backend_answers_arrive),
 		cmocka_unit_test(refused_connect_goes_on_to_the_next_backend),
+		cmocka_unit_test(backend_with_the_fewest_connections_is_tried_first),
+		cmocka_unit_test(client_address_is_asked_for_where_the_choice_takes_it),
+		cmocka_unit_test(failed_attempts_are_not_counted_as_connections),
+		cmocka_unit_test(no_more_backends_are_tried_than_retries_allow),
 		cmocka_unit_test(client_is_reset_when_every_backend_refuses),
 		cmocka_unit_test(silent_backend_is_left_after_the_connect_timeout),
 		cmocka_unit_test(client_is_reset_when_every_backend_is_silent),

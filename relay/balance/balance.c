@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the choices work on, built once from the configuration. */
+#include "relay/balance/balance.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "relay/balance/hash.h"
+#include "relay/balance/maglev.h"
+
+/* A price of 24 bits times a chance of 39 leaves one bit for a backup; rank() in choice.c. */
+static const uint32_t PRICE_OF_WEIGHT_1 = (1 << 24) - 1;
+
+static bool counts_connections(enum config_balance policy)
+{
+	return policy == CONFIG_BALANCE_LEAST_CONNECTIONS || policy == CONFIG_BALANCE_TWO_CHOICES;
+}
+
+static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
+{
+	while (b != 0) {
+		uint32_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* divisor_of - of all weights; 0 when there is none */
+static uint32_t divisor_of(const struct config_pool *config)
+{
+	uint32_t divisor = 0;
+	for (size_t i = 0; i < config->backend_count; i++)
+		if (!config->backends[i].backup)
+			divisor = greatest_common_divisor(divisor, config->backends[i].weight);
+	return divisor;
+}
+
+/* shares_of - how many positions backend @index has */
+static uint32_t shares_of(const struct config_pool *config, size_t index, uint32_t divisor)
+{
+	if (config->backends[index].backup)
+		return 0;
+	CHECK(divisor > 0); /* no weight is 0 */
+	return config->backends[index].weight / divisor;
+}
+
+static void set_backends(struct balance_pool *pool, const struct config_pool *config)
+{
+	uint32_t divisor = divisor_of(config), end = 0;
+	for (size_t i = 0; i < config->backend_count; i++) {
+		const struct config_backend *backend = &config->backends[i];
+		end += shares_of(config, i, divisor);
+		pool->backends[i] = (struct balance_backend){
+			.end = end,
+			.price = PRICE_OF_WEIGHT_1 / backend->weight,
+			.backup = backend->backup,
+		};
+	}
+	pool->positions = end;
+}
+
+/* find_stride - one backend a turn when all have the same share, else near the golden section */
+static uint32_t find_stride(uint32_t positions, bool even)
+{
+	uint32_t stride = even ? 1 : (uint32_t)((double)positions * 0.6180339887498949) + 1;
+	while (greatest_common_divisor(stride, positions) != 1)
+		stride++;
+	return stride % positions; /* of a single position: 0 */
+}
+
+static bool is_even(const struct config_pool *config)
+{
+	uint32_t divisor = divisor_of(config);
+	for (size_t i = 0; i < config->backend_count; i++)
+		if (shares_of(config, i, divisor) > 1)
+			return false;
+	return true;
+}
+
+static uint64_t hash_endpoint(const struct endpoint *endpoint)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	endpoint_format(endpoint, text, sizeof(text));
+	return hash_bytes(text, strlen(text));
+}
+
+static int build_table(struct balance_pool *pool, const struct config_pool *config)
+{
+	struct maglev_backend *backends = calloc(pool->count, sizeof(*backends));
+	pool->table = calloc(MAGLEV_SIZE, sizeof(*pool->table));
+	int rc = -ENOMEM;
+	if (backends && pool->table) {
+		for (size_t i = 0; i < pool->count; i++) {
+			const struct config_backend *backend = &config->backends[i];
+			backends[i].hash = hash_endpoint(&backend->endpoint);
+			backends[i].weight = backend->backup ? 0 : backend->weight;
+		}
+		rc = maglev_fill(pool->table, backends, pool->count);
+	}
+	free(backends);
+	return rc;
+}
+
+static int build_pool(struct balance_pool *pool, const struct config_pool *config)
+{
+	pool->policy = config->balance;
+	pool->count = (uint32_t)config->backend_count;
+	pool->backends = calloc(pool->count + 1, sizeof(*pool->backends));
+	if (!pool->backends)
+		return -ENOMEM;
+	set_backends(pool, config);
+	if (pool->positions == 0) /* nothing to choose from */
+		return 0;
+	pool->stride = find_stride(pool->positions, is_even(config));
+	if (counts_connections(pool->policy)) {
+		pool->active = calloc(pool->count, sizeof(*pool->active));
+		return pool->active ? 0 : -ENOMEM;
+	}
+	return pool->policy == CONFIG_BALANCE_SOURCE_HASH ? build_table(pool, config) : 0;
+}
+
+int balance_init(struct balance *balance, const struct config *config)
+{
+	*balance = (struct balance){.pools = calloc(config->pool_count + 1, sizeof(*balance->pools))};
+	if (!balance->pools)
+		return -ENOMEM;
+	for (; balance->pool_count < config->pool_count; balance->pool_count++) {
+		struct balance_pool *pool = &balance->pools[balance->pool_count];
+		if (build_pool(pool, &config->pools[balance->pool_count]) < 0) {
+			balance->pool_count++;
+			balance_fini(balance);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void balance_fini(struct balance *balance)
+{
+	if (!balance)
+		return;
+	for (size_t i = 0; i < balance->pool_count; i++) {
+		free(balance->pools[i].backends);
+		free(balance->pools[i].active);
+		free(balance->pools[i].table);
+	}
+	free(balance->pools);
+	*balance = (struct balance){0};
+}
+
+static size_t pool_memory(const struct config_pool *config)
+{
+	size_t size = sizeof(struct balance_pool) + config->backend_count * sizeof(struct balance_backend);
+	if (counts_connections(config->balance))
+		size += config->backend_count * sizeof(_Atomic uint32_t);
+	if (config->balance == CONFIG_BALANCE_SOURCE_HASH)
+		size += MAGLEV_SIZE * sizeof(uint16_t);
+	return size;
+}
+
+size_t balance_memory(const struct config *config)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < config->pool_count; i++)
+		size += pool_memory(&config->pools[i]);
+	return size;
+}

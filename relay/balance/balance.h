@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DOC: Theory of Operation
+ *
+ * Which backend of its pool a connection goes to, and to which ones it goes on when that one fails.
+ *
+ * The first choice is the pool's policy. Each has the weights, and none looks at backups:
+ *
+ *	round_robin        turns. A cycle has as many positions as the weights sum up to, each backend has a stretch of
+ *	                   them, and the turn goes round in steps near the golden section of the cycle: every position
+ *	                   comes once, so shares are exact, and no backend has its turns in a row.
+ *	least_connections  the lowest (connections + 1) / weight; of several, who is next in turn.
+ *	two_choices        the better of two that are drawn by weight (Mitzenmacher, "The Power of Two Choices in
+ *	                   Randomized Load Balancing", 2001): nearly as even, without a look at all.
+ *	source_hash        the place of the client's address in a table (maglev.h).
+ *
+ * The way on is the same for all: rendezvous hashing of the connection's draw, by weight, backups last. It has every other
+ * backend once, needs no memory of those already tried, spreads the load of a dead backend over all that live, and is always
+ * the same for the same client address.
+ *
+ * A choice is a function of what it is given: no allocation, no system call. A struct balance is built at start and read by
+ * all threads; of it only the counts of connections change, which are atomic. Cursors belong to a thread.
+ */
+#ifndef NSRELAY_RELAY_BALANCE_BALANCE_H
+#define NSRELAY_RELAY_BALANCE_BALANCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relay/config.h"
+
+struct balance_backend {
+	uint32_t end;   /* its positions are below this one, and not below the end of the backend before */
+	uint32_t price; /* of a connection: in inverse proportion to the weight */
+	bool backup;    /* has no position */
+};
+
+struct balance_pool {
+	enum config_balance policy;
+	uint32_t count;                   /* backends */
+	uint32_t positions;               /* of a cycle */
+	uint32_t stride;                  /* from a turn's position to the next one's: without a divisor in common */
+	struct balance_backend *backends; /* owned */
+	_Atomic uint32_t *active;         /* connections of each; owned; NULL: the policy does not ask */
+	uint16_t *table;                  /* source_hash: maglev.h; owned */
+};
+
+struct balance {
+	struct balance_pool *pools; /* owned; one for each of the configuration */
+	size_t pool_count;
+};
+
+/* What a thread remembers of a pool. */
+struct balance_cursor {
+	uint64_t random;
+	uint32_t position; /* of the next turn */
+};
+
+enum { BALANCE_NONE = UINT32_MAX };
+
+/* balance_init - 0 or -ENOMEM; nothing of @config is kept */
+int balance_init(struct balance *balance, const struct config *config);
+void balance_fini(struct balance *balance);
+
+/* balance_memory - bytes that balance_init() would take */
+size_t balance_memory(const struct config *config);
+
+/* balance_cursor_init - @seed: other threads have other ones, so that few connections spread too */
+void balance_cursor_init(struct balance_cursor *cursor, const struct balance_pool *pool, uint64_t seed);
+
+/* balance_draw - the draw of a connection whose source does not matter */
+uint32_t balance_draw(struct balance_cursor *cursor);
+
+/*
+ * balance_draw_of_source - the draw of a client, by its address in network order; @family: AF_INET or AF_INET6
+ * An IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2) is the IPv4 address.
+ */
+uint32_t balance_draw_of_source(const uint8_t address[16], int family);
+
+/* balance_first - the backend to try first. The pool has one that is no backup. */
+uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw);
+
+/* balance_next - the one to try after @current has failed; BALANCE_NONE when all were tried */
+uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t first, uint32_t current);
+
+/* balance_enter, balance_leave - a connection goes to @backend, or has left it. Any thread. */
+static inline void balance_enter(const struct balance_pool *pool, uint32_t backend)
+{
+	if (pool->active)
+		atomic_fetch_add_explicit(&pool->active[backend], 1, memory_order_relaxed);
+}
+
+static inline void balance_leave(const struct balance_pool *pool, uint32_t backend)
+{
+	if (pool->active)
+		atomic_fetch_sub_explicit(&pool->active[backend], 1, memory_order_relaxed);
+}
+
+#endif

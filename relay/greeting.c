@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/greeting.h"
+
+#include "io/sys.h"
+#include "relay/proxy_protocol.h"
+#include "relay/worker.h"
+
+bool greeting_wanted(const struct worker *worker, const struct session *session)
+{
+	return worker_relay(worker, session)->proxy_send != CONFIG_PROXY_OFF;
+}
+
+static bool is_wildcard(const struct endpoint *endpoint)
+{
+	if (endpoint->addr.family == AF_INET)
+		return endpoint->addr.in4.sin_addr.s_addr == INADDR_ANY;
+	return endpoint->addr.family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&endpoint->addr.in6.sin6_addr);
+}
+
+/* note_destination - the address the client connected to; only behind a wildcard does it take a system call to know it */
+static void note_destination(const struct session *session, const struct endpoint *listener, struct session_peer *ret)
+{
+	struct sockaddr_storage addr = {0};
+	if (!is_wildcard(listener))
+		peer_set(ret, &listener->addr.any);
+	else if (sys_local(session->fds[SIDE_CLIENT], &addr) == 0)
+		peer_set(ret, (const struct sockaddr *)&addr);
+}
+
+/* name_of - the namespace as an endpoint has it; NULL: the program's own, which has no name that others could know */
+static const char *name_of(const struct netns_ref *netns, char *buf, size_t size)
+{
+	return netns->kind == NETNS_SELF ? NULL : netns_ref_format(netns, buf, size);
+}
+
+bool greeting_put(struct worker *worker, struct session *session)
+{
+	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
+	struct proxy_header header = {.source = session->peer};
+	uint8_t buf[PROXY_ENCODED_MAX];
+	char name[PROXY_NETNS_MAX];
+	size_t size;
+	note_destination(session, listener, &header.destination);
+	if (worker_relay(worker, session)->proxy_send == CONFIG_PROXY_V1)
+		size = proxy_encode_v1(&header, buf);
+	else
+		size = proxy_encode_v2(&header, name_of(&listener->netns, name, sizeof(name)), buf);
+	return spill_append(&worker->spill, &session->flows[SIDE_CLIENT].residue, buf, size);
+}

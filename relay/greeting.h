@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a backend is told of its client before the client's first byte: a header of the PROXY protocol. It is the same for
+ * every backend, so it is written once, at accept, to the front of what waits for the backend that answers: each attempt
+ * begins with it, it shares a segment with what the client has sent by then, and it goes alone where the server speaks first.
+ */
+#ifndef NSRELAY_RELAY_GREETING_H
+#define NSRELAY_RELAY_GREETING_H
+
+#include <stdbool.h>
+
+struct worker;
+struct session;
+
+/* greeting_wanted - does the session's relay send one? It needs session.peer. */
+bool greeting_wanted(const struct worker *worker, const struct session *session);
+
+/* greeting_put - queue it, before anything else; false when the thread's spill memory has run out */
+bool greeting_put(struct worker *worker, struct session *session);
+
+#endif
