@@ -228,10 +228,15 @@ int testns_try_connect(int ns_fd, const char *address)
 	return -code;
 }
 
+/* A busy machine may take longer to bring a link up than neighbour discovery asks on it: 3 s, RFC 4861, section 10. */
+enum { UNREACHABLE_TRIES = 3 };
+
 int testns_connect(int ns_fd, const char *address)
 {
-	int fd = testns_try_connect(ns_fd, address);
+	int fd = -EHOSTUNREACH;
 
+	for (int tries = 0; fd == -EHOSTUNREACH && tries < UNREACHABLE_TRIES; tries++)
+		fd = testns_try_connect(ns_fd, address);
 	if (fd < 0)
 		fail_msg("connect to %s: %s", address, strerror(-fd));
 	return fd;
