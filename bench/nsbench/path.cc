@@ -91,7 +91,7 @@ std::string Path::link_features() const
 {
 	const struct place &place = namespaces_.place;
 	std::string netns = place.client;
-	char text[128] = "";
+	char text[256] = "";
 	if (client_count_ > 0)
 		netns += "0";
 	place_link_features(netns.c_str(), relay_ ? "lo" : place.link, text, sizeof(text));

@@ -6,6 +6,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -201,7 +202,17 @@ static bool has_feature(int fd, struct ifreq *request, uint32_t command)
 	return ioctl(fd, SIOCETHTOOL, request) == 0 && value.data != 0;
 }
 
-static void describe_link(int fd, const char *link, char *ret, size_t size)
+/* append - print to the end of the text in @ret */
+static void append(char *ret, size_t size, const char *format, ...)
+{
+	size_t length = strlen(ret);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(ret + length, size - length, format, args);
+	va_end(args);
+}
+
+static void describe_features(int fd, const char *link, char *ret, size_t size)
 {
 	static const struct {
 		const char *name;
@@ -212,25 +223,40 @@ static void describe_link(int fd, const char *link, char *ret, size_t size)
 	                {"tx checksum", ETHTOOL_GTXCSUM}};
 	struct ifreq request = {0};
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", link);
-	int length = ioctl(fd, SIOCGIFMTU, &request) < 0 ? 0 : snprintf(ret, size, "mtu %d", request.ifr_mtu);
-	for (size_t i = 0; i < ARRAY_COUNT(features) && (size_t)length < size; i++)
-		length += snprintf(ret + length, size - (size_t)length, ", %s %s", features[i].name,
-		                   has_feature(fd, &request, features[i].command) ? "on" : "off");
+	for (size_t i = 0; i < ARRAY_COUNT(features); i++)
+		append(ret, size, "%s%s %s", i ? ", " : "", features[i].name,
+		       has_feature(fd, &request, features[i].command) ? "on" : "off");
+}
+
+/* describe_numbers - those that this kernel knows; BIG TCP is a gso_max_size above 65536 */
+static void describe_numbers(struct nl *nl, const char *link, char *ret, size_t size)
+{
+	uint32_t numbers[LINK_NUMBER_COUNT] = {0};
+	if (rtnl_link_numbers(nl, link, numbers, NULL) < 0)
+		return;
+	for (size_t i = 0; i < LINK_NUMBER_COUNT; i++)
+		if (numbers[i])
+			append(ret, size, ", %s %u", link_numbers[i].name, numbers[i]);
 }
 
 int place_link_features(const char *netns, const char *link, char *ret, size_t size)
 {
+	struct nl *nl = NULL;
 	int home, rc = visit(netns, &home, NULL);
 	if (rc < 0)
 		return rc;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	rc = fd < 0 ? -errno : 0;
+	rc = fd < 0 ? -errno : nl_open(-1, NETLINK_ROUTE, netns, &nl, NULL);
 	netns_leave(home);
-	if (rc < 0)
-		return rc;
-	describe_link(fd, link, ret, size);
-	close(fd);
-	return 0;
+	*ret = '\0';
+	if (rc == 0) {
+		describe_features(fd, link, ret, size);
+		describe_numbers(nl, link, ret, size);
+	}
+	nl_close(nl);
+	if (fd >= 0)
+		close(fd);
+	return rc;
 }
 
 int place_congestion(const char **ret, struct err *err)

@@ -70,7 +70,10 @@ int place_remove(const char *name, const char *ledger_dir, struct err *err);
 /* place_listens - does somebody listen on TCP port @port there? 1, 0 or -errno */
 int place_listens(const char *netns, uint16_t port);
 
-/* place_link_features - "mtu 1500, tso on, gso on, gro off, tx checksum on" of a link. 0 or -errno */
+/*
+ * place_link_features - offloads and numbers of a link: "tso on, gso on, gro off, tx checksum on, mtu 1500,
+ * gso_max_size 65536 ...". 0 or -errno
+ */
 int place_link_features(const char *netns, const char *link, char *ret, size_t size);
 
 /*

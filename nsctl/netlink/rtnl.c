@@ -240,18 +240,14 @@ static int take_numbers(void *ctx, const struct nlmsghdr *message, struct err *e
 	return 0;
 }
 
-int rtnl_loopback_numbers(struct nl *nl, uint32_t ret[LINK_NUMBER_COUNT], struct err *err)
+int rtnl_link_numbers(struct nl *nl, const char *name, uint32_t ret[LINK_NUMBER_COUNT], struct err *err)
 {
-	enum { LOOPBACK_INDEX = 1 }; /* LOOPBACK_IFINDEX of the kernel's include/net/flow.h */
-	struct nlmsghdr *message;
-	struct ifinfomsg *link;
+	char what[64];
 
 	SMALL_BATCH(batch);
-	message = begin_link(&batch, RTM_GETLINK, NULL);
-	link = mnl_nlmsg_get_payload(message);
-	link->ifi_index = LOOPBACK_INDEX;
-	nl_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return ask(nl, &batch, take_numbers, ret, "look at the loopback", err);
+	nl_put_u32(begin_link(&batch, RTM_GETLINK, name), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	snprintf(what, sizeof(what), "look at link %.*s", IFNAMSIZ - 1, name);
+	return ask(nl, &batch, take_numbers, ret, what, err);
 }
 
 static int take_nsid(void *ctx, const struct nlmsghdr *message, struct err *err)

@@ -63,10 +63,10 @@ void rtnl_group_delete(struct nl_batch *batch, uint32_t group);
 int rtnl_link_index(struct nl *nl, const char *name, struct err *err);
 
 /*
- * rtnl_loopback_numbers - ask @nl for those of the loopback, which every namespace has; 0: this kernel does
- * not know the number, and would pass over its attribute without a word. Errors: those of nl_send().
+ * rtnl_link_numbers - ask @nl for those of link @name; 0: this kernel does not know the number, and would pass over
+ * its attribute without a word. Errors: ENODEV, those of nl_send().
  */
-int rtnl_loopback_numbers(struct nl *nl, uint32_t ret[LINK_NUMBER_COUNT], struct err *err);
+int rtnl_link_numbers(struct nl *nl, const char *name, uint32_t ret[LINK_NUMBER_COUNT], struct err *err);
 
 /*
  * rtnl_nsid - the number by which the namespace of @nl knows the namespace @ns_fd (borrowed), ip-netns(8)

@@ -294,7 +294,7 @@ static int know_numbers(struct lab *lab, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	rc = rtnl_loopback_numbers(nl, numbers, err);
+	rc = rtnl_link_numbers(nl, "lo", numbers, err); /* which every namespace has */
 	nl_close(nl);
 	for (size_t i = 0; rc == 0 && i < LINK_NUMBER_COUNT; i++)
 		lab->seen.lacks[i] = !numbers[i];

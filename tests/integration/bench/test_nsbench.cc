@@ -121,6 +121,7 @@ static void what_is_asked_for_is_measured_and_reported(void **)
 	for (const char *fact : {"kernel", "processors", "model", "congestion_control", "mitigations",
 	                         "load_before", "link_of_veth"})
 		assert_true(!found.fact(fact).empty());
+	assert_true(found.fact("link_of_veth").find("mtu 1500, gso_max_size 65536") != std::string::npos);
 	assert_true(fs::file_size(scratch->path() + "/results.md") > 0);
 	assert_true(fs::file_size(scratch->path() + "/index.html") > 0);
 	assert_nothing_left(pid);
