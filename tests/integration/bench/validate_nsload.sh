@@ -6,7 +6,7 @@
 # usage: validate_nsload.sh NSLOAD; exit status 77: skipped, for want of root or of both tools
 set -euo pipefail
 
-readonly NSLOAD=$1 SECONDS_EACH=3 ROUNDS=5 SKIPPED=77
+readonly NSLOAD=$1 SECONDS_EACH=2 ROUNDS=9 SKIPPED=77
 readonly CONGESTION=reno # which every namespace may use
 readonly SERVER=10.9.0.2
 FAILURES=0 SERVER_PID=""
