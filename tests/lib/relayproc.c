@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -338,7 +339,9 @@ static struct relayproc *add_proc(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	struct relayproc *proc = &procs[proc_count++];
 	*proc = (struct relayproc){.log_fd = memfd_create("log", MFD_CLOEXEC)};
-	if (proc->log_fd < 0)
+	/* Threads and processes of nsrelay write side by side. In a memory file, unlike one that was opened by name,
+	 * they would overwrite each other: Linux locks the position of the latter only (FMODE_ATOMIC_POS). */
+	if (proc->log_fd < 0 || fcntl(proc->log_fd, F_SETFL, O_APPEND) < 0)
 		fail_msg("memfd_create: %s", strerror(errno));
 	return proc;
 }
