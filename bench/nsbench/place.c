@@ -77,37 +77,6 @@ static int tune_tcp(const char *netns, struct err *err)
 	return rc;
 }
 
-/* ---- BIG TCP on the loopback device, which no topology owns ---- */
-
-static int send_big(struct nl *nl, struct nl_batch *batch, struct err *err)
-{
-	enum { BIG_SIZE = 256 << 10 }; /* as on SHAPE_VETH_BIG */
-	for (enum link_number number = LINK_GSO_MAX_SIZE; number < LINK_NUMBER_COUNT; number++)
-		rtnl_link_set_number(batch, "lo", number, BIG_SIZE);
-	int rc = nl_send(nl, batch, NULL, NULL, err);
-	if (rc < 0 || batch->failed == batch->count)
-		return rc;
-	return nl_explain(nl, batch, batch->failed, "BIG TCP on the loopback device", err);
-}
-
-static int set_loopback_big(const char *netns, struct err *err)
-{
-	struct nl_batch batch = {0};
-	struct nl *nl = NULL;
-	int fd = open_netns(netns, err);
-	if (fd < 0)
-		return fd;
-	int rc = nl_open(fd, NETLINK_ROUTE, netns, &nl, err);
-	if (rc == 0)
-		rc = nl_batch_init(&batch, NL_BATCH_SIZE, NL_BATCH_COUNT, err);
-	if (rc == 0)
-		rc = send_big(nl, &batch, err);
-	nl_batch_fini(&batch);
-	nl_close(nl);
-	close(fd);
-	return rc;
-}
-
 /* ---- making and removing ---- */
 
 static int apply(const struct topology *topology, const char *ledger_dir, struct err *err)
@@ -121,13 +90,11 @@ static int apply(const struct topology *topology, const char *ledger_dir, struct
 	return rc;
 }
 
-static int tune(const struct place_order *order, const struct topology *topology, struct err *err)
+static int tune(const struct topology *topology, struct err *err)
 {
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < topology->netns.count; i++)
 		rc = tune_tcp(topology->netns.items[i].name, err);
-	for (size_t i = 0; rc == 0 && order->shape == SHAPE_LOOPBACK_BIG && i < topology->netns.count; i++)
-		rc = set_loopback_big(topology->netns.items[i].name, err);
 	return rc;
 }
 
@@ -136,7 +103,7 @@ static int make(const struct place_order *order, const struct topology *topology
 	int rc = apply(topology, order->ledger_dir, err);
 	if (rc < 0)
 		return rc;
-	rc = tune(order, topology, err);
+	rc = tune(topology, err);
 	if (rc < 0)
 		(void)place_remove(order->name, order->ledger_dir, NULL);
 	return rc;

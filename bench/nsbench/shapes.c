@@ -18,6 +18,12 @@ struct drawing {
 	int failure; /* -errno */
 };
 
+static void set_big(uint32_t numbers[LINK_NUMBER_COUNT])
+{
+	for (enum link_number number = LINK_GSO_MAX_SIZE; number < LINK_NUMBER_COUNT; number++)
+		numbers[number] = BIG_SIZE;
+}
+
 /* ---- strokes: what they return is an index, or TOPOLOGY_NONE after a failure ---- */
 
 static uint32_t add_netns(struct drawing *drawing, const char *suffix)
@@ -33,6 +39,8 @@ static uint32_t add_netns(struct drawing *drawing, const char *suffix)
 	snprintf(netns->ref.text, sizeof(netns->ref.text), "%s", netns->name);
 	netns->tenure = NETNS_MADE;
 	netns->loopback_up = true;
+	if (order->shape == SHAPE_LOOPBACK_BIG)
+		set_big(netns->loopback_numbers);
 	snprintf(netns->sysctls[SYSCTL_TCP_CONGESTION_CONTROL], SYSCTL_VALUE_MAX, "%s", order->congestion);
 	return (uint32_t)drawing->topology->netns.count - 1;
 }
@@ -96,14 +104,6 @@ static void add_default_route(struct drawing *drawing, uint32_t netns, const cha
 	route->via = prefix_of(via);
 }
 
-static void set_big(struct drawing *drawing, uint32_t link)
-{
-	if (drawing->failure)
-		return;
-	for (enum link_number number = LINK_GSO_MAX_SIZE; number < LINK_NUMBER_COUNT; number++)
-		drawing->topology->links.items[link].numbers[number] = BIG_SIZE;
-}
-
 static void set_way(struct drawing *drawing, const char *link, const char *address)
 {
 	snprintf(drawing->place->link, sizeof(drawing->place->link), "%s", link);
@@ -135,10 +135,10 @@ static void draw_veth(struct drawing *drawing)
 	add_address(drawing, pair + 1, "10.9.0.2/24");
 	add_default_route(drawing, client, "10.9.0.2"); /* pasta looks for one */
 	set_way(drawing, "veth0", "10.9.0.2");
-	if (drawing->order->shape != SHAPE_VETH_BIG)
+	if (drawing->failure || drawing->order->shape != SHAPE_VETH_BIG)
 		return;
-	set_big(drawing, pair);
-	set_big(drawing, pair + 1);
+	set_big(drawing->topology->links.items[pair].numbers);
+	set_big(drawing->topology->links.items[pair + 1].numbers);
 }
 
 static void draw_bridge(struct drawing *drawing)

@@ -91,6 +91,22 @@ static void big_tcp_is_on_both_ends_of_its_pair_only(void **state)
 	topology_fini(&big);
 }
 
+static void big_tcp_is_on_the_loopbacks_of_its_pair_only(void **state)
+{
+	(void)state;
+	struct topology plain, big;
+	draw(SHAPE_VETH_BIG, 1, &plain);
+	draw(SHAPE_LOOPBACK_BIG, 1, &big);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(plain.netns.items[i].loopback_numbers[LINK_GSO_IPV4_MAX_SIZE], 0);
+		assert_int_equal(big.netns.items[i].loopback_numbers[LINK_GSO_IPV4_MAX_SIZE], 256 << 10);
+		assert_int_equal(big.netns.items[i].loopback_numbers[LINK_MTU], 0);
+		assert_int_equal(big.links.items[i].numbers[LINK_GSO_IPV4_MAX_SIZE], 0);
+	}
+	topology_fini(&plain);
+	topology_fini(&big);
+}
+
 static void more_clients_than_a_bridge_has_ports_are_refused(void **state)
 {
 	(void)state;
@@ -111,6 +127,7 @@ int main(void)
 	        cmocka_unit_test(the_ends_of_a_pair_name_each_other),
 	        cmocka_unit_test(a_star_has_a_port_and_an_address_of_its_own_for_each_client),
 	        cmocka_unit_test(big_tcp_is_on_both_ends_of_its_pair_only),
+	        cmocka_unit_test(big_tcp_is_on_the_loopbacks_of_its_pair_only),
 	        cmocka_unit_test(more_clients_than_a_bridge_has_ports_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
