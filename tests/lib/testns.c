@@ -139,18 +139,27 @@ void testns_hide_run(void)
 	is_hidden = true;
 }
 
-int testns_new_named(const char *name)
+int testns_open_named(const char *name)
 {
 	struct netns_ref ref = {.kind = NETNS_NAME};
 	struct err err = ERR_INIT;
 	int fd;
 
-	testns_hide_run();
 	snprintf(ref.text, sizeof(ref.text), "%s", name);
-	assert_success(netns_create(name, &err), &err);
 	fd = netns_open(&ref, &err);
 	assert_success(fd, &err);
-	testlink_set_up(testns_keep_fd(fd), "lo", true);
+	return testns_keep_fd(fd);
+}
+
+int testns_new_named(const char *name)
+{
+	struct err err = ERR_INIT;
+	int fd;
+
+	testns_hide_run();
+	assert_success(netns_create(name, &err), &err);
+	fd = testns_open_named(name);
+	testlink_set_up(fd, "lo", true);
 	return fd;
 }
 

@@ -89,6 +89,9 @@ int testns_bare(void);
  */
 int testns_new_named(const char *name);
 
+/* testns_open_named - the one that /run/netns/NAME names, whoever made it. Closed by testns_teardown(). */
+int testns_open_named(const char *name);
+
 /*
  * testns_hide_net - move this program into a network namespace of its own, so that what it tests cannot change the
  * machine's, not even when it is wrong. A cmocka group's setup; without the privilege it does nothing. Returns 0.

@@ -3,10 +3,8 @@
  * Numbers of links and loopbacks (MTU, BIG TCP) in a topology: set, kept, missed when somebody else changes
  * them, and given back. What the kernel really has is asked by netlink.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "nsctl/netlink/netstate.h"
@@ -23,22 +21,10 @@ static int begin(void)
 	return testns_new();
 }
 
-static int open_namespace(const char *name)
-{
-	struct netns_ref ref = {.kind = NETNS_NAME};
-	struct err err = ERR_INIT;
-	int fd;
-
-	snprintf(ref.text, sizeof(ref.text), "%s", name);
-	fd = netns_open(&ref, &err);
-	assert_success(fd, &err);
-	return fd;
-}
-
 /* number_of - of the link @name, as the kernel says; 0: it does not know it */
 static uint32_t number_of(const char *netns, const char *name, enum link_number number)
 {
-	int fd = open_namespace(netns);
+	int fd = testns_open_named(netns);
 	struct netstate state = {0};
 	struct err err = ERR_INIT;
 	struct nl *nl;
@@ -50,7 +36,7 @@ static uint32_t number_of(const char *netns, const char *name, enum link_number 
 	value = netstate_link_by_name(&state, name)->numbers[number];
 	netstate_fini(&state);
 	nl_close(nl);
-	close(fd);
+	testns_close(fd);
 	return value;
 }
 

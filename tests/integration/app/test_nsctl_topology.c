@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `nsctl topology`: from a file to a network and back, as a user sees it. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "nsctl/netns.h"
 #include "tests/integration/app/nsctlproc.h"
@@ -45,22 +43,10 @@ static bool exists(const char *path)
 	return lstat(path, &stat) == 0;
 }
 
-static int open_namespace(const char *name)
-{
-	struct netns_ref ref = {.kind = NETNS_NAME};
-	struct err err = ERR_INIT;
-	int fd;
-
-	snprintf(ref.text, sizeof(ref.text), "%s", name);
-	fd = netns_open(&ref, &err);
-	assert_success(fd, &err);
-	return testns_keep_fd(fd);
-}
-
 static void reach(const char *from, const char *to, const char *address)
 {
-	int listener = testns_listen(open_namespace(to), address);
-	int client = testns_connect(open_namespace(from), address);
+	int listener = testns_listen(testns_open_named(to), address);
+	int client = testns_connect(testns_open_named(from), address);
 
 	testns_assert_connected(client, testns_accept(listener));
 	testns_close(listener);
@@ -116,7 +102,7 @@ static void drift_is_planned_and_mended(void **state)
 
 	(void)state;
 	nsctlproc_succeed(host, TESTNS_ARGV("topology", "apply", file, STATE));
-	testlink_set_up(open_namespace("left"), "eth0", false); /* and its route is gone */
+	testlink_set_up(testns_open_named("left"), "eth0", false); /* and its route is gone */
 	text = nsctlproc_succeed(host, TESTNS_ARGV("topology", "plan", file, STATE));
 	assert_says(text, "~ left/eth0: up\n");
 	assert_says(text, "+ left: route default via 10.1.0.2\n");
@@ -201,7 +187,7 @@ static void expectations_are_tried_and_a_failed_one_is_status_1(void **state)
 	nsctlproc_succeed(host, TESTNS_ARGV("topology", "apply", file, STATE));
 	assert_says(nsctlproc_succeed(host, TESTNS_ARGV("topology", "verify", file)),
 	            "ok    left -> 10.1.0.2");
-	testlink_set_up(open_namespace("right"), "eth0", false);
+	testlink_set_up(testns_open_named("right"), "eth0", false);
 	result = nsctlproc_run(host, TESTNS_ARGV("topology", "verify", file));
 	assert_int_equal(result->status, 1);
 	assert_says(result->output, "FAIL  left -> 10.1.0.2");

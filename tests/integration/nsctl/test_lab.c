@@ -48,12 +48,12 @@ static void shell(const char *command)
 /* inside - a descriptor of a namespace by name; "host": where the test is */
 static int inside(const char *name)
 {
-	struct netns_ref ref = {.kind = strcmp(name, "host") ? NETNS_NAME : NETNS_SELF};
+	const struct netns_ref self = {.kind = NETNS_SELF};
 	struct err err = ERR_INIT;
-	int fd;
 
-	snprintf(ref.text, sizeof(ref.text), "%s", ref.kind == NETNS_NAME ? name : "");
-	fd = netns_open(&ref, &err);
+	if (strcmp(name, "host"))
+		return testns_open_named(name);
+	int fd = netns_open(&self, &err);
 	assert_success(fd, &err);
 	return testns_keep_fd(fd);
 }

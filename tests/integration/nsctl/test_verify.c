@@ -38,21 +38,10 @@ static struct {
 	int home; /* where the test program came from; -1: it is there */
 } rig = {.home = -1};
 
-static int open_netns(const char *name)
-{
-	struct netns_ref ref = {.kind = NETNS_NAME};
-	struct err err = ERR_INIT;
-
-	snprintf(ref.text, sizeof(ref.text), "%s", name);
-	int fd = netns_open(&ref, &err);
-	assert_success(fd, &err);
-	return testns_keep_fd(fd);
-}
-
 /* ns2 - a descriptor of that namespace */
 static int ns2(void)
 {
-	return open_netns("ns2");
+	return testns_open_named("ns2");
 }
 
 static void shell(const char *command)
@@ -218,7 +207,7 @@ static void what_must_not_be_reached_and_is_is_a_failure(void **state)
 static void settle_ipv6(void)
 {
 	testns_listen(ns2(), "[fd02::2]:81");
-	testns_close(testns_connect(open_netns("ns1"), "[fd02::2]:81"));
+	testns_close(testns_connect(testns_open_named("ns1"), "[fd02::2]:81"));
 }
 
 static void a_server_gets_the_connection(void **state)
@@ -452,7 +441,7 @@ static void other_open(struct other *other)
 {
 	const char *const addresses[] = {"10.10.20.2", "10.10.20.3"};
 	struct err err = ERR_INIT;
-	int ns1 = testns_keep_fd(netns_open(&rig.topology.netns.items[1].ref, &err));
+	int ns1 = testns_open_named("ns1");
 
 	for (int i = 0; i < 2; i++) {
 		struct prefix to;
