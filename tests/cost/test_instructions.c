@@ -12,6 +12,7 @@
  * It takes a build with -O2 -g.
  */
 #include <errno.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -134,12 +135,18 @@ static int run_counted(size_t load, unsigned times, const char *output_path)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* is_ours - is it a file of the rooms? @path is as the debug information has it, maybe by way of the build directory */
 static bool is_ours(const char *path)
 {
-	static const char *const rooms[] = {SOURCES "/relay/", SOURCES "/io/", SOURCES "/base/"};
+	static const char *const rooms[] = {"/relay/", "/io/", "/base/"};
+	char sources[PATH_MAX], file[PATH_MAX];
 
+	if (!realpath(SOURCES, sources) || !realpath(path, file))
+		return false; /* "???" */
+	size_t length = strlen(sources);
 	for (size_t i = 0; i < ARRAY_COUNT(rooms); i++) {
-		if (strncmp(path, rooms[i], strlen(rooms[i])) == 0)
+		if (strncmp(file, sources, length) == 0 &&
+		    strncmp(file + length, rooms[i], strlen(rooms[i])) == 0)
 			return true;
 	}
 	return false;
@@ -158,6 +165,7 @@ static uint64_t sum_ours(FILE *profile)
 	uint64_t sum = 0, position, count;
 
 	while (fgets(line, sizeof(line), profile)) {
+		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, "fl=", 3) == 0)
 			ours = is_ours(line + 3);
 		else if (strncmp(line, "calls=", 6) == 0)
