@@ -163,7 +163,9 @@ static Verb verb_of(const std::string &word)
 static void read_word(const std::string &word, Reader *reader, Options *ret)
 {
 	bool is_run = ret->verb == Verb::Run;
-	if (word == "--out" && (is_run || ret->verb == Verb::Report))
+	if (word == "--help")
+		*ret = Options(); /* of which the verb is help */
+	else if (word == "--out" && (is_run || ret->verb == Verb::Report))
 		ret->settings.out = reader->value(word);
 	else if (word == "--fail" && ret->verb == Verb::Compare)
 		ret->fail = true;

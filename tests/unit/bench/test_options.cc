@@ -51,6 +51,13 @@ static void pin_without_numbers_puts_all_on_one_processor(void **)
 	assert_has(refusal({"run", "--pin=0,0,100000"}), "expected a number");
 }
 
+static void help_is_given_behind_a_verb_too(void **)
+{
+	assert_true(parse({"--help"}).verb == Verb::Help);
+	assert_true(parse({"run", "--quick", "--help", "--nonsense"}).verb == Verb::Help);
+	assert_true(parse({"compare", "--help"}).verb == Verb::Help);
+}
+
 static void mistakes_say_what_was_expected(void **)
 {
 	assert_has(refusal({"ran"}), "unknown verb ran");
@@ -69,6 +76,7 @@ int main()
 	        cmocka_unit_test(only_takes_all_words_up_to_the_next_option),
 	        cmocka_unit_test(what_an_extent_chooses_can_be_changed_before_and_behind_it),
 	        cmocka_unit_test(pin_without_numbers_puts_all_on_one_processor),
+	        cmocka_unit_test(help_is_given_behind_a_verb_too),
 	        cmocka_unit_test(mistakes_say_what_was_expected),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
