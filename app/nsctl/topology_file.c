@@ -74,14 +74,6 @@ static int read_root(struct topology_draft *draft, const struct yaml_node *root)
 	return draft->reader.report.count ? -EINVAL : 0;
 }
 
-static void print_failure(const struct topology_draft *draft, int r, FILE *out)
-{
-	if (r == -ENOMEM && out)
-		fprintf(out, "%s: error: out of memory\n", draft->reader.report.name);
-	else
-		report_print(&draft->reader.report, out);
-}
-
 int topology_text_load(const char *text, size_t size, const char *name, struct topology *ret, FILE *report)
 {
 	struct topology_draft draft;
@@ -96,7 +88,7 @@ int topology_text_load(const char *text, size_t size, const char *name, struct t
 		*ret = draft.topology;
 		draft.topology = (struct topology){0};
 	} else {
-		print_failure(&draft, r, report);
+		report_print_failure(&draft.reader.report, r, report);
 	}
 	topology_draft_fini(&draft);
 	return r;

@@ -331,14 +331,6 @@ static void loader_fini(struct loader *loader)
 		vec_clear(&loader->origins[i]);
 }
 
-static void print_failure(const struct loader *loader, int r, FILE *out)
-{
-	if (r == -ENOMEM && out)
-		fprintf(out, "%s: error: out of memory\n", loader->reader.report.name);
-	else
-		report_print(&loader->reader.report, out);
-}
-
 int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report)
 {
 	struct loader loader;
@@ -353,7 +345,7 @@ int config_text_load(const char *text, size_t size, const char *name, struct con
 		*ret = loader.config;
 		loader.config = (struct config){0};
 	} else {
-		print_failure(&loader, r, report);
+		report_print_failure(&loader.reader.report, r, report);
 	}
 	loader_fini(&loader);
 	return r;

@@ -140,3 +140,11 @@ void report_print(const struct report *report, FILE *out)
 		fprintf(out, "%s: %zu more mistakes are not shown\n", report->name,
 			report->count - REPORT_ENTRIES_MAX);
 }
+
+void report_print_failure(const struct report *report, int rc, FILE *out)
+{
+	if (rc == -ENOMEM && out)
+		fprintf(out, "%s: error: out of memory\n", report->name);
+	else
+		report_print(report, out);
+}

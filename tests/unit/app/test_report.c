@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/text/report.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,15 +9,20 @@
 
 static char *printed;
 
-static const char *print(const struct report *report)
+static const char *print_failure(const struct report *report, int rc)
 {
 	size_t size;
 	free(printed);
 	FILE *out = open_memstream(&printed, &size);
 	assert_non_null(out);
-	report_print(report, out);
+	report_print_failure(report, rc, out);
 	fclose(out);
 	return printed;
+}
+
+static const char *print(const struct report *report)
+{
+	return print_failure(report, -EINVAL);
 }
 
 static int free_printed(void **state)
@@ -135,6 +141,16 @@ static void nothing_is_printed_without_mistakes_or_a_stream(void **state)
 	report_print(&report, NULL);
 }
 
+static void lack_of_memory_is_told_in_place_of_mistakes(void **state)
+{
+	(void)state;
+	struct report report;
+	report_init(&report, "f", "a", 1);
+	report_add(&report, (struct span){0, 1}, "x");
+	assert_string_equal(print_failure(&report, -ENOMEM), "f: error: out of memory\n");
+	report_print_failure(&report, -ENOMEM, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +163,7 @@ int main(void)
 		cmocka_unit_test(long_line_is_shown_around_the_caret),
 		cmocka_unit_test(later_mistakes_are_only_counted),
 		cmocka_unit_test(nothing_is_printed_without_mistakes_or_a_stream),
+		cmocka_unit_test(lack_of_memory_is_told_in_place_of_mistakes),
 	};
 	return cmocka_run_group_tests(tests, NULL, free_printed);
 }
