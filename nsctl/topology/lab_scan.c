@@ -30,34 +30,36 @@ static uint32_t find_in_ledger(const struct ledger *ledger, const struct topolog
 	return TOPOLOGY_NONE;
 }
 
+static int add_seen(struct lab *lab, const struct seen_netns *seen)
+{
+	struct seen_netns *place = vec_push(&lab->seen.netns);
+
+	if (!place)
+		return -ENOMEM;
+	*place = *seen;
+	return 0;
+}
+
 static int add_wanted(struct lab *lab, uint32_t index, uint32_t in_ledger)
 {
 	const struct topology_netns *netns = &lab->wanted->netns.items[index];
-	struct seen_netns *seen = vec_push(&lab->seen.netns);
 
-	if (!seen)
-		return -ENOMEM;
-	seen->name = netns->name;
-	seen->ref = netns->ref;
-	seen->tenure = netns->tenure;
-	seen->wanted = index;
-	seen->ledger = in_ledger;
-	return 0;
+	return add_seen(lab, &(struct seen_netns){.name = netns->name,
+	                                          .ref = netns->ref,
+	                                          .tenure = netns->tenure,
+	                                          .wanted = index,
+	                                          .ledger = in_ledger});
 }
 
 static int add_remembered(struct lab *lab, uint32_t index)
 {
 	const struct ledger_netns *netns = &lab->ledger.netns.items[index];
-	struct seen_netns *seen = vec_push(&lab->seen.netns);
 
-	if (!seen)
-		return -ENOMEM;
-	seen->name = netns->name;
-	seen->ref = netns->ref;
-	seen->tenure = netns->tenure;
-	seen->wanted = TOPOLOGY_NONE;
-	seen->ledger = index;
-	return 0;
+	return add_seen(lab, &(struct seen_netns){.name = netns->name,
+	                                          .ref = netns->ref,
+	                                          .tenure = netns->tenure,
+	                                          .wanted = TOPOLOGY_NONE,
+	                                          .ledger = index});
 }
 
 static int list_wanted(struct lab *lab, bool *remembered)
