@@ -35,22 +35,34 @@ void lab_close_netns(struct lab *lab, uint32_t netns)
 	place->fd = -1;
 }
 
-int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err *err)
+/* send_single - the request that is in lab->single, about link @name; @verb: for a refusal */
+static int send_single(struct lab *lab, uint32_t netns, const char *verb, const char *name, struct err *err)
 {
 	struct nl_batch *batch = &lab->single;
-	char what[sizeof("mark link ") + IFNAMSIZ];
+	char what[64];
 	struct nl *nl = NULL;
 	int rc = lab_nl(lab, netns, &nl, err);
 
-	if (rc < 0)
-		return rc;
-	nl_batch_clear(batch);
-	rtnl_link_set_alias(batch, name, lab->mark, 0);
-	rc = nl_send(nl, batch, NULL, NULL, err);
+	if (rc == 0)
+		rc = nl_send(nl, batch, NULL, NULL, err);
 	if (rc < 0 || batch->failed == batch->count)
 		return rc;
-	snprintf(what, sizeof(what), "mark link %s", name);
+	snprintf(what, sizeof(what), "%s link %s", verb, name);
 	return nl_explain(nl, batch, 0, what, err);
+}
+
+int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err *err)
+{
+	nl_batch_clear(&lab->single);
+	rtnl_link_set_alias(&lab->single, name, lab->mark, 0);
+	return send_single(lab, netns, "mark", name, err);
+}
+
+int lab_set_mtu(struct lab *lab, uint32_t netns, const char *name, uint32_t mtu, struct err *err)
+{
+	nl_batch_clear(&lab->single);
+	rtnl_link_set_number(&lab->single, name, LINK_MTU, mtu);
+	return send_single(lab, netns, "set mtu of", name, err);
 }
 
 /* ---- opening ---- */

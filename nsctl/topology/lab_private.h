@@ -54,6 +54,9 @@ void lab_close_netns(struct lab *lab, uint32_t netns);
 /* lab_mark_link - give it the topology's mark, and take it out of the group */
 int lab_mark_link(struct lab *lab, uint32_t netns, const char *name, struct err *err);
 
+/* lab_set_mtu - of a link that is there, aside from the steps */
+int lab_set_mtu(struct lab *lab, uint32_t netns, const char *name, uint32_t mtu, struct err *err);
+
 /* ---- lab_scan.c ---- */
 
 /* lab_scan - list the namespaces that count, open those that are there, and read them into lab->seen */

@@ -41,13 +41,27 @@ static int fd_of(const struct lab *lab, const struct step *step, uint32_t netns)
 	return netns == lab_step_netns(step) ? -1 : lab->netns[netns].fd;
 }
 
-static struct rtnl_new near_end(const struct lab *lab, const struct step *step)
+/*
+ * born_with - the numbers that a new link begins with
+ *
+ * A bridge keeps its MTU when a port joins only if it was changed to it: br_mtu_auto_adjust() of Linux passes over
+ * those that br_change_mtu() was called for, which is for a change only. So it is born with the odd or even MTU
+ * beside its own (the bounds, 68 and 65535, leave room for that), and finish_added() of lab_run.c changes it.
+ */
+static void born_with(const struct step_link *made, uint32_t ret[LINK_NUMBER_COUNT])
+{
+	memcpy(ret, made->numbers, sizeof(made->numbers));
+	if (made->kind == LINK_BRIDGE && ret[LINK_MTU])
+		ret[LINK_MTU] ^= 1;
+}
+
+static struct rtnl_new near_end(const struct lab *lab, const struct step *step, const uint32_t *numbers)
 {
 	return (struct rtnl_new){.name = step->link,
 	                         .ns_fd = fd_of(lab, step, step->netns),
 	                         .group = lab->group,
 	                         .mac = step->made.mac,
-	                         .numbers = step->made.numbers};
+	                         .numbers = numbers};
 }
 
 static struct rtnl_new far_end(const struct lab *lab, const struct step *step)
@@ -64,8 +78,10 @@ static void add_link(const struct lab *lab, const struct step *step, uint32_t pa
 	const struct step_link *made = &step->made;
 	const struct rtnl_made how = {
 	        .kind = made->kind, .parent = parent, .mode = made->mode, .vxlan = &made->vxlan};
-	const struct rtnl_new near = near_end(lab, step), far = far_end(lab, step);
+	uint32_t numbers[LINK_NUMBER_COUNT];
+	const struct rtnl_new near = near_end(lab, step, numbers), far = far_end(lab, step);
 
+	born_with(made, numbers);
 	if (made->kind == LINK_VETH)
 		rtnl_veth_add(batch, &near, &far);
 	else

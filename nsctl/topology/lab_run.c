@@ -23,13 +23,16 @@ static int fail(struct lab_run *run, const struct err *failure, struct err *err)
 
 /* ---- sending ---- */
 
-/* mark_added - give the new links of a step their mark */
-static int mark_added(struct lab *lab, const struct step *step, struct err *err)
+/* finish_added - give the new links of a step their mark, and a bridge the MTU that it could not be born with */
+static int finish_added(struct lab *lab, const struct step *step, struct err *err)
 {
+	uint32_t mtu = step->made.numbers[LINK_MTU];
 	int rc = lab_mark_link(lab, step->netns, step->link, err);
 
 	if (rc == 0 && step->made.kind == LINK_VETH)
 		rc = lab_mark_link(lab, step->made.peer_netns, step->made.peer, err);
+	if (rc == 0 && step->made.kind == LINK_BRIDGE && mtu)
+		rc = lab_set_mtu(lab, step->netns, step->link, mtu, err);
 	return rc;
 }
 
@@ -45,7 +48,7 @@ static int conclude(struct lab_gathering *gathering, uint32_t request, struct er
 
 	run->done[index] = code == 0;
 	if (code == 0 && step->kind == STEP_LINK_ADD)
-		rc = mark_added(run->lab, step, &failure);
+		rc = finish_added(run->lab, step, &failure);
 	else if (code != 0 && !lab_step_is_moot(step, code))
 		rc = lab_step_fails(run->lab, step, &gathering->batch, request, &failure);
 	return rc < 0 ? fail(run, &failure, err) : 0;

@@ -256,6 +256,36 @@ static void mtu_goes_back_to_what_the_kernel_would_have_chosen(void **state)
 	delete (host, without);
 }
 
+/* Bridges with an MTU below, above, and at that which the kernel gives new ones; ports with others. */
+static void bridge_keeps_its_mtu_whichever_ports_join(void **state)
+{
+	static const char yaml[] =
+	        "name: bridges\n"
+	        "namespaces: { a: {}, b: {} }\n"
+	        "links:\n"
+	        "  a/low: { bridge: [ p0 ], mtu: 1400 }\n"
+	        "  a/same: { bridge: [ p1, p2 ], mtu: 1500 }\n"
+	        "  a/high: { bridge: [ p3 ], mtu: 9000 }\n"
+	        "  a/free: { bridge: [ p4 ] }\n"
+	        "  a/p0: { veth: b/p0, mtu: 1300 }\n"
+	        "  a/p1: { veth: b/p1, mtu: 9000 }\n"
+	        "  a/p2: { veth: b/p2, mtu: 4000 }\n"
+	        "  a/p3: { veth: b/p3 }\n"
+	        "  a/p4: { veth: b/p4, mtu: 1300 }\n";
+	int host = begin();
+
+	(void)state;
+	assert_non_null(strstr(apply(host, yaml), "+ a/low: bridge\n"));
+	assert_int_equal(number_of("a", "low", LINK_MTU), 1400);
+	assert_int_equal(number_of("a", "same", LINK_MTU), 1500);
+	assert_int_equal(number_of("a", "high", LINK_MTU), 9000);
+	assert_int_equal(number_of("a", "free", LINK_MTU), 1300);
+	assert_string_equal(apply(host, yaml), "nothing to do\n");
+	run_ip(host, "ip -n a link set p2 mtu 1280");
+	assert_int_equal(number_of("a", "same", LINK_MTU), 1500);
+	delete (host, yaml);
+}
+
 static int finish(void **state)
 {
 	static const char *const names[] = {"pod", "probe", "a", "b"};
@@ -277,6 +307,7 @@ int main(void)
 	        numbers_test(loopback_of_an_existing_namespace_is_given_back),
 	        numbers_test(refusal_by_the_kernel_undoes_the_loopback),
 	        numbers_test(mtu_goes_back_to_what_the_kernel_would_have_chosen),
+	        numbers_test(bridge_keeps_its_mtu_whichever_ports_join),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }
