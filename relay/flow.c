@@ -49,10 +49,8 @@ void flow_schedule(struct worker *worker, struct flow *flow)
 
 static bool is_unix(const struct worker *worker, const struct session *session, enum side side)
 {
-	const struct plan *plan = worker->plan;
-	const struct config_pool *pool = &plan->config->pools[worker_relay(worker, session)->pool];
-	const struct endpoint *endpoint = side == SIDE_CLIENT ? plan->listeners[session->listener].endpoint
-							      : &pool->backends[session->backend].endpoint;
+	const struct endpoint *endpoint = side == SIDE_CLIENT ? worker->plan->listeners[session->listener].endpoint
+							      : worker_backend(worker, session);
 	return endpoint->addr.family == AF_UNIX;
 }
 

@@ -35,16 +35,16 @@ static uint32_t find_target(struct plan *plan, struct plan_target wanted)
 	return plan->target_count++;
 }
 
-static int map_backends(struct plan *plan, size_t relay_index)
+static int add_route(struct plan *plan, size_t relay_index, size_t pool_index)
 {
 	const struct config_relay *relay = &plan->config->relays[relay_index];
-	const struct config_pool *pool = &plan->config->pools[relay->pool];
-	uint32_t *map = calloc(pool->backend_count + 1, sizeof(*map));
-	if (!map)
+	const struct config_pool *pool = &plan->config->pools[pool_index];
+	uint32_t *targets = calloc(pool->backend_count + 1, sizeof(*targets));
+	if (!targets)
 		return -ENOMEM;
-	plan->backend_targets[relay_index] = map;
+	plan->routes[plan->route_count++] = (struct plan_route){(uint32_t)relay_index, (uint32_t)pool_index, targets};
 	for (size_t i = 0; i < pool->backend_count; i++)
-		map[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp});
+		targets[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp});
 	return 0;
 }
 
@@ -58,8 +58,8 @@ static int allocate(struct plan *plan)
 	}
 	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
 	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
-	plan->backend_targets = calloc(config->relay_count + 1, sizeof(*plan->backend_targets));
-	return plan->listeners && plan->targets && plan->backend_targets ? 0 : -ENOMEM;
+	plan->routes = calloc(config->relay_count + 1, sizeof(*plan->routes));
+	return plan->listeners && plan->targets && plan->routes ? 0 : -ENOMEM;
 }
 
 int plan_init(struct plan *plan, const struct config *config)
@@ -72,7 +72,7 @@ int plan_init(struct plan *plan, const struct config *config)
 		for (size_t j = 0; j < relay->listener_count; j++)
 			plan->listeners[plan->listener_count++] =
 				(struct plan_listener){(uint32_t)i, &relay->listeners[j]};
-		if (map_backends(plan, i) < 0)
+		if (add_route(plan, i, relay->pool) < 0)
 			goto fail;
 	}
 	return 0;
@@ -85,9 +85,9 @@ void plan_fini(struct plan *plan)
 {
 	if (!plan)
 		return;
-	for (size_t i = 0; plan->backend_targets && i < plan->config->relay_count; i++)
-		free(plan->backend_targets[i]);
-	free(plan->backend_targets);
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		free(plan->routes[i].targets);
+	free(plan->routes);
 	free(plan->listeners);
 	free(plan->targets);
 	*plan = (struct plan){0};

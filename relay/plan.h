@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be opened for a configuration: the listening sockets, and the targets (kinds of upstream sockets) with the map
- * from a relay's backend to its target. Pure: computed alike by the broker, which opens, and the relay, which uses.
+ * from the backends of each route to them. Pure: computed alike by the broker, which opens, and the relay, which uses.
  */
 #ifndef NSRELAY_RELAY_PLAN_H
 #define NSRELAY_RELAY_PLAN_H
@@ -21,13 +21,21 @@ struct plan_target {
 	const struct config_tcp *tcp;
 };
 
+/* A way that a relay's connections may take: to a pool, by sockets with that relay's settings. */
+struct plan_route {
+	uint32_t relay;    /* index into config.relays */
+	uint32_t pool;     /* index into config.pools */
+	uint32_t *targets; /* [backend of the pool] -> target; owned */
+};
+
 struct plan {
 	const struct config *config; /* borrowed; outlives the plan */
 	struct plan_listener *listeners;
 	uint32_t listener_count;
 	struct plan_target *targets;
 	uint32_t target_count;
-	uint32_t **backend_targets; /* [relay][backend of its pool] -> target */
+	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay */
+	uint32_t route_count;
 };
 
 /* plan_init - 0 or -ENOMEM */

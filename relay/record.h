@@ -15,7 +15,8 @@
 
 struct record {
 	uint32_t listener; /* index into plan.listeners */
-	uint32_t backend;  /* index into the relay's pool; RECORD_NO_BACKEND */
+	uint32_t route;    /* index into plan.routes */
+	uint32_t backend;  /* index into that route's pool; RECORD_NO_BACKEND */
 	uint64_t bytes[SIDE_COUNT];
 	uint64_t spliced[SIDE_COUNT];
 	uint64_t duration_us;

@@ -44,7 +44,7 @@ void record_log(const struct plan *plan, const struct record *record)
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
 	if (record->backend != RECORD_NO_BACKEND)
 		add_endpoint(&log, "backend", "backend_netns",
-			     &plan->config->pools[relay->pool].backends[record->backend].endpoint);
+			     &plan->config->pools[plan->routes[record->route].pool].backends[record->backend].endpoint);
 	uint64_t spliced = record->spliced[SIDE_CLIENT] + record->spliced[SIDE_SERVER];
 	uint64_t bytes = record->bytes[SIDE_CLIENT] + record->bytes[SIDE_SERVER];
 	log_record_add_u64(&log, "bytes_up", record->bytes[SIDE_CLIENT]);

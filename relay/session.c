@@ -96,6 +96,7 @@ static void session_init(struct worker *worker, struct session *session, uint32_
 	session->fds[SIDE_CLIENT] = fd;
 	session->fds[SIDE_SERVER] = -1;
 	session->listener = listener;
+	session->route = worker->plan->listeners[listener].relay; /* its relay's own pool */
 	session->accepted_ns = worker->now_ns;
 	session->active_ms = worker->now_ms;
 }
@@ -335,6 +336,7 @@ static void push_record(struct worker *worker, const struct session *session)
 {
 	struct record record = {
 		.listener = session->listener,
+		.route = session->route,
 		.backend = session->backends_tried ? session->backend : RECORD_NO_BACKEND,
 		.duration_us = (worker->now_ns - session->accepted_ns) / 1000,
 		.connect_us = session->connect_us,

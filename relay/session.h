@@ -100,7 +100,8 @@ struct session {
 	uint8_t backends_tried;
 	uint16_t retry_ms;           /* SESSION_RESETTING: how long until the next look at the receiver's queue */
 	uint32_t listener;           /* index into plan.listeners */
-	uint16_t backend;            /* index into the pool of the listener's relay */
+	uint32_t route;              /* index into plan.routes: which pool it goes to */
+	uint16_t backend;            /* index into that pool */
 	uint16_t first_backend;      /* that the connection tried first */
 	uint32_t draw;               /* relay/balance: by which it was chosen, and the others are */
 	uint32_t connect_us;         /* from accept to the backend's answer; 0 until then */

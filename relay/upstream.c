@@ -9,20 +9,24 @@
 #include "relay/flow.h"
 #include "relay/worker.h"
 
+static const struct plan_route *route_of(const struct worker *worker, const struct session *session)
+{
+	return &worker->plan->routes[session->route];
+}
+
 static const struct config_pool *pool_of(const struct worker *worker, const struct session *session)
 {
-	return &worker->plan->config->pools[worker_relay(worker, session)->pool];
+	return &worker->plan->config->pools[route_of(worker, session)->pool];
 }
 
 static uint32_t target_of(const struct worker *worker, const struct session *session)
 {
-	uint32_t relay = worker->plan->listeners[session->listener].relay;
-	return worker->plan->backend_targets[relay][session->backend];
+	return route_of(worker, session)->targets[session->backend];
 }
 
 static const struct balance_pool *balance_of(const struct worker *worker, const struct session *session)
 {
-	return &worker->shared->balance.pools[worker_relay(worker, session)->pool];
+	return &worker->shared->balance.pools[route_of(worker, session)->pool];
 }
 
 bool upstream_wants_peer(const struct worker *worker, const struct session *session)
@@ -34,7 +38,7 @@ bool upstream_wants_peer(const struct worker *worker, const struct session *sess
 static void choose(const struct worker *worker, struct session *session)
 {
 	const struct balance_pool *pool = balance_of(worker, session);
-	struct balance_cursor *cursor = &worker->cursors[worker_relay(worker, session)->pool];
+	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
 	sa_family_t family = session->peer.family;
 	if (upstream_wants_peer(worker, session) && (family == AF_INET || family == AF_INET6))
 		session->draw = balance_draw_of_source(session->peer.address, family);
@@ -134,7 +138,7 @@ static void wait_for_answer(struct worker *worker, struct session *session)
 
 void upstream_connect(struct worker *worker, struct session *session, int fd)
 {
-	const struct endpoint *backend = &pool_of(worker, session)->backends[session->backend].endpoint;
+	const struct endpoint *backend = worker_backend(worker, session);
 	session->fds[SIDE_SERVER] = fd;
 	if (backend->addr.family == AF_UNIX) { /* it came connected */
 		connected(worker, session);

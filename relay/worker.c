@@ -96,6 +96,12 @@ const struct config_relay *worker_relay(const struct worker *worker, const struc
 	return &worker->plan->config->relays[worker->plan->listeners[session->listener].relay];
 }
 
+const struct endpoint *worker_backend(const struct worker *worker, const struct session *session)
+{
+	const struct plan *plan = worker->plan;
+	return &plan->config->pools[plan->routes[session->route].pool].backends[session->backend].endpoint;
+}
+
 void worker_return_buffer(struct worker *worker, uint16_t buffer)
 {
 	ring_buffer_return(worker->ring, buffer);

@@ -116,6 +116,9 @@ void worker_want_buffer(struct worker *worker, struct flow *flow);
 /* worker_relay - the relay a session belongs to */
 const struct config_relay *worker_relay(const struct worker *worker, const struct session *session);
 
+/* worker_backend - the backend that a session has chosen */
+const struct endpoint *worker_backend(const struct worker *worker, const struct session *session);
+
 /* listener.c: accepting */
 void listener_arm_all(struct worker *worker);
 void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion);

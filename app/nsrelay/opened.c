@@ -92,11 +92,11 @@ static int open_listener(struct opened *opened, uint32_t index, uid_t uid, struc
 static const char *first_user(const struct plan *plan, uint32_t target)
 {
 	const struct config *config = plan->config;
-	for (size_t relay = 0; relay < config->relay_count; relay++) {
-		size_t count = config->pools[config->relays[relay].pool].backend_count;
-		for (size_t i = 0; i < count; i++) {
-			if (plan->backend_targets[relay][i] == target)
-				return config->relays[relay].name;
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		const struct plan_route *route = &plan->routes[i];
+		for (size_t j = 0; j < config->pools[route->pool].backend_count; j++) {
+			if (route->targets[j] == target)
+				return config->relays[route->relay].name;
 		}
 	}
 	return "";

@@ -75,8 +75,8 @@ static void backends_of_one_namespace_and_family_share_a_target(void **state)
 	assert_int_equal(plan_init(&plan, &config), 0);
 	assert_int_equal(plan.target_count, 3);
 	static const uint32_t first[] = {0, 0, 1, 2}, second[] = {1, 0};
-	assert_memory_equal(plan.backend_targets[0], first, sizeof(first));
-	assert_memory_equal(plan.backend_targets[1], second, sizeof(second));
+	assert_memory_equal(plan.routes[0].targets, first, sizeof(first));
+	assert_memory_equal(plan.routes[1].targets, second, sizeof(second));
 }
 
 static void other_tcp_settings_make_another_target(void **state)
@@ -88,8 +88,8 @@ static void other_tcp_settings_make_another_target(void **state)
 	config.relays[1].tcp.user_timeout_ms++;
 	assert_int_equal(plan_init(&plan, &config), 0);
 	assert_int_equal(plan.target_count, 2);
-	assert_int_equal(plan.backend_targets[0][0], 0);
-	assert_int_equal(plan.backend_targets[1][0], 1);
+	assert_int_equal(plan.routes[0].targets[0], 0);
+	assert_int_equal(plan.routes[1].targets[0], 1);
 }
 
 static void each_unix_path_is_a_target_whatever_the_settings(void **state)
@@ -101,7 +101,7 @@ static void each_unix_path_is_a_target_whatever_the_settings(void **state)
 	config.relays[1].tcp.nodelay = false;
 	assert_int_equal(plan_init(&plan, &config), 0);
 	assert_int_equal(plan.target_count, 2);
-	assert_int_equal(plan.backend_targets[1][1], 1);
+	assert_int_equal(plan.routes[1].targets[1], 1);
 }
 
 static void pool_without_backends_needs_nothing(void **state)
