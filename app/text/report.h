@@ -46,7 +46,7 @@ size_t report_line(const struct report *report, size_t offset);
 /* report_print - print what was found; @out may be NULL */
 void report_print(const struct report *report, FILE *out);
 
-/* report_print_failure - print why the text was refused: memory ran out if @rc is -ENOMEM, else what was found */
+/* report_print_failure - print why the text was refused: @rc is -ENOMEM, or something was found */
 void report_print_failure(const struct report *report, int rc, FILE *out);
 
 #endif

@@ -44,9 +44,10 @@ static int fd_of(const struct lab *lab, const struct step *step, uint32_t netns)
 /*
  * born_with - the numbers that a new link begins with
  *
- * A bridge keeps its MTU when a port joins only if it was changed to it: br_mtu_auto_adjust() of Linux passes over
- * those that br_change_mtu() was called for, which is for a change only. So it is born with the odd or even MTU
- * beside its own (the bounds, 68 and 65535, leave room for that), and finish_added() of lab_run.c changes it.
+ * A bridge keeps its MTU when a port joins only if it was changed to it: br_mtu_auto_adjust() of Linux passes
+ * over those that br_change_mtu() was called for, which is for a change only. So it is born with the odd or
+ * even MTU beside its own (the bounds, 68 and 65535, leave room for that), and finish_added() of lab_run.c
+ * changes it.
  */
 static void born_with(const struct step_link *made, uint32_t ret[LINK_NUMBER_COUNT])
 {

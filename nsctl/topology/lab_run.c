@@ -23,7 +23,7 @@ static int fail(struct lab_run *run, const struct err *failure, struct err *err)
 
 /* ---- sending ---- */
 
-/* finish_added - give the new links of a step their mark, and a bridge the MTU that it could not be born with */
+/* finish_added - give the new links of a step their mark, and a bridge its MTU, see lab_request.c */
 static int finish_added(struct lab *lab, const struct step *step, struct err *err)
 {
 	uint32_t mtu = step->made.numbers[LINK_MTU];

@@ -135,7 +135,8 @@ static int run_counted(size_t load, unsigned times, const char *output_path)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* is_ours - is it a file of the rooms? @path is as the debug information has it, maybe by way of the build directory */
+/* is_ours - is it a file of the rooms? @path is as the debug information has it, maybe by way of the build
+ * directory */
 static bool is_ours(const char *path)
 {
 	static const char *const rooms[] = {"/relay/", "/io/", "/base/"};

@@ -259,19 +259,18 @@ static void mtu_goes_back_to_what_the_kernel_would_have_chosen(void **state)
 /* Bridges with an MTU below, above, and at that which the kernel gives new ones; ports with others. */
 static void bridge_keeps_its_mtu_whichever_ports_join(void **state)
 {
-	static const char yaml[] =
-	        "name: bridges\n"
-	        "namespaces: { a: {}, b: {} }\n"
-	        "links:\n"
-	        "  a/low: { bridge: [ p0 ], mtu: 1400 }\n"
-	        "  a/same: { bridge: [ p1, p2 ], mtu: 1500 }\n"
-	        "  a/high: { bridge: [ p3 ], mtu: 9000 }\n"
-	        "  a/free: { bridge: [ p4 ] }\n"
-	        "  a/p0: { veth: b/p0, mtu: 1300 }\n"
-	        "  a/p1: { veth: b/p1, mtu: 9000 }\n"
-	        "  a/p2: { veth: b/p2, mtu: 4000 }\n"
-	        "  a/p3: { veth: b/p3 }\n"
-	        "  a/p4: { veth: b/p4, mtu: 1300 }\n";
+	static const char yaml[] = "name: bridges\n"
+	                           "namespaces: { a: {}, b: {} }\n"
+	                           "links:\n"
+	                           "  a/low: { bridge: [ p0 ], mtu: 1400 }\n"
+	                           "  a/same: { bridge: [ p1, p2 ], mtu: 1500 }\n"
+	                           "  a/high: { bridge: [ p3 ], mtu: 9000 }\n"
+	                           "  a/free: { bridge: [ p4 ] }\n"
+	                           "  a/p0: { veth: b/p0, mtu: 1300 }\n"
+	                           "  a/p1: { veth: b/p1, mtu: 9000 }\n"
+	                           "  a/p2: { veth: b/p2, mtu: 4000 }\n"
+	                           "  a/p3: { veth: b/p3 }\n"
+	                           "  a/p4: { veth: b/p4, mtu: 1300 }\n";
 	int host = begin();
 
 	(void)state;
