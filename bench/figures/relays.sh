@@ -169,12 +169,18 @@ relay_cpu_us() {
 	awk '$1 == "usage_usec" { print $2 }' "$CPU_ROOT/$LAB-relay/cpu.stat" 2>/dev/null || echo 0
 }
 
-# Anonymous memory resident (RssAnon), bytes. Pages that processes share after a fork count in each.
-relay_anonymous() {
+# relay_proc PATTERN: the files below /proc/PID of each of its processes, see proc(5)
+relay_proc() {
 	local pid
 	for pid in $(lab_pids relay); do
-		cat "/proc/$pid/status" 2>/dev/null || true
-	done | awk '$1 == "RssAnon:" { sum += $2 } END { print sum * 1024 }'
+		# shellcheck disable=SC2086 # a pattern
+		cat /proc/"$pid"/$1 2>/dev/null || true
+	done
+}
+
+# Anonymous memory resident (RssAnon), bytes. Pages that processes share after a fork count in each.
+relay_anonymous() {
+	relay_proc status | awk '$1 == "RssAnon:" { sum += $2 } END { print sum * 1024 }'
 }
 
 # Charged to the memory cgroup, bytes, less the page cache of files: anonymous and shared memory, slab, page
@@ -201,8 +207,5 @@ relay_threads() {
 
 # relay_cpus: the cpus its threads may run on, each list once; one may have left the cpu it was started on
 relay_cpus() {
-	local pid
-	for pid in $(lab_pids relay); do
-		cat "/proc/$pid/task/"*/status 2>/dev/null || true
-	done | awk '$1 == "Cpus_allowed_list:" { print $2 }' | sort -u
+	relay_proc 'task/*/status' | awk '$1 == "Cpus_allowed_list:" { print $2 }' | sort -u
 }

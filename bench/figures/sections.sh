@@ -173,10 +173,7 @@ measure_idle() {
 
 # relay_fd_limit: the highest limit of any of its processes, for a privileged one may have raised its own
 relay_fd_limit() {
-	local pid
-	for pid in $(lab_pids relay); do
-		cat "/proc/$pid/limits" 2>/dev/null || true
-	done | awk '/^Max open files/ && $4 > max { max = $4 } END { print max + 0 }'
+	relay_proc limits | awk '/^Max open files/ && $4 > max { max = $4 } END { print max + 0 }'
 }
 
 measure_limit() {
