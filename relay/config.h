@@ -50,10 +50,18 @@ enum config_balance {
 	CONFIG_BALANCE_SOURCE_HASH,
 };
 
+/* What an operator lets a backend have. */
+enum config_state {
+	CONFIG_STATE_READY,
+	CONFIG_STATE_DRAIN,       /* no new clients; those that stick to it may come */
+	CONFIG_STATE_MAINTENANCE, /* nobody */
+};
+
 struct config_backend {
 	struct endpoint endpoint;
 	uint32_t weight; /* 1 .. CONFIG_WEIGHT_MAX: its share beside the others */
 	bool backup;     /* only for connections that all others have failed */
+	enum config_state state;
 };
 
 struct config_pool {
@@ -62,6 +70,7 @@ struct config_pool {
 	size_t backend_count;
 	enum config_balance balance;
 	uint32_t retries; /* how many more backends a connection tries after its first; none is tried twice */
+	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 
 struct config_relay {

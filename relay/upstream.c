@@ -34,8 +34,11 @@ bool upstream_wants_peer(const struct worker *worker, const struct session *sess
 	return balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH;
 }
 
-/* choose - the backend to try first. Clients that have no address, as those of unix sockets, are spread by chance. */
-static void choose(const struct worker *worker, struct session *session)
+/*
+ * choose - the backend to try first; false when none is usable
+ * Clients that have no address, as those of unix sockets, are spread by chance.
+ */
+static bool choose(const struct worker *worker, struct session *session)
 {
 	const struct balance_pool *pool = balance_of(worker, session);
 	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
@@ -44,7 +47,11 @@ static void choose(const struct worker *worker, struct session *session)
 		session->draw = balance_draw_of_source(session->peer.address, family);
 	else
 		session->draw = balance_draw(cursor);
-	session->backend = session->first_backend = (uint16_t)balance_first(pool, cursor, session->draw);
+	uint32_t backend = balance_first(pool, cursor, session->draw, worker->now_ms);
+	if (backend == BALANCE_NONE)
+		return false;
+	session->backend = session->first_backend = (uint16_t)backend;
+	return true;
 }
 
 /* choose_next - the one after the session's backend; false when there is none, or no try left */
@@ -93,12 +100,10 @@ static void try_backend(struct worker *worker, struct session *session)
 
 void upstream_begin(struct worker *worker, struct session *session)
 {
-	if (pool_of(worker, session)->backend_count == 0) {
+	if (pool_of(worker, session)->backend_count > 0 && choose(worker, session))
+		try_backend(worker, session);
+	else
 		session_abort(worker, session, CAUSE_NO_BACKEND);
-		return;
-	}
-	choose(worker, session);
-	try_backend(worker, session);
 }
 
 /* next_backend - the last one failed with @result: go on to the next, or give the client up when no try is left */

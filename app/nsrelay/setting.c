@@ -64,6 +64,13 @@ static const char *const balance_words[] = {
 	NULL,
 };
 
+static const char *const state_words[] = {
+	[CONFIG_STATE_READY] = "ready",
+	[CONFIG_STATE_DRAIN] = "drain",
+	[CONFIG_STATE_MAINTENANCE] = "maintenance",
+	NULL,
+};
+
 const struct value_type setting_name_type = {VALUE_NAME, .min = 1, .max = CONFIG_NAME_MAX - 1};
 
 static const struct setting log_settings[] = {
@@ -141,6 +148,8 @@ static const struct setting pool_settings[] = {
 	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},
 	{"retries", POOL(retries), COUNT(0, CONFIG_RETRIES_MAX),
 	 .help = "how many more backends a connection tries after its first; none is tried twice"},
+	{"slow_start", POOL(slow_start_ms), MS(0, DURATION_MAX_MS),
+	 .help = "how long a backend that has come back takes to its whole share; 0s: none"},
 };
 const struct setting_map setting_pool = MAP(pool_settings);
 
@@ -148,6 +157,7 @@ static const struct setting backend_settings[] = {
 	{"weight", BACKEND(weight), COUNT(1, CONFIG_WEIGHT_MAX), .help = "its share beside the others"},
 	{"backup", BACKEND(backup), .type = {.kind = VALUE_BOOL},
 	 .help = "only for connections that all others have failed"},
+	{"state", BACKEND(state), CHOICE(state_words), .help = "whether it gets new connections"},
 };
 const struct setting_map setting_backend = MAP(backend_settings);
 

@@ -104,14 +104,27 @@ static int build_table(struct balance_pool *pool, const struct config_pool *conf
 	return rc;
 }
 
+/* set_standing - as the operator wants it; checks and connections will say more */
+static void set_standing(struct balance_pool *pool, const struct config_pool *config)
+{
+	for (uint32_t i = 0; i < pool->count; i++) {
+		if (config->backends[i].state == CONFIG_STATE_DRAIN)
+			standing_set(pool->standing, i, STANDING_DRAIN);
+		else if (config->backends[i].state == CONFIG_STATE_MAINTENANCE)
+			standing_set(pool->standing, i, STANDING_MAINTENANCE);
+	}
+}
+
 static int build_pool(struct balance_pool *pool, const struct config_pool *config)
 {
 	pool->policy = config->balance;
 	pool->count = (uint32_t)config->backend_count;
 	pool->backends = calloc(pool->count + 1, sizeof(*pool->backends));
-	if (!pool->backends)
+	pool->standing = standing_new(pool->count, config->slow_start_ms);
+	if (!pool->backends || !pool->standing)
 		return -ENOMEM;
 	set_backends(pool, config);
+	set_standing(pool, config);
 	if (pool->positions == 0) /* nothing to choose from */
 		return 0;
 	pool->stride = find_stride(pool->positions, is_even(config));
@@ -144,6 +157,7 @@ void balance_fini(struct balance *balance)
 		return;
 	for (size_t i = 0; i < balance->pool_count; i++) {
 		free(balance->pools[i].backends);
+		free(balance->pools[i].standing);
 		free(balance->pools[i].active);
 		free(balance->pools[i].table);
 	}
@@ -154,6 +168,7 @@ void balance_fini(struct balance *balance)
 static size_t pool_memory(const struct config_pool *config)
 {
 	size_t size = sizeof(struct balance_pool) + config->backend_count * sizeof(struct balance_backend);
+	size += standing_memory(config->backend_count);
 	if (counts_connections(config->balance))
 		size += config->backend_count * sizeof(_Atomic uint32_t);
 	if (config->balance == CONFIG_BALANCE_SOURCE_HASH)

@@ -14,6 +14,10 @@
  *	                   Randomized Load Balancing", 2001): nearly as even, without a look at all.
  *	source_hash        the place of the client's address in a table (maglev.h).
  *
+ * A backend may be unusable (standing.h). While none is, a choice sees that by one load. Else what a policy comes upon and
+ * may not use it passes over, a bounded number of times: by the next turns, by other draws, by the draw hashed again (so that
+ * one client lands on one other backend). Then, and where there are only backups to use, the order of the way on decides.
+ *
  * The way on is the same for all: rendezvous hashing of the connection's draw, by weight, backups last. It has every other
  * backend once, needs no memory of those already tried, spreads the load of a dead backend over all that live, and is always
  * the same for the same client address.
@@ -29,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relay/balance/standing.h"
 #include "relay/config.h"
 
 struct balance_backend {
@@ -43,6 +48,7 @@ struct balance_pool {
 	uint32_t positions;               /* of a cycle */
 	uint32_t stride;                  /* from a turn's position to the next one's: without a divisor in common */
 	struct balance_backend *backends; /* owned */
+	struct standing *standing;        /* who is usable; owned */
 	_Atomic uint32_t *active;         /* connections of each; owned; NULL: the policy does not ask */
 	uint16_t *table;                  /* source_hash: maglev.h; owned */
 };
@@ -79,10 +85,16 @@ uint32_t balance_draw(struct balance_cursor *cursor);
  */
 uint32_t balance_draw_of_source(const uint8_t address[16], int family);
 
-/* balance_first - the backend to try first. The pool has one that is no backup. */
-uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw);
+/* balance_usable - may @backend get new connections? */
+bool balance_usable(const struct balance_pool *pool, uint32_t backend);
 
-/* balance_next - the one to try after @current has failed; BALANCE_NONE when all were tried */
+/*
+ * balance_first - the backend to try first; BALANCE_NONE when none is usable. A backup only when no other is.
+ * The pool has one that is no backup. @now_ms: CLOCK_MONOTONIC, for backends that start slowly
+ */
+uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw, uint64_t now_ms);
+
+/* balance_next - the one to try after @current has failed; BALANCE_NONE when all that are usable were tried */
 uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t first, uint32_t current);
 
 /* balance_enter, balance_leave - a connection goes to @backend, or has left it. Any thread. */

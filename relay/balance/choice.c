@@ -32,7 +32,49 @@ void balance_cursor_init(struct balance_cursor *cursor, const struct balance_poo
 	cursor->position = pool->positions ? balance_draw(cursor) % pool->positions : 0;
 }
 
+/* ---- who may be chosen ---- */
+
+bool balance_usable(const struct balance_pool *pool, uint32_t backend)
+{
+	return standing_reasons(pool->standing, backend) == 0;
+}
+
+/* share - of the load that its weight gives @backend, in parts of STANDING_WHOLE: less while it starts */
+static uint32_t share(const struct balance_pool *pool, uint32_t backend, uint64_t now_ms)
+{
+	uint32_t started = standing_share(pool->standing, backend, now_ms), least = pool->backends[backend].price >> 8;
+	return started > least ? started : least; /* that of a weight of 1 */
+}
+
+/*
+ * is_chosen - may @backend, on which a policy came, have the connection?
+ * One that starts takes part of those that come upon it, by their draws: a client that it has taken it takes again.
+ */
+static bool is_chosen(const struct balance_pool *pool, uint32_t backend, uint32_t draw, uint64_t now_ms)
+{
+	if (!standing_hindered(pool->standing))
+		return true;
+	if (!balance_usable(pool, backend))
+		return false;
+	uint32_t chance = (uint32_t)(hash_mix(~(((uint64_t)draw << 32) | backend)) % STANDING_WHOLE);
+	return chance < share(pool, backend, now_ms);
+}
+
 /* ---- the first choice ---- */
+
+/*
+ * How often a policy passes over what may not be chosen, before the order of the way on decides. With half of the backends
+ * out one choice in 2^32 comes to that end, and what many passes cost is still below a scan of the pool.
+ */
+enum { PASSES_MAX = 32 };
+
+/* What a policy works with. */
+struct choice {
+	const struct balance_pool *pool;
+	struct balance_cursor *cursor;
+	uint32_t draw;
+	uint64_t now_ms;
+};
 
 /* backend_at - whose stretch @position lies in */
 static uint32_t backend_at(const struct balance_pool *pool, uint32_t position)
@@ -55,26 +97,45 @@ static uint32_t take_turn(const struct balance_pool *pool, struct balance_cursor
 	return backend_at(pool, position);
 }
 
-/* cost - what one more connection means to @backend */
+/* choose_round_robin - turns that are passed over leave those of the others as they are: shares stay exact */
+static uint32_t choose_round_robin(const struct choice *choice)
+{
+	for (int i = 0; i < PASSES_MAX; i++) {
+		uint32_t backend = take_turn(choice->pool, choice->cursor);
+		if (is_chosen(choice->pool, backend, choice->draw, choice->now_ms))
+			return backend;
+	}
+	return BALANCE_NONE;
+}
+
+/* cost - what one more connection means to @backend, at its whole share */
 static uint64_t cost(const struct balance_pool *pool, uint32_t backend)
 {
 	uint64_t active = atomic_load_explicit(&pool->active[backend], memory_order_relaxed);
 	return (active + 1) * pool->backends[backend].price;
 }
 
-static uint32_t choose_round_robin(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw)
+/* cost_now - the same at its share of now; UINT64_MAX: it is not usable */
+static uint64_t cost_now(const struct choice *choice, uint32_t backend)
 {
-	(void)draw;
-	return take_turn(pool, cursor);
+	const struct balance_pool *pool = choice->pool;
+	if (!standing_hindered(pool->standing))
+		return cost(pool, backend);
+	if (!balance_usable(pool, backend))
+		return UINT64_MAX;
+	return cost(pool, backend) * STANDING_WHOLE / share(pool, backend, choice->now_ms);
 }
 
 /* find_cheaper - a backend of [from, to) that costs less than *best_cost, else @best */
-static uint32_t find_cheaper(const struct balance_pool *pool, uint32_t from, uint32_t to, uint32_t best,
+static uint32_t find_cheaper(const struct choice *choice, uint32_t from, uint32_t to, uint32_t best,
 			     uint64_t *best_cost)
 {
 	for (uint32_t i = from; i < to; i++) {
-		uint64_t candidate = cost(pool, i);
-		if (candidate >= *best_cost || pool->backends[i].backup)
+		/* It costs no less than at its whole share: most are passed over before anything else is asked. */
+		if (cost(choice->pool, i) >= *best_cost || choice->pool->backends[i].backup)
+			continue;
+		uint64_t candidate = cost_now(choice, i);
+		if (candidate >= *best_cost)
 			continue;
 		best = i;
 		*best_cost = candidate;
@@ -82,46 +143,63 @@ static uint32_t find_cheaper(const struct balance_pool *pool, uint32_t from, uin
 	return best;
 }
 
-static uint32_t choose_least_connections(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw)
+static uint32_t choose_least_connections(const struct choice *choice)
 {
-	(void)draw;
-	uint32_t first = take_turn(pool, cursor), best = first;
-	uint64_t best_cost = cost(pool, first);
-	best = find_cheaper(pool, first + 1, pool->count, best, &best_cost);
-	return find_cheaper(pool, 0, first, best, &best_cost);
+	uint32_t first = take_turn(choice->pool, choice->cursor);
+	uint64_t best_cost = cost_now(choice, first);
+	uint32_t best = best_cost == UINT64_MAX ? BALANCE_NONE : first;
+	best = find_cheaper(choice, first + 1, choice->pool->count, best, &best_cost);
+	return find_cheaper(choice, 0, first, best, &best_cost);
 }
 
-/* draw_position - @draw of 2^32 scaled to the pool's cycle */
-static uint32_t draw_position(const struct balance_pool *pool, uint32_t draw)
+/* draw_usable - a usable backend drawn by weight */
+static uint32_t draw_usable(const struct choice *choice, uint32_t draw)
 {
-	return (uint32_t)(((uint64_t)draw * pool->positions) >> 32);
+	const struct balance_pool *pool = choice->pool;
+	for (int i = 0; i < PASSES_MAX; i++) {
+		uint32_t backend = backend_at(pool, (uint32_t)(((uint64_t)draw * pool->positions) >> 32));
+		if (!standing_hindered(pool->standing) || balance_usable(pool, backend))
+			return backend;
+		draw = balance_draw(choice->cursor);
+	}
+	return BALANCE_NONE;
 }
 
-static uint32_t choose_two_choices(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw)
+static uint32_t choose_two_choices(const struct choice *choice)
 {
-	uint32_t one = backend_at(pool, draw_position(pool, draw));
-	uint32_t other = backend_at(pool, draw_position(pool, balance_draw(cursor)));
+	const struct balance_pool *pool = choice->pool;
+	uint32_t one = draw_usable(choice, choice->draw), other = draw_usable(choice, balance_draw(choice->cursor));
+	if (one == BALANCE_NONE || other == BALANCE_NONE)
+		return one == BALANCE_NONE ? other : one;
 	if (other == one) /* its neighbour */
 		other = backend_at(pool, pool->backends[one].end % pool->positions);
-	return cost(pool, other) < cost(pool, one) ? other : one;
+	return cost_now(choice, other) < cost_now(choice, one) ? other : one;
 }
 
-static uint32_t choose_source_hash(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw)
+/* choose_source_hash - the places looked at follow from the draw alone */
+static uint32_t choose_source_hash(const struct choice *choice)
 {
-	(void)cursor;
-	return pool->table[draw % MAGLEV_SIZE];
+	uint32_t draw = choice->draw;
+	for (int i = 0; i < PASSES_MAX; i++) {
+		uint32_t backend = choice->pool->table[draw % MAGLEV_SIZE];
+		if (is_chosen(choice->pool, backend, choice->draw, choice->now_ms))
+			return backend;
+		draw = (uint32_t)(hash_mix(draw + 1) >> 32);
+	}
+	return BALANCE_NONE;
 }
 
-uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw)
+uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw, uint64_t now_ms)
 {
-	static uint32_t (*const policies[])(const struct balance_pool *, struct balance_cursor *, uint32_t) = {
+	static uint32_t (*const policies[])(const struct choice *) = {
 		[CONFIG_BALANCE_ROUND_ROBIN] = choose_round_robin,
 		[CONFIG_BALANCE_LEAST_CONNECTIONS] = choose_least_connections,
 		[CONFIG_BALANCE_TWO_CHOICES] = choose_two_choices,
 		[CONFIG_BALANCE_SOURCE_HASH] = choose_source_hash,
 	};
 	CHECK(pool->positions > 0);
-	return policies[pool->policy](pool, cursor, draw);
+	uint32_t backend = policies[pool->policy](&(struct choice){pool, cursor, draw, now_ms});
+	return backend != BALANCE_NONE ? backend : balance_next(pool, draw, BALANCE_NONE, BALANCE_NONE);
 }
 
 /* ---- the way on ---- */
@@ -138,7 +216,10 @@ uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t f
 {
 	uint64_t current_rank = current == first ? 0 : rank(pool, draw, current), best_rank = UINT64_MAX;
 	uint32_t best = BALANCE_NONE;
+	bool hindered = standing_hindered(pool->standing);
 	for (uint32_t i = 0; i < pool->count; i++) {
+		if (hindered && !balance_usable(pool, i))
+			continue;
 		uint64_t candidate = rank(pool, draw, i);
 		bool tried = i == first || i == current ||
 			     (current != first && (candidate < current_rank || (candidate == current_rank && i < current)));

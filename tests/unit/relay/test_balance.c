@@ -4,107 +4,20 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "relay/balance/maglev.h"
-#include "tests/unit/unit.h"
-
-enum { BACKENDS_MAX = 1000, CHOICES = 100000 };
-
-static struct config config;
-static struct balance balance;
-static struct balance_cursor cursor;
-static uint32_t counts[BACKENDS_MAX];
-
-static int close_pool(void **state)
-{
-	(void)state;
-	balance_fini(&balance);
-	config_fini(&config);
-	return 0;
-}
-
-/* add - a backend whose name follows from @number */
-static struct config_backend *add(struct config_pool *pool, unsigned number, uint32_t weight)
-{
-	char text[64];
-	struct endpoint endpoint;
-	snprintf(text, sizeof(text), "ns-%u/10.%u.%u.1:80", number, number / 256, number % 256);
-	assert_int_equal(endpoint_parse(text, &endpoint, NULL), 0);
-	assert_int_equal(config_pool_add_backend(pool, &endpoint), 0);
-	pool->backends[pool->backend_count - 1].weight = weight;
-	return &pool->backends[pool->backend_count - 1];
-}
-
-static struct config_pool *begin_pool(enum config_balance policy)
-{
-	close_pool(NULL);
-	config_init(&config);
-	struct config_pool *pool = config_add_pool(&config);
-	pool->balance = policy;
-	return pool;
-}
-
-static const struct balance_pool *end_pool(void)
-{
-	assert_int_equal(balance_init(&balance, &config), 0);
-	balance_cursor_init(&cursor, &balance.pools[0], 7);
-	memset(counts, 0, sizeof(counts));
-	return &balance.pools[0];
-}
-
-static const struct balance_pool *make_pool(enum config_balance policy, const uint32_t *weights, size_t count)
-{
-	struct config_pool *pool = begin_pool(policy);
-	for (size_t i = 0; i < count; i++)
-		add(pool, (unsigned)i, weights[i]);
-	return end_pool();
-}
-
-static const struct balance_pool *make_equal(enum config_balance policy, size_t count)
-{
-	struct config_pool *pool = begin_pool(policy);
-	for (size_t i = 0; i < count; i++)
-		add(pool, (unsigned)i, 1);
-	return end_pool();
-}
-
-static uint32_t choose(const struct balance_pool *pool)
-{
-	return balance_first(pool, &cursor, balance_draw(&cursor));
-}
-
-static uint64_t sum(const uint32_t *weights, size_t count)
-{
-	uint64_t total = 0;
-	for (size_t i = 0; i < count; i++)
-		total += weights[i];
-	return total;
-}
-
-/* assert_shares - each of counts[] is its weight's share of @choices, to @per_mille of it and @whole connections */
-static void assert_shares(const uint32_t *weights, size_t count, uint64_t choices, double per_mille, double whole)
-{
-	double total = (double)sum(weights, count);
-	for (size_t i = 0; i < count; i++) {
-		double expected = (double)choices * weights[i] / total;
-		double off = counts[i] > expected ? counts[i] - expected : expected - counts[i];
-		if (off > expected * per_mille / 1000 + whole)
-			fail_msg("backend %zu of weight %u: %u, expected %.1f", i, weights[i], counts[i], expected);
-	}
-}
+#include "tests/unit/relay/pool.h"
 
 /* ---- round robin ---- */
 
 static void backends_of_one_weight_take_turns(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_ROUND_ROBIN, 5);
-	uint32_t before = choose(pool);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_ROUND_ROBIN, 5);
+	uint32_t before = pool_choose(pool);
 	for (int i = 0; i < 20; i++) {
-		uint32_t now = choose(pool);
+		uint32_t now = pool_choose(pool);
 		assert_int_equal(now, (before + 1) % 5);
 		before = now;
 	}
@@ -121,11 +34,11 @@ static void turns_are_exact_by_weight(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(weights); i++) {
 		const struct balance_pool *pool =
-			make_pool(CONFIG_BALANCE_ROUND_ROBIN, weights[i].weights, weights[i].count);
+			pool_make(CONFIG_BALANCE_ROUND_ROBIN, weights[i].weights, weights[i].count);
 		uint64_t cycles = CHOICES / pool->positions;
 		for (uint64_t j = 0; j < cycles * pool->positions; j++)
-			counts[choose(pool)]++;
-		assert_shares(weights[i].weights, weights[i].count, cycles * pool->positions, 0, 0);
+			pool_counts[pool_choose(pool)]++;
+		pool_assert_shares(weights[i].weights, weights[i].count, cycles * pool->positions, 0, 0);
 	}
 }
 
@@ -134,10 +47,10 @@ static void weights_are_within_one_percent(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(weights); i++) {
 		const struct balance_pool *pool =
-			make_pool(CONFIG_BALANCE_ROUND_ROBIN, weights[i].weights, weights[i].count);
+			pool_make(CONFIG_BALANCE_ROUND_ROBIN, weights[i].weights, weights[i].count);
 		for (int j = 0; j < CHOICES; j++)
-			counts[choose(pool)]++;
-		assert_shares(weights[i].weights, weights[i].count, CHOICES, 10, 0);
+			pool_counts[pool_choose(pool)]++;
+		pool_assert_shares(weights[i].weights, weights[i].count, CHOICES, 10, 0);
 	}
 }
 
@@ -148,10 +61,10 @@ static void weights_of_a_thousand_backends_are_met_to_a_few_connections(void **s
 	uint32_t many[BACKENDS_MAX];
 	for (size_t i = 0; i < BACKENDS_MAX; i++)
 		many[i] = (uint32_t)(i * 7919 % CONFIG_WEIGHT_MAX) + 1;
-	const struct balance_pool *pool = make_pool(CONFIG_BALANCE_ROUND_ROBIN, many, BACKENDS_MAX);
+	const struct balance_pool *pool = pool_make(CONFIG_BALANCE_ROUND_ROBIN, many, BACKENDS_MAX);
 	for (int i = 0; i < CHOICES; i++)
-		counts[choose(pool)]++;
-	assert_shares(many, BACKENDS_MAX, CHOICES, 10, 4);
+		pool_counts[pool_choose(pool)]++;
+	pool_assert_shares(many, BACKENDS_MAX, CHOICES, 10, 4);
 }
 
 /* Of 100 turns of the heavier one in 103, few can be in a row. */
@@ -159,10 +72,10 @@ static void heavy_backends_do_not_have_their_turns_in_a_row(void **state)
 {
 	(void)state;
 	static const uint32_t two_and_three[] = {50, 50, 3};
-	const struct balance_pool *pool = make_pool(CONFIG_BALANCE_ROUND_ROBIN, two_and_three, 3);
+	const struct balance_pool *pool = pool_make(CONFIG_BALANCE_ROUND_ROBIN, two_and_three, 3);
 	uint32_t before = UINT32_MAX, run = 0;
 	for (int i = 0; i < 1000; i++) {
-		uint32_t now = choose(pool);
+		uint32_t now = pool_choose(pool);
 		run = now == before ? run + 1 : 1;
 		before = now;
 		assert_in_range(run, 1, 2);
@@ -172,13 +85,13 @@ static void heavy_backends_do_not_have_their_turns_in_a_row(void **state)
 static void threads_begin_at_different_backends(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_ROUND_ROBIN, 8);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_ROUND_ROBIN, 8);
 	for (uint64_t seed = 0; seed < 800; seed++) {
-		balance_cursor_init(&cursor, pool, seed);
-		counts[choose(pool)]++;
+		balance_cursor_init(&pool_cursor, pool, seed);
+		pool_counts[pool_choose(pool)]++;
 	}
 	for (size_t i = 0; i < 8; i++)
-		assert_in_range(counts[i], 50, 150);
+		assert_in_range(pool_counts[i], 50, 150);
 }
 
 /* ---- by connections ---- */
@@ -186,41 +99,41 @@ static void threads_begin_at_different_backends(void **state)
 static void least_connections_levels_out(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 10);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 10);
 	for (uint32_t i = 0; i < 7; i++)
 		balance_enter(pool, 3);
 	for (int i = 0; i < 9 * 7; i++) {
-		uint32_t chosen = choose(pool);
+		uint32_t chosen = pool_choose(pool);
 		assert_int_not_equal(chosen, 3);
 		balance_enter(pool, chosen);
-		counts[chosen]++;
+		pool_counts[chosen]++;
 	}
 	for (size_t i = 0; i < 10; i++)
-		assert_int_equal(counts[i], i == 3 ? 0 : 7);
+		assert_int_equal(pool_counts[i], i == 3 ? 0 : 7);
 	balance_leave(pool, 6);
-	assert_int_equal(choose(pool), 6);
+	assert_int_equal(pool_choose(pool), 6);
 }
 
 static void equals_of_least_connections_take_turns(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 4);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 4);
 	for (int i = 0; i < 40; i++)
-		counts[choose(pool)]++;
+		pool_counts[pool_choose(pool)]++;
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(counts[i], 10);
+		assert_int_equal(pool_counts[i], 10);
 }
 
 static void connections_by_weight(enum config_balance policy, double per_mille, double whole)
 {
 	static const uint32_t mixed[] = {1, 2, 5, 10, 3};
-	const struct balance_pool *pool = make_pool(policy, mixed, ARRAY_COUNT(mixed));
+	const struct balance_pool *pool = pool_make(policy, mixed, ARRAY_COUNT(mixed));
 	for (int i = 0; i < 21 * 1000; i++) {
-		uint32_t chosen = choose(pool);
+		uint32_t chosen = pool_choose(pool);
 		balance_enter(pool, chosen);
-		counts[chosen]++;
+		pool_counts[chosen]++;
 	}
-	assert_shares(mixed, ARRAY_COUNT(mixed), 21 * 1000, per_mille, whole);
+	pool_assert_shares(mixed, ARRAY_COUNT(mixed), 21 * 1000, per_mille, whole);
 }
 
 static void least_connections_has_the_weights(void **state)
@@ -239,23 +152,23 @@ static void two_choices_has_the_weights(void **state)
 static void two_choices_are_nearly_even(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_TWO_CHOICES, 100);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_TWO_CHOICES, 100);
 	for (int i = 0; i < 10000; i++) {
-		uint32_t chosen = choose(pool);
+		uint32_t chosen = pool_choose(pool);
 		balance_enter(pool, chosen);
-		counts[chosen]++;
+		pool_counts[chosen]++;
 	}
 	for (size_t i = 0; i < 100; i++)
-		assert_in_range(counts[i], 93, 104);
+		assert_in_range(pool_counts[i], 93, 104);
 }
 
 static void two_choices_of_two_take_the_better_one(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_TWO_CHOICES, 2);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_TWO_CHOICES, 2);
 	balance_enter(pool, 1);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(choose(pool), 0);
+		assert_int_equal(pool_choose(pool), 0);
 }
 
 static void *enter_and_leave(void *pool)
@@ -271,7 +184,7 @@ static void threads_count_together(void **state)
 {
 	(void)state;
 	pthread_t threads[2];
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 2);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_LEAST_CONNECTIONS, 2);
 	for (size_t i = 0; i < ARRAY_COUNT(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, enter_and_leave, (void *)(uintptr_t)pool), 0);
 	for (size_t i = 0; i < ARRAY_COUNT(threads); i++)
@@ -281,20 +194,14 @@ static void threads_count_together(void **state)
 
 /* ---- by the client's address ---- */
 
-static uint32_t draw_of(uint32_t client)
-{
-	uint8_t address[16] = {(uint8_t)(client >> 24), (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client};
-	return balance_draw_of_source(address, AF_INET);
-}
-
 static void one_client_has_one_backend(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_SOURCE_HASH, 50);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_SOURCE_HASH, 50);
 	for (uint32_t client = 0; client < 1000; client++) {
-		uint32_t backend = balance_first(pool, &cursor, draw_of(client));
+		uint32_t backend = balance_first(pool, &pool_cursor, pool_draw_of(client), 0);
 		for (int i = 0; i < 3; i++)
-			assert_int_equal(balance_first(pool, &cursor, draw_of(client)), backend);
+			assert_int_equal(balance_first(pool, &pool_cursor, pool_draw_of(client), 0), backend);
 	}
 }
 
@@ -312,27 +219,27 @@ static void clients_are_spread_by_weight(void **state)
 {
 	(void)state;
 	static const uint32_t mixed[] = {1, 2, 5, 10, 3};
-	const struct balance_pool *pool = make_pool(CONFIG_BALANCE_SOURCE_HASH, mixed, ARRAY_COUNT(mixed));
+	const struct balance_pool *pool = pool_make(CONFIG_BALANCE_SOURCE_HASH, mixed, ARRAY_COUNT(mixed));
 	for (uint32_t client = 0; client < CHOICES; client++)
-		counts[balance_first(pool, &cursor, draw_of(client))]++;
-	assert_shares(mixed, ARRAY_COUNT(mixed), CHOICES, 30, 0);
+		pool_counts[balance_first(pool, &pool_cursor, pool_draw_of(client), 0)]++;
+	pool_assert_shares(mixed, ARRAY_COUNT(mixed), CHOICES, 30, 0);
 }
 
 /* moved - clients in 1,000 whose backend changes, beyond those of backend @gone, when that one goes */
 static double moved(const uint32_t *weights_of, size_t count, size_t gone)
 {
 	static uint16_t before[CHOICES];
-	const struct balance_pool *pool = make_pool(CONFIG_BALANCE_SOURCE_HASH, weights_of, count);
+	const struct balance_pool *pool = pool_make(CONFIG_BALANCE_SOURCE_HASH, weights_of, count);
 	uint32_t changed = 0;
 	for (uint32_t client = 0; client < CHOICES; client++)
-		before[client] = (uint16_t)balance_first(pool, &cursor, draw_of(client));
-	struct config_pool *rest = begin_pool(CONFIG_BALANCE_SOURCE_HASH);
+		before[client] = (uint16_t)balance_first(pool, &pool_cursor, pool_draw_of(client), 0);
+	struct config_pool *rest = pool_begin(CONFIG_BALANCE_SOURCE_HASH);
 	for (size_t i = 0; i < count; i++)
 		if (i != gone)
-			add(rest, (unsigned)i, weights_of[i]);
-	pool = end_pool();
+			pool_add(rest, (unsigned)i, weights_of[i]);
+	pool = pool_end();
 	for (uint32_t client = 0; client < CHOICES; client++) {
-		uint32_t now = balance_first(pool, &cursor, draw_of(client));
+		uint32_t now = balance_first(pool, &pool_cursor, pool_draw_of(client), 0);
 		changed += before[client] != now + (now >= gone);
 	}
 	return changed * 1000.0 / CHOICES;
@@ -368,15 +275,15 @@ static void order_in_the_file_does_not_matter(void **state)
 	(void)state;
 	uint32_t differ = 0;
 	static uint16_t before[CHOICES];
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_SOURCE_HASH, 20);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_SOURCE_HASH, 20);
 	for (uint32_t client = 0; client < CHOICES; client++)
-		before[client] = (uint16_t)balance_first(pool, &cursor, draw_of(client));
-	struct config_pool *reversed = begin_pool(CONFIG_BALANCE_SOURCE_HASH);
+		before[client] = (uint16_t)balance_first(pool, &pool_cursor, pool_draw_of(client), 0);
+	struct config_pool *reversed = pool_begin(CONFIG_BALANCE_SOURCE_HASH);
 	for (unsigned i = 20; i-- > 0;)
-		add(reversed, i, 1);
-	pool = end_pool();
+		pool_add(reversed, i, 1);
+	pool = pool_end();
 	for (uint32_t client = 0; client < CHOICES; client++)
-		differ += before[client] != 19 - balance_first(pool, &cursor, draw_of(client));
+		differ += before[client] != 19 - balance_first(pool, &pool_cursor, pool_draw_of(client), 0);
 	assert_in_range(differ, 0, CHOICES / 50);
 }
 
@@ -386,12 +293,12 @@ static void every_backend_is_tried_once_and_backups_last(void **state)
 {
 	(void)state;
 	for (int policy = 0; policy <= CONFIG_BALANCE_SOURCE_HASH; policy++) {
-		struct config_pool *config_pool = begin_pool((enum config_balance)policy);
+		struct config_pool *config_pool = pool_begin((enum config_balance)policy);
 		for (unsigned i = 0; i < 12; i++)
-			add(config_pool, i, i % 3 + 1)->backup = i % 4 == 0;
-		const struct balance_pool *pool = end_pool();
+			pool_add(config_pool, i, i % 3 + 1)->backup = i % 4 == 0;
+		const struct balance_pool *pool = pool_end();
 		for (int i = 0; i < 1000; i++) {
-			uint32_t draw = balance_draw(&cursor), first = balance_first(pool, &cursor, draw);
+			uint32_t draw = balance_draw(&pool_cursor), first = balance_first(pool, &pool_cursor, draw, 0);
 			uint32_t current = first, seen = 0;
 			for (int tried = 0; tried < 12; tried++) {
 				assert_in_range(current, 0, 11);
@@ -410,23 +317,23 @@ static void load_of_a_dead_backend_goes_to_all_others_by_weight(void **state)
 	(void)state;
 	static const uint32_t mixed[] = {10, 1, 2, 4, 1};
 	static const uint32_t alive[] = {0, 1, 2, 4, 1};
-	const struct balance_pool *pool = make_pool(CONFIG_BALANCE_ROUND_ROBIN, mixed, ARRAY_COUNT(mixed));
+	const struct balance_pool *pool = pool_make(CONFIG_BALANCE_ROUND_ROBIN, mixed, ARRAY_COUNT(mixed));
 	for (int i = 0; i < CHOICES; i++)
-		counts[balance_next(pool, balance_draw(&cursor), 0, 0)]++;
+		pool_counts[balance_next(pool, balance_draw(&pool_cursor), 0, 0)]++;
 	/* Rendezvous hashing is exact with logarithms; the product in their place favours the heavy by so much. */
-	assert_shares(alive, ARRAY_COUNT(alive), CHOICES, 350, 0);
-	assert_int_equal(counts[0], 0);
+	pool_assert_shares(alive, ARRAY_COUNT(alive), CHOICES, 350, 0);
+	assert_int_equal(pool_counts[0], 0);
 }
 
 static void client_goes_on_to_the_same_backend_each_time(void **state)
 {
 	(void)state;
-	const struct balance_pool *pool = make_equal(CONFIG_BALANCE_SOURCE_HASH, 10);
+	const struct balance_pool *pool = pool_equal(CONFIG_BALANCE_SOURCE_HASH, 10);
 	for (uint32_t client = 0; client < 100; client++) {
-		uint32_t draw = draw_of(client), first = balance_first(pool, &cursor, draw);
+		uint32_t draw = pool_draw_of(client), first = balance_first(pool, &pool_cursor, draw, 0);
 		uint32_t next = balance_next(pool, draw, first, first);
-		balance_draw(&cursor);
-		assert_int_equal(balance_next(pool, draw_of(client), first, first), next);
+		balance_draw(&pool_cursor);
+		assert_int_equal(balance_next(pool, pool_draw_of(client), first, first), next);
 	}
 }
 
@@ -434,9 +341,9 @@ static void single_backend_is_chosen_by_every_policy(void **state)
 {
 	(void)state;
 	for (int policy = 0; policy <= CONFIG_BALANCE_SOURCE_HASH; policy++) {
-		const struct balance_pool *pool = make_pool((enum config_balance)policy, one, 1);
+		const struct balance_pool *pool = pool_make((enum config_balance)policy, one, 1);
 		for (int i = 0; i < 10; i++)
-			assert_int_equal(choose(pool), 0);
+			assert_int_equal(pool_choose(pool), 0);
 		assert_int_equal(balance_next(pool, 1, 0, 0), BALANCE_NONE);
 	}
 }
@@ -444,21 +351,21 @@ static void single_backend_is_chosen_by_every_policy(void **state)
 static void pool_without_backends_is_nothing_to_choose_from(void **state)
 {
 	(void)state;
-	begin_pool(CONFIG_BALANCE_SOURCE_HASH);
-	assert_int_equal(end_pool()->positions, 0);
+	pool_begin(CONFIG_BALANCE_SOURCE_HASH);
+	assert_int_equal(pool_end()->positions, 0);
 	balance_fini(NULL);
 }
 
 static void memory_is_told_before_it_is_taken(void **state)
 {
 	(void)state;
-	make_equal(CONFIG_BALANCE_SOURCE_HASH, BACKENDS_MAX);
-	assert_true(balance_memory(&config) >= MAGLEV_SIZE * sizeof(uint16_t));
-	make_equal(CONFIG_BALANCE_ROUND_ROBIN, 3);
-	assert_in_range(balance_memory(&config), 1, 200);
+	pool_equal(CONFIG_BALANCE_SOURCE_HASH, BACKENDS_MAX);
+	assert_true(balance_memory(&pool_config) >= MAGLEV_SIZE * sizeof(uint16_t));
+	pool_equal(CONFIG_BALANCE_ROUND_ROBIN, 3);
+	assert_in_range(balance_memory(&pool_config), 1, 200);
 }
 
-#define BALANCE_TEST(name) cmocka_unit_test_teardown(name, close_pool)
+#define BALANCE_TEST(name) cmocka_unit_test_teardown(name, pool_close)
 
 int main(void)
 {
