@@ -76,6 +76,48 @@ static int parse_duration(const struct value_type *type, const char *text, void 
 	return 0;
 }
 
+/* read_percent - "P%", "P.D%" or "P.DD%" as hundredths of a percent; false when it is none of them */
+static bool read_percent(const char *text, uint32_t *ret)
+{
+	static const char digits[] = "0123456789";
+	size_t whole = strspn(text, digits);
+	bool point = text[whole] == '.';
+	const char *decimals = text + whole + point;
+	size_t count = strspn(decimals, digits);
+	if (whole == 0 || whole > 5 || count > 2 || (point ? count == 0 : count > 0) || strcmp(decimals + count, "%") != 0)
+		return false;
+	*ret = 0;
+	for (size_t i = 0; i < whole; i++)
+		*ret = *ret * 10 + (uint32_t)(text[i] - '0');
+	for (size_t i = 0; i < 2; i++)
+		*ret = *ret * 10 + (i < count ? (uint32_t)(decimals[i] - '0') : 0);
+	return true;
+}
+
+static int parse_percent(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	uint32_t value;
+	if (!read_percent(text, &value))
+		return refuse(type, EINVAL, text, "is not a percentage", err);
+	if (value < type->min || value > type->max)
+		return refuse(type, ERANGE, text, "is out of range", err);
+	store(ret, value);
+	return 0;
+}
+
+/* format_percent - with as many decimals as it takes */
+static const char *format_percent(uint32_t value, char *buf, size_t size)
+{
+	const uint32_t whole = value / 100, rest = value % 100;
+	if (rest == 0)
+		snprintf(buf, size, "%" PRIu32 "%%", whole);
+	else if (rest % 10 == 0)
+		snprintf(buf, size, "%" PRIu32 ".%" PRIu32 "%%", whole, rest / 10);
+	else
+		snprintf(buf, size, "%" PRIu32 ".%02" PRIu32 "%%", whole, rest);
+	return buf;
+}
+
 static int parse_choice(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	struct suggest suggest;
@@ -113,6 +155,7 @@ int value_parse(const struct value_type *type, const char *text, void *ret, stru
 	static int (*const parsers[])(const struct value_type *, const char *, void *, struct err *) = {
 		[VALUE_BOOL] = parse_bool,        [VALUE_COUNT] = parse_count,   [VALUE_MS] = parse_duration,
 		[VALUE_SECONDS] = parse_duration, [VALUE_CHOICE] = parse_choice, [VALUE_NAME] = parse_name,
+		[VALUE_PERCENT] = parse_percent,
 	};
 	return parsers[type->kind](type, text, ret, err);
 }
@@ -132,6 +175,9 @@ const char *value_format(const struct value_type *type, const void *field, char 
 		break;
 	case VALUE_CHOICE:
 		snprintf(buf, size, "%s", type->choices[load(field)]);
+		break;
+	case VALUE_PERCENT:
+		format_percent(load(field), buf, size);
 		break;
 	case VALUE_NAME:
 		snprintf(buf, size, "%s", (const char *)field);
@@ -171,6 +217,11 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 	case VALUE_CHOICE:
 		join(type->choices, " or ", buf, size);
 		break;
+	case VALUE_PERCENT:
+		format_percent(type->min, min, sizeof(min));
+		format_percent(type->max, max, sizeof(max));
+		snprintf(buf, size, "a percentage from %s to %s", min, max);
+		break;
 	case VALUE_NAME:
 		snprintf(buf, size, "%" PRIu32 " to %" PRIu32 " letters, digits, '_', '-' or '.'", type->min,
 			 type->max);
@@ -184,6 +235,7 @@ const char *value_placeholder(const struct value_type *type, char *buf, size_t s
 	static const char *const names[] = {
 		[VALUE_BOOL] = "true|false",  [VALUE_COUNT] = "N",   [VALUE_MS] = "DURATION",
 		[VALUE_SECONDS] = "DURATION", [VALUE_CHOICE] = NULL, [VALUE_NAME] = "NAME",
+		[VALUE_PERCENT] = "N%",
 	};
 	if (type->kind == VALUE_CHOICE)
 		return join(type->choices, "|", buf, size);

@@ -17,6 +17,7 @@ enum value_kind {
 	VALUE_MS,      /* a duration; uint32_t of milliseconds */
 	VALUE_SECONDS, /* a duration of whole seconds; uint32_t of seconds */
 	VALUE_CHOICE,  /* one of some words; an enum that counts them from 0 */
+	VALUE_PERCENT, /* "12.5%"; uint32_t of hundredths of a percent */
 	VALUE_NAME,    /* letters, digits, '_', '-' and '.'; an array of at least max + 1 char */
 };
 

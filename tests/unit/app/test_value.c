@@ -13,6 +13,7 @@ static const struct value_type count = {VALUE_COUNT, .min = 1, .max = 127};
 static const struct value_type ms = {VALUE_MS, .min = 0, .max = 3600 * 1000};
 static const struct value_type seconds = {VALUE_SECONDS, .min = 1, .max = 100};
 static const struct value_type choice = {VALUE_CHOICE, .choices = words};
+static const struct value_type percent = {VALUE_PERCENT, .min = 0, .max = 10000};
 static const struct value_type name = {VALUE_NAME, .min = 1, .max = 5};
 
 union field {
@@ -32,6 +33,8 @@ static void each_kind_is_read_and_written_back(void **state)
 		{&count, "1", 1},     {&count, "127", 127}, {&ms, "0s", 0},
 		{&ms, "250ms", 250},  {&ms, "1h", 3600000}, {&seconds, "1s", 1},
 		{&seconds, "1m", 60}, {&choice, "auto", 0}, {&choice, "bulk", 2},
+		{&percent, "0%", 0},  {&percent, "100%", 10000}, {&percent, "12.5%", 1250},
+		{&percent, "0.01%", 1}, {&percent, "7.09%", 709},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		union field field = {.number = 77};
@@ -83,6 +86,16 @@ static void mistakes_are_refused_with_what_was_expected(void **state)
 		{&choice, "fast", EINVAL, "'fast' is not known; expected one of auto, interactive, bulk"},
 		{&choice, "bulky", EINVAL, "'bulky' is not known; did you mean 'bulk'?"},
 		{&choice, "", EINVAL, "'' is not known"},
+		{&percent, "100.01%", ERANGE, "'100.01%' is out of range; expected a percentage from 0% to 100%"},
+		{&percent, "5", EINVAL, "'5' is not a percentage; expected"},
+		{&percent, "%", EINVAL, "is not a percentage"},
+		{&percent, ".5%", EINVAL, "is not a percentage"},
+		{&percent, "1.%", EINVAL, "is not a percentage"},
+		{&percent, "0.001%", EINVAL, "is not a percentage"},
+		{&percent, "-1%", EINVAL, "is not a percentage"},
+		{&percent, "10000%", ERANGE, "out of range"},
+		{&percent, "99999999999%", EINVAL, "is not a percentage"},
+		{&percent, "5 %", EINVAL, "is not a percentage"},
 		{&name, "", EINVAL, "'' is empty; expected 1 to 5 letters"},
 		{&name, "sixsix", EINVAL, "'sixsix' is too long; expected 1 to 5"},
 		{&name, "a/b", EINVAL, "holds a character a name may not; expected"},
