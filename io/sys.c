@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,43 @@ ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size)
 {
 	ssize_t n = splice(pipe_fd, NULL, socket_fd, NULL, size, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	return n < 0 ? -errno : n;
+}
+
+ssize_t sys_tee(int pipe_fd, int other_pipe_fd, size_t size)
+{
+	ssize_t n = tee(pipe_fd, other_pipe_fd, size, SPLICE_F_NONBLOCK);
+	return n < 0 ? -errno : n;
+}
+
+int sys_open_null(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+ssize_t sys_discard(int pipe_fd, int null_fd, size_t size)
+{
+	return sys_splice_out(pipe_fd, null_fd, size);
+}
+
+int sys_open_load(void)
+{
+	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_load(int load_fd, struct sys_load *ret)
+{
+	char text[64];
+	ssize_t n = pread(load_fd, text, sizeof(text) - 1, 0);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	unsigned long long ran, waited;
+	if (sscanf(text, "%llu %llu", &ran, &waited) != 2)
+		return -EPROTO;
+	*ret = (struct sys_load){ran, waited};
+	return 0;
 }
 
 ssize_t sys_read(int fd, void *buf, size_t size)

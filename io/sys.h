@@ -29,6 +29,26 @@ ssize_t sys_send(int fd, const struct iovec *iov, size_t iov_count, int flags);
 ssize_t sys_splice_in(int socket_fd, int pipe_fd, size_t size);
 ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size);
 
+/* sys_tee - let the bytes of a pipe be in another one too, which is not copying them; bytes, or -errno */
+ssize_t sys_tee(int pipe_fd, int other_pipe_fd, size_t size);
+
+/* sys_open_null, sys_discard - a file that takes everything, and to move bytes from a pipe there */
+int sys_open_null(void);
+ssize_t sys_discard(int pipe_fd, int null_fd, size_t size);
+
+/* How much time a thread has had, and how much it wanted and did not get, since it began. */
+struct sys_load {
+	uint64_t ran_ns;
+	uint64_t waited_ns; /* for a processor */
+};
+
+/*
+ * sys_open_load, sys_load - the calling thread's: /proc/thread-self/schedstat, sched-stats.rst
+ * May be opened before a thread is shut in, and read after. 0 (or a descriptor), or -errno where the kernel does not tell.
+ */
+int sys_open_load(void);
+int sys_load(int load_fd, struct sys_load *ret);
+
 /* sys_read - from a pipe */
 ssize_t sys_read(int fd, void *buf, size_t size);
 

@@ -37,6 +37,7 @@ void config_relay_init(struct config_relay *relay)
 		},
 		.lane = CONFIG_LANE_AUTO,
 		.proxy_send = CONFIG_PROXY_OFF,
+		.mirror = {.fraction = CONFIG_FRACTION_ALL},
 	};
 }
 
@@ -98,6 +99,18 @@ int config_relay_add_listener(struct config_relay *relay, const struct endpoint 
 	relay->listeners = listeners;
 	listeners[relay->listener_count++] = *listener;
 	return 0;
+}
+
+uint32_t config_mirror_sockets(const struct config *config)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		uint32_t sockets = relay->mirror.direction == CONFIG_MIRROR_BOTH ? 2 : 1;
+		if (config_relay_mirrors(relay) && sockets > most)
+			most = sockets;
+	}
+	return most;
 }
 
 void config_fini(struct config *config)

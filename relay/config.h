@@ -17,6 +17,7 @@ enum {
 	CONFIG_CONGESTION_MAX = 16,
 	CONFIG_WEIGHT_MAX = 256,
 	CONFIG_RETRIES_MAX = UINT8_MAX - 1, /* session.backends_tried counts them, and the first try */
+	CONFIG_FRACTION_ALL = 10000,        /* 100 % */
 };
 
 /* Deadlines of one relay; 0 switches that one off. */
@@ -73,6 +74,20 @@ struct config_pool {
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 
+/* Which of a connection's directions are copied, and what happens to a copy that its receiver is too slow for. */
+enum config_mirror_direction { CONFIG_MIRROR_BOTH, CONFIG_MIRROR_UP, CONFIG_MIRROR_DOWN };
+enum config_mirror_header { CONFIG_MIRROR_PLAIN, CONFIG_MIRROR_PROXY_V2 };
+enum config_mirror_slow { CONFIG_MIRROR_SKIP, CONFIG_MIRROR_DROP };
+
+/* Copies of a relay's connections for somebody who looks on: relay/mirror/. */
+struct config_mirror {
+	struct endpoint to; /* family AF_UNSPEC: no mirror */
+	enum config_mirror_direction direction;
+	enum config_mirror_slow when_slow;
+	uint32_t fraction;                /* of the connections, 0 .. CONFIG_FRACTION_ALL */
+	enum config_mirror_header header; /* how a copy begins */
+};
+
 struct config_relay {
 	char name[CONFIG_NAME_MAX];
 	struct endpoint *listeners; /* owned */
@@ -82,6 +97,7 @@ struct config_relay {
 	struct config_tcp tcp;
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_proxy proxy_send;
+	struct config_mirror mirror;
 };
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
@@ -118,6 +134,15 @@ struct config_relay *config_add_relay(struct config *config);
 /* config_pool_add_backend, config_relay_add_listener - append a copy, with every default; 0 or -ENOMEM */
 int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend);
 int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener);
+
+/* config_relay_mirrors - are there copies of @relay's connections? */
+static inline bool config_relay_mirrors(const struct config_relay *relay)
+{
+	return relay->mirror.to.addr.family != AF_UNSPEC;
+}
+
+/* config_mirror_sockets - how many sockets the copies of one connection take at the most: 0, 1 or 2 */
+uint32_t config_mirror_sockets(const struct config *config);
 
 /* config_fini - free what @config owns; NULL and a half-built one are allowed */
 void config_fini(struct config *config);

@@ -29,6 +29,11 @@
 	  "raise RLIMIT_NOFILE or max_connections")                                                                    \
 	X(SOCKET_WAITS, "socket_waits_total", "connections that waited for the broker to make a socket", "")           \
 	X(SOCKET_FAILURES, "socket_failures_total", "sockets the broker could not make", "the log tells why")          \
+	X(MIRRORED, "mirrored_bytes_total", "bytes copied to mirrors", "")                                             \
+	X(MIRROR_SKIPPED, "mirror_skipped_bytes_total", "bytes that should have been copied to mirrors and were not",  \
+	  "the mirrors' receivers are slow or gone, or the machine has no time left")                                  \
+	X(MIRROR_FAILURES, "mirror_failures_total", "copies that could not be connected, broke, or were given up",     \
+	  "look at the mirror's receiver")                                                                             \
 	X(LOG_DROPPED, "log_dropped_total", "closing records dropped because the log could not keep up",               \
 	  "lower the log level or speed up who reads standard error")
 

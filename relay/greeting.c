@@ -2,7 +2,6 @@
 #include "relay/greeting.h"
 
 #include "io/sys.h"
-#include "relay/proxy_protocol.h"
 #include "relay/worker.h"
 
 bool greeting_wanted(const struct worker *worker, const struct session *session)
@@ -33,17 +32,23 @@ static const char *name_of(const struct netns_ref *netns, char *buf, size_t size
 	return netns->kind == NETNS_SELF ? NULL : netns_ref_format(netns, buf, size);
 }
 
-bool greeting_put(struct worker *worker, struct session *session)
+size_t greeting_write(const struct worker *worker, const struct session *session, enum config_proxy version,
+		      bool reversed, uint8_t buf[PROXY_ENCODED_MAX])
 {
 	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
 	struct proxy_header header = {.source = session->peer};
-	uint8_t buf[PROXY_ENCODED_MAX];
 	char name[PROXY_NETNS_MAX];
-	size_t size;
 	note_destination(session, listener, &header.destination);
-	if (worker_relay(worker, session)->proxy_send == CONFIG_PROXY_V1)
-		size = proxy_encode_v1(&header, buf);
-	else
-		size = proxy_encode_v2(&header, name_of(&listener->netns, name, sizeof(name)), buf);
+	if (reversed)
+		header = (struct proxy_header){.source = header.destination, .destination = header.source};
+	if (version == CONFIG_PROXY_V1)
+		return proxy_encode_v1(&header, buf);
+	return proxy_encode_v2(&header, name_of(&listener->netns, name, sizeof(name)), buf);
+}
+
+bool greeting_put(struct worker *worker, struct session *session)
+{
+	uint8_t buf[PROXY_ENCODED_MAX];
+	size_t size = greeting_write(worker, session, worker_relay(worker, session)->proxy_send, false, buf);
 	return spill_append(&worker->spill, &session->flows[SIDE_CLIENT].residue, buf, size);
 }

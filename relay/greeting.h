@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 
+#include "relay/config.h"
+#include "relay/proxy_protocol.h"
+
 struct worker;
 struct session;
 
@@ -17,5 +20,12 @@ bool greeting_wanted(const struct worker *worker, const struct session *session)
 
 /* greeting_put - queue it, before anything else; false when the thread's spill memory has run out */
 bool greeting_put(struct worker *worker, struct session *session);
+
+/*
+ * greeting_write - what a header of version @version says of the session's client and the address it connected to; bytes
+ * @reversed: with the two ends exchanged, as of the bytes that come back
+ */
+size_t greeting_write(const struct worker *worker, const struct session *session, enum config_proxy version,
+		      bool reversed, uint8_t buf[PROXY_ENCODED_MAX]);
 
 #endif

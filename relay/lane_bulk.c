@@ -15,6 +15,7 @@
 #include "io/sys.h"
 #include "relay/flow.h"
 #include "relay/lanes.h"
+#include "relay/mirror/mirror.h"
 #include "relay/worker.h"
 
 enum {
@@ -130,7 +131,10 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 		result->source = drained(worker, flow, session->fds[source], (int)in);
 		return 0;
 	}
+	size_t copied = session->mirror ? mirror_tee(worker, session, source, (size_t)in) : 0;
 	size_t out = push_out(worker, sink_fd, (size_t)in, &result->sink);
+	if (copied)
+		mirror_push(worker, session, source, copied);
 	flow->bytes += (size_t)in;
 	flow->spliced += out;
 	if (out < (size_t)in) {

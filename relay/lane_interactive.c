@@ -13,6 +13,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/lanes.h"
+#include "relay/mirror/mirror.h"
 #include "relay/worker.h"
 
 /*
@@ -77,7 +78,6 @@ static void return_arrived(struct worker *worker, struct flow *flow)
 static struct lane_result keep_arrived(struct worker *worker, struct flow *flow, size_t skip)
 {
 	bool kept = keep(worker, flow, flow->arrived, skip);
-	return_arrived(worker, flow);
 	return (struct lane_result){.sink = kept ? 0 : -ENOBUFS};
 }
 
@@ -104,14 +104,10 @@ static struct lane_result send_last(struct worker *worker, struct session *sessi
 	struct flow *flow = &session->flows[source];
 	int flags = session->broken[source] ? 0 : MSG_MORE;
 	ssize_t sent = sys_send(session->fds[side_other(source)], iov, iov_count, flags);
-	if (sent < 0 && io_outcome(IO_OP_SEND, (int)sent) != IO_RETRY) {
-		return_arrived(worker, flow);
+	if (sent < 0 && io_outcome(IO_OP_SEND, (int)sent) != IO_RETRY)
 		return (struct lane_result){.sink = (int)sent};
-	}
-	if (sent == (ssize_t)size) {
-		return_arrived(worker, flow);
+	if (sent == (ssize_t)size)
 		return (struct lane_result){0};
-	}
 	flow->blocked = true;
 	return keep_arrived(worker, flow, sent > 0 ? (size_t)sent : 0);
 }
@@ -150,11 +146,19 @@ struct lane_result lane_interactive_deliver(struct worker *worker, struct sessio
 		flow->streak = 0;
 	else if (flow->streak < STREAK_TO_CHANGE)
 		flow->streak++;
-	if (!spill_empty(&flow->residue))
-		return keep_arrived(worker, flow, 0);
-	if (flow->ended)
-		return send_last(worker, session, source, iov, iov_count, size);
-	return submit(worker, session, source, iov, iov_count);
+	if (spill_empty(&flow->residue) && !flow->ended) {
+		struct lane_result result = submit(worker, session, source, iov, iov_count);
+		if (session->mirror)
+			mirror_queue(worker, session, source, iov, iov_count, size);
+		return result;
+	}
+	struct lane_result result = spill_empty(&flow->residue)
+					    ? send_last(worker, session, source, iov, iov_count, size)
+					    : keep_arrived(worker, flow, 0);
+	if (session->mirror)
+		mirror_send(worker, session, source, iov, iov_count, size);
+	return_arrived(worker, flow);
+	return result;
 }
 
 int lane_interactive_cut_short(struct worker *worker, struct session *session, enum side source, int result)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "relay/counters.h"
+#include "relay/mirror/mirror.h"
 #include "relay/record.h"
 #include "relay/session.h"
 #include "relay/sockets.h"
@@ -14,16 +15,31 @@ enum {
 	PROCESS_FDS = 32,
 	/* Ring, pipe (2), socket source, mailbox. */
 	THREAD_FDS = 5,
-	CONNECTION_FDS = 2,
+	/* Of a thread's mirrors: pipe (2), /dev/null, what the scheduler tells of the thread. */
+	MIRROR_THREAD_FDS = 4,
 	/* As many as a slab can hold the spill chunks of: RLIMIT_NOFILE may be 2^30 in a container. */
 	CONNECTIONS_MAX = (SLAB_CAPACITY_MAX - 2 * LIMIT_BUFFER_COUNT) / SIDE_COUNT,
 	THREAD_STACK = 64 * 1024,
 };
 
+/* connection_fds - a connection's two sockets, and those of its copies */
+static uint32_t connection_fds(const struct limits_input *input)
+{
+	return SIDE_COUNT + input->mirror_sockets;
+}
+
 static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 {
 	uint64_t per_thread = THREAD_FDS + input->listeners + LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX;
-	return PROCESS_FDS + threads * per_thread + LIMIT_ACCEPT_SLACK * CONNECTION_FDS;
+	if (input->mirror_sockets)
+		per_thread += MIRROR_THREAD_FDS;
+	return PROCESS_FDS + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input);
+}
+
+static size_t mirror_memory(const struct limits *limits)
+{
+	size_t chunks = LIMIT_MIRROR_CHUNKS * SPILL_CHUNK_SIZE;
+	return limits->mirrors ? chunks + LIMIT_PIPE_SIZE + 2 * LIMIT_ACCEPT_SLACK * sizeof(struct mirror) : 0;
 }
 
 static void sum_memory(struct limits *limits, size_t balance_memory)
@@ -36,9 +52,12 @@ static void sum_memory(struct limits *limits, size_t balance_memory)
 	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
 	per_thread += THREAD_STACK;
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
+	per_thread += mirror_memory(limits);
 	limits->memory_fixed = limits->threads * per_thread + balance_memory; /* shared by all threads */
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */
+	if (limits->mirrors)
+		limits->memory_per_connection += sizeof(struct mirror) + 8;
 	limits->memory_total = limits->memory_fixed + limits->connections * limits->memory_per_connection;
 }
 
@@ -51,24 +70,26 @@ int limits_compute(const struct limits_input *input, struct limits *ret, struct 
 	if (limits.threads == 0 || limits.threads > LIMIT_THREADS)
 		return err_set(err, EINVAL, "%u threads: expected 1 to %u", limits.threads, LIMIT_THREADS);
 	uint64_t reserved = reserved_fds(input, limits.threads);
-	if (input->nofile < reserved + CONNECTION_FDS)
+	if (input->nofile < reserved + connection_fds(input))
 		return err_set(err, EMFILE,
 			       "%u listening sockets and %u threads need %llu file descriptors before the first connection, "
 			       "but only %llu may be open: raise RLIMIT_NOFILE (ulimit -n) or use fewer threads",
 			       input->listeners, limits.threads, (unsigned long long)reserved,
 			       (unsigned long long)input->nofile);
-	uint64_t possible = (input->nofile - reserved) / CONNECTION_FDS;
+	uint64_t possible = (input->nofile - reserved) / connection_fds(input);
 	possible = possible < CONNECTIONS_MAX ? possible : CONNECTIONS_MAX;
 	if (input->max_connections > possible)
 		return err_set(err, EMFILE,
 			       "max_connections %u needs %llu file descriptors, but only %llu may be open: raise RLIMIT_NOFILE "
 			       "(ulimit -n) or ask for at most %llu",
 			       input->max_connections,
-			       (unsigned long long)(reserved + (uint64_t)input->max_connections * CONNECTION_FDS),
+			       (unsigned long long)(reserved + (uint64_t)input->max_connections * connection_fds(input)),
 			       (unsigned long long)input->nofile, (unsigned long long)possible);
 	limits.connections = input->max_connections ? input->max_connections : (uint32_t)possible;
 	/* A chunk for each flow, as if all connections were one thread's, and two turns of receive buffers on top. */
 	limits.spill_chunks = SIDE_COUNT * limits.connections + 2 * LIMIT_BUFFER_COUNT;
+	/* A copy may outlive its connection for a moment. */
+	limits.mirrors = input->mirror_sockets ? limits.connections + 2 * LIMIT_ACCEPT_SLACK : 0;
 	sum_memory(&limits, input->balance_memory);
 	*ret = limits;
 	return 0;

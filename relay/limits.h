@@ -21,6 +21,7 @@ enum {
 	LIMIT_IDLE_SOCKETS = 128,    /* made in advance, of all targets of one thread together */
 	LIMIT_RECORDS = 256,         /* closing records on their way from one thread to the log */
 	LIMIT_ACCEPT_SLACK = 64,     /* connections accepted after the limit was reached, while accepts are cancelled */
+	LIMIT_MIRROR_CHUNKS = 1024,  /* spill chunks of a thread for mirrors that are not connected yet */
 	LIMIT_THREADS = 64,
 };
 
@@ -28,6 +29,7 @@ struct limits {
 	uint32_t threads;
 	uint32_t connections;        /* of all threads together */
 	uint32_t spill_chunks;       /* per thread */
+	uint32_t mirrors;            /* connections that are copied, per thread; 0: none ever is */
 	uint64_t nofile;             /* what the descriptors were computed from */
 	size_t memory_fixed;         /* bytes of own memory, whatever the load */
 	size_t memory_per_connection; /* bytes of own memory, at the most on average over all connections */
@@ -40,6 +42,7 @@ struct limits_input {
 	uint32_t processors;
 	uint32_t listeners;   /* sockets a thread listens on */
 	size_t balance_memory; /* bytes: balance_memory() */
+	uint32_t mirror_sockets;  /* config_mirror_sockets() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */
 };
 

@@ -17,7 +17,7 @@ static bool same_target(const struct plan_target *a, const struct plan_target *b
 {
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): each target that is looked at has been set */
 	sa_family_t family = a->endpoint->addr.family;
-	if (family != b->endpoint->addr.family)
+	if (family != b->endpoint->addr.family || a->mirrors != b->mirrors)
 		return false;
 	if (family == AF_UNIX)
 		return endpoint_equal(a->endpoint, b->endpoint);
@@ -44,8 +44,17 @@ static int add_route(struct plan *plan, size_t relay_index, size_t pool_index)
 		return -ENOMEM;
 	plan->routes[plan->route_count++] = (struct plan_route){(uint32_t)relay_index, (uint32_t)pool_index, targets};
 	for (size_t i = 0; i < pool->backend_count; i++)
-		targets[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp});
+		targets[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp, false});
 	return 0;
+}
+
+static void map_mirror(struct plan *plan, size_t relay_index)
+{
+	const struct config_relay *relay = &plan->config->relays[relay_index];
+	plan->mirror_targets[relay_index] = PLAN_NO_TARGET;
+	if (config_relay_mirrors(relay))
+		plan->mirror_targets[relay_index] =
+			find_target(plan, (struct plan_target){&relay->mirror.to, &relay->tcp, true});
 }
 
 static int allocate(struct plan *plan)
@@ -54,12 +63,13 @@ static int allocate(struct plan *plan)
 	size_t listeners = 0, targets = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
 		listeners += config->relays[i].listener_count;
-		targets += config->pools[config->relays[i].pool].backend_count;
+		targets += config->pools[config->relays[i].pool].backend_count + 1; /* and a mirror */
 	}
 	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
 	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
 	plan->routes = calloc(config->relay_count + 1, sizeof(*plan->routes));
-	return plan->listeners && plan->targets && plan->routes ? 0 : -ENOMEM;
+	plan->mirror_targets = calloc(config->relay_count + 1, sizeof(*plan->mirror_targets));
+	return plan->listeners && plan->targets && plan->routes && plan->mirror_targets ? 0 : -ENOMEM;
 }
 
 int plan_init(struct plan *plan, const struct config *config)
@@ -74,6 +84,7 @@ int plan_init(struct plan *plan, const struct config *config)
 				(struct plan_listener){(uint32_t)i, &relay->listeners[j]};
 		if (add_route(plan, i, relay->pool) < 0)
 			goto fail;
+		map_mirror(plan, i);
 	}
 	return 0;
 fail:
@@ -88,6 +99,7 @@ void plan_fini(struct plan *plan)
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		free(plan->routes[i].targets);
 	free(plan->routes);
+	free(plan->mirror_targets);
 	free(plan->listeners);
 	free(plan->targets);
 	*plan = (struct plan){0};

@@ -6,6 +6,7 @@
 #ifndef NSRELAY_RELAY_PLAN_H
 #define NSRELAY_RELAY_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct plan_listener {
 struct plan_target {
 	const struct endpoint *endpoint; /* its namespace and family matter; for unix sockets its path too */
 	const struct config_tcp *tcp;
+	bool mirrors; /* its sockets are for mirrors, and for nothing else */
 };
 
 /* A way that a relay's connections may take: to a pool, by sockets with that relay's settings. */
@@ -28,6 +30,8 @@ struct plan_route {
 	uint32_t *targets; /* [backend of the pool] -> target; owned */
 };
 
+enum { PLAN_NO_TARGET = UINT32_MAX };
+
 struct plan {
 	const struct config *config; /* borrowed; outlives the plan */
 	struct plan_listener *listeners;
@@ -36,6 +40,7 @@ struct plan {
 	uint32_t target_count;
 	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay */
 	uint32_t route_count;
+	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
 };
 
 /* plan_init - 0 or -ENOMEM */

@@ -141,6 +141,9 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	thread->worker.counters = &relay->counters[number];
 	thread->worker.records = log_enabled(LOG_LEVEL_INFO) ? &thread->records : NULL;
 	thread->worker.mailbox = &thread->mailbox;
+	if (relay->process->mirror_pipe_fds)
+		memcpy(thread->worker.mirrors.pipe_fds, relay->process->mirror_pipe_fds[number],
+		       sizeof(thread->worker.mirrors.pipe_fds));
 	int rc = mailbox_open(&thread->mailbox);
 	return rc < 0 ? rc : take_listeners(thread);
 }
@@ -348,6 +351,8 @@ static void close_unstarted(const struct relay *relay)
 			close(process->listener_fds[i * listeners + j]);
 		close(process->pipe_fds[i][0]);
 		close(process->pipe_fds[i][1]);
+		for (int end = 0; process->mirror_pipe_fds && end < 2; end++)
+			close(process->mirror_pipe_fds[i][end]);
 		if (relay->threads)
 			free(relay->threads[i].worker.listeners);
 	}

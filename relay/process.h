@@ -35,6 +35,7 @@ struct relay_process {
 	struct socket_source *sources; /* one for each thread */
 	const int *listener_fds;       /* [thread * plan.listener_count + listener]; the descriptors are taken */
 	const int (*pipe_fds)[2];      /* an empty pipe for each thread; taken */
+	const int (*mirror_pipe_fds)[2]; /* another one, for mirrors; NULL: there are none */
 	int control_fd;		       /* taken; its end of file means "stop now" */
 
 	/* Called when every thread has its ring and before any of them accepts: the moment to give up what is left of

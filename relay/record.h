@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "relay/limits.h"
+#include "relay/mirror/mirror.h"
 #include "relay/session.h"
 
 struct record {
@@ -23,6 +24,7 @@ struct record {
 	uint32_t connect_us;
 	uint8_t cause;
 	struct session_peer peer;
+	struct mirror_sums mirror;
 };
 
 enum { RECORD_NO_BACKEND = UINT32_MAX };

@@ -51,6 +51,10 @@ void record_log(const struct plan *plan, const struct record *record)
 	log_record_add_u64(&log, "bytes_down", record->bytes[SIDE_SERVER]);
 	log_record_add_u64(&log, "spliced", spliced);
 	log_record_add_u64(&log, "copied", bytes - spliced);
+	if (record->mirror.wanted) {
+		log_record_add_u64(&log, "mirrored", record->mirror.mirrored);
+		log_record_add_u64(&log, "mirror_skipped", record->mirror.skipped);
+	}
 	log_record_add_double(&log, "duration_ms", (double)record->duration_us / 1000);
 	log_record_add_double(&log, "connect_ms", (double)record->connect_us / 1000);
 	log_record_add_text(&log, "cause", cause_name(record->cause));

@@ -10,6 +10,7 @@
 #include "io/sys.h"
 #include "relay/flow.h"
 #include "relay/greeting.h"
+#include "relay/mirror/mirror.h"
 #include "relay/worker.h"
 
 _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it");
@@ -114,7 +115,7 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
 	bool greets = greeting_wanted(worker, session);
-	if (worker->records || greets || upstream_wants_peer(worker, session))
+	if (worker->records || greets || upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session))
 		note_peer(session);
 	if (greets && !greeting_put(worker, session)) {
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
@@ -198,6 +199,8 @@ void session_open(struct worker *worker, struct session *session)
 	session->active_ms = worker->now_ms;
 	session->give_up_ms = 0;
 	bool spoken = expects_answer(session);
+	if (config_relay_mirrors(worker_relay(worker, session)))
+		mirror_begin(worker, session);
 	flow_start(worker, session, SIDE_CLIENT, spoken);
 	flow_start(worker, session, SIDE_SERVER, spoken);
 	session_arm_timer(worker, session);
@@ -318,6 +321,8 @@ void session_flow_ended(struct worker *worker, struct session *session, enum sid
 		begin_reset(worker, session);
 		return;
 	}
+	if (session->mirror)
+		mirror_flow_ended(worker, session, source);
 	if (!session->first_ended)
 		session->first_ended = (uint8_t)(source + 1);
 	struct flow *other = &session->flows[side_other(source)];
@@ -332,7 +337,7 @@ void session_flow_ended(struct worker *worker, struct session *session, enum sid
 	session_arm_timer(worker, session);
 }
 
-static void push_record(struct worker *worker, const struct session *session)
+static void push_record(struct worker *worker, const struct session *session, const struct mirror_sums *mirror)
 {
 	struct record record = {
 		.listener = session->listener,
@@ -342,6 +347,7 @@ static void push_record(struct worker *worker, const struct session *session)
 		.connect_us = session->connect_us,
 		.cause = session->cause,
 		.peer = session->peer,
+		.mirror = *mirror,
 	};
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		record.bytes[i] = session->flows[i].bytes;
@@ -369,6 +375,9 @@ static bool ended_well(const struct session *session)
 
 static void finish(struct worker *worker, struct session *session)
 {
+	struct mirror_sums mirror = {0};
+	if (session->mirror)
+		mirror = mirror_end(worker, session);
 	close_side(session, SIDE_CLIENT);
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
@@ -376,7 +385,7 @@ static void finish(struct worker *worker, struct session *session)
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	if (worker->records)
-		push_record(worker, session);
+		push_record(worker, session, &mirror);
 	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	list_remove(&session->link);
 	slab_give(&worker->sessions, session);

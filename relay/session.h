@@ -17,6 +17,7 @@
 #include "relay/peer.h"
 #include "relay/spill.h"
 
+struct mirror;
 struct worker;
 
 /* The two ends. A flow carries the number of the side it reads from: flow CLIENT goes up, flow SERVER goes down. */
@@ -112,6 +113,7 @@ struct session {
 	struct timer timer;
 	struct list link;            /* in a target's queue (WAITING) or worker.closing (CLOSING) */
 	struct session_peer peer;
+	struct mirror *mirror;       /* relay/mirror/; NULL: it is not copied */
 	bool entered;                /* its backend counts it: upstream_leave() */
 };
 
@@ -174,6 +176,8 @@ enum tag_kind {
 	TAG_KIND_ACCEPT,
 	TAG_KIND_SOCKETS, /* the socket source has a reply */
 	TAG_KIND_MAILBOX,
+	TAG_KIND_MIRROR_POLL,
+	TAG_KIND_MIRROR_SEND,
 };
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "io/sys.h"
+#include "relay/mirror/mirror.h"
 #include "relay/worker.h"
 
 enum { FIRST_DEPTH = 4 };
@@ -23,6 +24,7 @@ int sockets_init(struct socket_pools *sockets, struct socket_source *source, con
 		struct socket_pool *pool = &sockets->pools[i];
 		list_init(&pool->recent);
 		list_init(&pool->waiting);
+		pool->mirrors = plan->targets[i].mirrors;
 		pool->single_use = plan->targets[i].endpoint->addr.family == AF_UNIX;
 		pool->depth = pool->single_use ? 0 : FIRST_DEPTH;
 	}
@@ -143,14 +145,22 @@ void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *
 	sockets->pools[target].waiting_count--;
 }
 
-/* next_waiter - take the session that has waited longest */
-static struct session *next_waiter(struct socket_pool *pool)
+/* next_waiter - take the one that has waited longest */
+static struct list *next_waiter(struct socket_pool *pool)
 {
 	struct list *link = list_shift(&pool->waiting);
-	if (!link)
-		return NULL;
-	pool->waiting_count--;
-	return LIST_ENTRY(link, struct session, link);
+	if (link)
+		pool->waiting_count--;
+	return link;
+}
+
+/* tell - a waiter gets @fd, or (@fd < 0) -errno */
+static void tell(struct worker *worker, const struct socket_pool *pool, struct list *waiter, int fd)
+{
+	if (pool->mirrors)
+		mirror_socket_ready(worker, waiter, fd);
+	else
+		session_socket_ready(worker, LIST_ENTRY(waiter, struct session, link), fd);
 }
 
 /* hand_out - give what came to those that wait, and keep the rest */
@@ -158,11 +168,11 @@ static void hand_out(struct worker *worker, const struct socket_reply *reply)
 {
 	struct socket_pool *pool = &worker->sockets.pools[reply->target];
 	for (uint32_t i = 0; i < reply->count; i++) {
-		struct session *session = next_waiter(pool);
-		if (session)
-			session_socket_ready(worker, session, reply->fds[i]);
+		struct list *waiter = next_waiter(pool);
+		if (waiter)
+			tell(worker, pool, waiter, reply->fds[i]);
 		else if (pool->single_use)
-			sys_close(reply->fds[i]); /* its session gave up meanwhile */
+			sys_close(reply->fds[i]); /* its waiter gave up meanwhile */
 		else
 			push(&worker->sockets, pool, reply->fds[i]);
 	}
@@ -175,9 +185,9 @@ static void fail_waiters(struct worker *worker, const struct socket_reply *reply
 	uint32_t failing = pool->waiting_count < reply->asked ? pool->waiting_count : reply->asked;
 	counter_add(worker->counters, COUNTER_SOCKET_FAILURES, 1);
 	while (failing-- > 0) {
-		struct session *session = next_waiter(pool);
-		if (session)
-			session_socket_ready(worker, session, -reply->error);
+		struct list *waiter = next_waiter(pool);
+		if (waiter)
+			tell(worker, pool, waiter, -reply->error);
 	}
 }
 

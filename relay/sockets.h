@@ -16,11 +16,12 @@
 
 struct socket_pool {
 	struct list recent;  /* in socket_pools.recent while it holds sockets, the least recently used first */
-	struct list waiting; /* session.link of those that wait for a socket, oldest first */
+	struct list waiting; /* session.link, or tap.link, of those that wait for a socket, oldest first */
 	uint32_t depth;      /* sockets to keep */
 	uint32_t count;
 	uint32_t asked;      /* of the source, not answered yet */
 	uint32_t waiting_count;
+	bool mirrors;        /* who waits for one is a mirror's copy, not a session */
 	bool single_use;     /* a unix target: sockets come connected, so none is made in advance */
 	int fds[SOCKET_BATCH_MAX];
 };
@@ -41,7 +42,7 @@ struct plan;
 int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan);
 void sockets_fini(struct socket_pools *sockets);
 
-/* sockets_take - a socket of @target, or -EAGAIN: @waiter is queued and gets it by session_socket_ready() */
+/* sockets_take - a socket of @target, or -EAGAIN: @waiter is queued and gets it by session_socket_ready(), or mirror_socket_ready() */
 int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *waiter);
 
 /*

@@ -108,15 +108,20 @@ static void forget(struct spill_pool *pool, struct spill *spill, size_t size)
 	}
 }
 
+size_t spill_view(const struct spill *spill, struct iovec *ret_iov, size_t iov_count)
+{
+	size_t count = 0;
+	for (struct spill_chunk *c = spill->head; c && count < iov_count; c = c->next)
+		ret_iov[count++] = (struct iovec){c->data + c->start, c->end - c->start};
+	return count;
+}
+
 ssize_t spill_send(struct spill_pool *pool, struct spill *spill, int fd, int flags)
 {
 	ssize_t sent = 0;
 	while (!spill_empty(spill)) {
 		struct iovec iov[SEND_CHUNKS];
-		size_t count = 0;
-		for (struct spill_chunk *c = spill->head; c && count < SEND_CHUNKS; c = c->next)
-			iov[count++] = (struct iovec){c->data + c->start, c->end - c->start};
-		ssize_t n = sys_send(fd, iov, count, flags);
+		ssize_t n = sys_send(fd, iov, spill_view(spill, iov, SEND_CHUNKS), flags);
 		if (n < 0)
 			return sent > 0 && n == -EAGAIN ? sent : n;
 		sent += n;

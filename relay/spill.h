@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "base/slab.h"
 
@@ -45,6 +46,9 @@ bool spill_append(struct spill_pool *pool, struct spill *spill, const void *data
  */
 typedef ssize_t spill_fill_fn(void *ctx, void *buffer, size_t size);
 ssize_t spill_append_with(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx);
+
+/* spill_view - describe what is in front by at most @iov_count vectors, which last until it is changed; how many */
+size_t spill_view(const struct spill *spill, struct iovec *ret_iov, size_t iov_count);
 
 /* spill_send - send from the front until all is gone or the socket is full; bytes sent, or -errno when none were */
 ssize_t spill_send(struct spill_pool *pool, struct spill *spill, int fd, int flags);

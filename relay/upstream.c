@@ -141,6 +141,16 @@ static void wait_for_answer(struct worker *worker, struct session *session)
 	set_deadline(worker, session);
 }
 
+int upstream_dial(int fd, const struct endpoint *to)
+{
+	int rc = sys_connect(fd, &to->addr.any, to->addr_len);
+	/*
+	 * On loopback the whole handshake runs inside connect(2), but its last step only as the socket is unlocked, after
+	 * the result was set. A second call tells at once, and saves a poll, its completion and a wakeup.
+	 */
+	return rc == -EINPROGRESS ? sys_connect(fd, &to->addr.any, to->addr_len) : rc;
+}
+
 void upstream_connect(struct worker *worker, struct session *session, int fd)
 {
 	const struct endpoint *backend = worker_backend(worker, session);
@@ -152,13 +162,7 @@ void upstream_connect(struct worker *worker, struct session *session, int fd)
 	/* Bytes in hand follow at once: the ACK of the handshake can travel with them. */
 	if (!spill_empty(&session->flows[SIDE_CLIENT].residue))
 		sys_delay_ack(fd);
-	int rc = sys_connect(fd, &backend->addr.any, backend->addr_len);
-	/*
-	 * On loopback the whole handshake runs inside connect(2), but its last step only as the socket is unlocked, after
-	 * the result was set. A second call tells at once, and saves a poll, its completion and a wakeup.
-	 */
-	if (rc == -EINPROGRESS)
-		rc = sys_connect(fd, &backend->addr.any, backend->addr_len);
+	int rc = upstream_dial(fd, backend);
 	if (rc == 0) {
 		connected(worker, session);
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {

@@ -51,7 +51,9 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	timer_init(&worker->quiet_timer);
 	set_clock(worker);
 	wheel_init(&worker->wheel, worker->now_ms);
-	int rc = open_memory(worker);
+	int rc = worker->limits->mirrors ? mirrors_open(&worker->mirrors, worker->limits, worker->plan) : 0;
+	if (rc == 0)
+		rc = open_memory(worker);
 	if (rc == 0)
 		rc = sockets_init(&worker->sockets, source, worker->plan);
 	if (rc < 0)
@@ -76,6 +78,8 @@ void worker_close(struct worker *worker)
 	}
 	sys_close(worker->pipe_fds[0]);
 	sys_close(worker->pipe_fds[1]);
+	if (worker->limits->mirrors)
+		mirrors_close(&worker->mirrors);
 	spill_pool_fini(&worker->spill);
 	slab_fini(&worker->sessions);
 	free(worker->listeners);
@@ -144,7 +148,8 @@ static bool listeners_closed(const struct worker *worker)
 
 bool worker_done(const struct worker *worker)
 {
-	return worker->draining && worker->sessions.used == 0 && listeners_closed(worker);
+	return worker->draining && worker->sessions.used == 0 && worker->mirrors.slab.used == 0 &&
+	       listeners_closed(worker);
 }
 
 static void obey(struct worker *worker)
@@ -208,6 +213,10 @@ static void complete(void *ctx, const struct completion *completion)
 		sockets_received(worker);
 		poll_again(worker, worker->sockets.source->fd, completion);
 		break;
+	case TAG_KIND_MIRROR_POLL:
+	case TAG_KIND_MIRROR_SEND:
+		mirror_completed(worker, tag, completion);
+		break;
 	case TAG_KIND_MAILBOX:
 		obey(worker);
 		poll_again(worker, worker->mailbox->doorbell_fd, completion);
@@ -240,6 +249,8 @@ static void fire(void *ctx, struct timer *timer)
 		end_all(worker, CAUSE_DRAINED);
 	else if (timer == &worker->quiet_timer)
 		quiet_fired(worker);
+	else if (timer == &worker->mirrors.timer)
+		mirrors_fired(worker);
 	else
 		session_timer_fired(worker, LIST_ENTRY(timer, struct session, timer));
 }
@@ -332,5 +343,7 @@ int worker_turn(struct worker *worker)
 	feed_spill(worker);
 	ask_later(worker);
 	worker->busy = sessions_finish(worker);
+	if (worker->mirrors.slab.used)
+		worker->busy |= mirrors_turn(worker);
 	return rc;
 }

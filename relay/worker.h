@@ -19,6 +19,7 @@
 #include "relay/balance/balance.h"
 #include "relay/counters.h"
 #include "relay/limits.h"
+#include "relay/mirror/mirror.h"
 #include "relay/plan.h"
 #include "relay/record.h"
 #include "relay/session.h"
@@ -57,6 +58,7 @@ struct worker {
 	struct list want_spill;   /* flows that wait for spill memory before they read on */
 	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */
 	uint32_t returned;        /* buffers that came back since one of those was let go on */
+	struct mirrors mirrors;
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	struct balance_cursor *cursors; /* one for each pool */
 	uint16_t *buffer_links; /* next buffer of a chain */
@@ -129,8 +131,9 @@ void listener_close_all(struct worker *worker);
 /*
  * upstream.c: choosing a backend and connecting to it
  * upstream_wants_peer() tells whether that takes the client's address; upstream_leave() that the backend has one connection
- * less, which may be said twice.
+ * less, which may be said twice. upstream_dial() returns 0 when connected, or as sys_connect() does.
  */
+int upstream_dial(int fd, const struct endpoint *to);
 bool upstream_wants_peer(const struct worker *worker, const struct session *session);
 void upstream_begin(struct worker *worker, struct session *session);
 void upstream_connect(struct worker *worker, struct session *session, int fd);

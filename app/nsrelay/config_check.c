@@ -144,6 +144,19 @@ static void check_loops(const struct checker *checker, const struct config_relay
 	}
 }
 
+/* check_mirror - a copy that is relayed, and copied, and relayed */
+static void check_mirror(const struct checker *checker, size_t index)
+{
+	char text[ENDPOINT_TEXT_MAX], listener_text[ENDPOINT_TEXT_MAX];
+	const struct config_relay *relay = &checker->config->relays[index];
+	const struct endpoint *listener = config_relay_mirrors(relay) ? find_reached(relay, &relay->mirror.to) : NULL;
+	if (listener)
+		complain(checker, CONFIG_PART_RELAY, index,
+			 "the mirror of the relay '%s', %s, is reached by its listener %s; expected another endpoint",
+			 relay->name, endpoint_format(&relay->mirror.to, text, sizeof(text)),
+			 endpoint_format(listener, listener_text, sizeof(listener_text)));
+}
+
 static size_t count_primaries(const struct config_pool *pool)
 {
 	size_t count = 0;
@@ -178,8 +191,10 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		return;
 	check_names(&checker);
 	check_listeners(&checker);
-	for (size_t i = 0; i < config->relay_count; i++)
+	for (size_t i = 0; i < config->relay_count; i++) {
 		check_loops(&checker, &config->relays[i]);
+		check_mirror(&checker, i);
+	}
 	for (size_t i = 0; i < config->pool_count; i++)
 		check_backups(&checker, i);
 }

@@ -259,10 +259,28 @@ static void read_to(struct schema_reader *reader, const struct yaml_node *node, 
 		refuse_pool(loader, node);
 }
 
+static void read_mirror_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_mirror *mirror = target;
+	read_endpoint(loader_of(reader), node, &mirror->to);
+}
+
+static const struct schema_field mirror_fields[] = {
+        {"to", read_mirror_to, "to: NETNS/ADDRESS:PORT"},
+};
+static const struct schema mirror_schema = SCHEMA("a mirror", mirror_fields, &setting_mirror);
+
+static void read_mirror(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_relay *relay = target;
+	schema_read_mapping(reader, node, &mirror_schema, &relay->mirror);
+}
+
 static const struct schema_field relay_fields[] = {
         {"name", read_name, "name: NAME"},
         {"listen", read_listen, "listen: NETNS/ADDRESS:PORT"},
         {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
+        {"mirror", read_mirror, NULL},
 };
 static const struct schema relay_schema = SCHEMA("a relay", relay_fields, &setting_relay);
 

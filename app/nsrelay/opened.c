@@ -88,7 +88,7 @@ static int open_listener(struct opened *opened, uint32_t index, uid_t uid, struc
 
 /* ---- targets ---- */
 
-/* first_user - the name of the first relay with a backend that is @target */
+/* first_user - the name of the first relay that uses @target */
 static const char *first_user(const struct plan *plan, uint32_t target)
 {
 	const struct config *config = plan->config;
@@ -98,6 +98,10 @@ static const char *first_user(const struct plan *plan, uint32_t target)
 			if (route->targets[j] == target)
 				return config->relays[route->relay].name;
 		}
+	}
+	for (size_t i = 0; i < config->relay_count; i++) {
+		if (plan->mirror_targets[i] == target)
+			return config->relays[i].name;
 	}
 	return "";
 }
@@ -121,7 +125,8 @@ static int open_tcp_target(struct opened *opened, uint32_t index, uid_t uid, str
 	int rc = target->ns_fd < 0 ? target->ns_fd : try_target(target, uid, err);
 	char text[ENDPOINT_TEXT_MAX];
 	return rc == 0 ? 0
-		       : err_prefix(err, "relay '%s': backend %s", first_user(opened->plan, index),
+		       : err_prefix(err, "relay '%s': %s %s", first_user(opened->plan, index),
+				    opened->plan->targets[index].mirrors ? "mirror" : "backend",
 				    endpoint_format(endpoint, text, sizeof(text)));
 }
 

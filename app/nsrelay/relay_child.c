@@ -52,24 +52,50 @@ static int open_pipe(int fds[2], struct err *err)
 	return 0;
 }
 
+static void close_pipes(int (*fds)[2], uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		close(fds[i][0]);
+		close(fds[i][1]);
+	}
+}
+
 static int open_pipes(int (*fds)[2], uint32_t count, struct err *err)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		int rc = open_pipe(fds[i], err);
-		while (rc < 0 && i-- > 0) {
-			close(fds[i][0]);
-			close(fds[i][1]);
-		}
-		if (rc < 0)
+		if (rc < 0) {
+			close_pipes(fds, i);
 			return rc;
+		}
 	}
 	return 0;
+}
+
+/* The pipes of all threads. */
+struct pipes {
+	int flows[LIMIT_THREADS][2];
+	int mirrors[LIMIT_THREADS][2];
+	uint32_t count, mirror_count;
+};
+
+static int open_all_pipes(struct pipes *pipes, const struct limits *limits, struct err *err)
+{
+	pipes->count = limits->threads;
+	pipes->mirror_count = limits->mirrors ? limits->threads : 0;
+	int rc = open_pipes(pipes->flows, pipes->count, err);
+	if (rc < 0)
+		return rc;
+	rc = open_pipes(pipes->mirrors, pipes->mirror_count, err);
+	if (rc < 0)
+		close_pipes(pipes->flows, pipes->count);
+	return rc;
 }
 
 /* ---- the relay ---- */
 
 /* run - takes all descriptors but the channels */
-static int run(const struct relay_child *child, int (*pipe_fds)[2], struct err *err)
+static int run(const struct relay_child *child, const struct pipes *pipes, struct err *err)
 {
 	struct socket_source sources[LIMIT_THREADS];
 	for (uint32_t i = 0; i < child->limits->threads; i++)
@@ -85,7 +111,8 @@ static int run(const struct relay_child *child, int (*pipe_fds)[2], struct err *
 		.features = child->features,
 		.sources = sources,
 		.listener_fds = child->listener_fds,
-		.pipe_fds = (const int(*)[2])pipe_fds,
+		.pipe_fds = pipes->flows,
+		.mirror_pipe_fds = pipes->mirror_count ? pipes->mirrors : NULL,
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
 	};
@@ -103,13 +130,13 @@ static void close_untaken(const struct relay_child *child)
 
 int relay_child_run(const struct relay_child *child, struct err *err)
 {
-	int pipe_fds[LIMIT_THREADS][2];
+	struct pipes pipes;
 	uint32_t threads = child->limits->threads;
-	int rc = open_pipes(pipe_fds, threads, err);
+	int rc = open_all_pipes(&pipes, child->limits, err);
 	if (rc == 0 && child->user)
 		rc = sandbox_drop(child->user, err); /* a process, which ends when it cannot */
 	if (rc == 0)
-		rc = run(child, pipe_fds, err);
+		rc = run(child, &pipes, err);
 	else
 		close_untaken(child);
 	for (uint32_t i = 0; i < threads; i++)

@@ -119,7 +119,7 @@ int sandbox_drop(const struct sandbox_user *user, struct err *err)
 static const int allowed_calls[] = {
 	/* moving bytes */
 	SCMP_SYS(io_uring_enter), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
-	SCMP_SYS(splice), SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(writev),
+	SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
 	/* connections */
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname),

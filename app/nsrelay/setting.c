@@ -28,9 +28,11 @@ enum {
 #define RELAY(field)         .offset = offsetof(struct config_relay, field)
 #define POOL(field)          .offset = offsetof(struct config_pool, field)
 #define BACKEND(field)       .offset = offsetof(struct config_backend, field)
+#define MIRROR(field)        .offset = offsetof(struct config_mirror, field)
 #define COUNT(least, most)   .type = {VALUE_COUNT, .min = (least), .max = (most)}
 #define MS(least, most)      .type = {VALUE_MS, .min = (least), .max = (most)}
 #define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
+#define PERCENT(least, most) .type = {VALUE_PERCENT, .min = (least), .max = (most)}
 #define CHOICE(words)        .type = {VALUE_CHOICE, .choices = (words)}
 #define NAME(least, owner, field)                                                                            \
 	.offset = offsetof(struct owner, field),                                                             \
@@ -56,6 +58,15 @@ static const char *const proxy_words[] = {
 	[CONFIG_PROXY_V2] = "v2",
 	NULL,
 };
+static const char *const direction_words[] = {
+	[CONFIG_MIRROR_BOTH] = "both",
+	[CONFIG_MIRROR_UP] = "up",
+	[CONFIG_MIRROR_DOWN] = "down",
+	NULL,
+};
+static const char *const slow_words[] = {[CONFIG_MIRROR_SKIP] = "skip", [CONFIG_MIRROR_DROP] = "drop", NULL};
+/* A copy's header names both ends of the connection that is copied, which takes version 2 to tell with its namespace. */
+static const char *const header_words[] = {[CONFIG_MIRROR_PLAIN] = "off", [CONFIG_MIRROR_PROXY_V2] = "v2", NULL};
 static const char *const balance_words[] = {
 	[CONFIG_BALANCE_ROUND_ROBIN] = "round_robin",
 	[CONFIG_BALANCE_LEAST_CONNECTIONS] = "least_connections",
@@ -160,6 +171,16 @@ static const struct setting backend_settings[] = {
 	{"state", BACKEND(state), CHOICE(state_words), .help = "whether it gets new connections"},
 };
 const struct setting_map setting_backend = MAP(backend_settings);
+
+static const struct setting mirror_settings[] = {
+	{"direction", MIRROR(direction), CHOICE(direction_words), .help = "which bytes are copied"},
+	{"when_slow", MIRROR(when_slow), CHOICE(slow_words),
+	 .help = "skip what the receiver has no room for, or drop the copy"},
+	{"fraction", MIRROR(fraction), PERCENT(0, CONFIG_FRACTION_ALL), .help = "of the connections"},
+	{"proxy_protocol", MIRROR(header), CHOICE(header_words),
+	 .help = "begin each copy with a header that names the connection's ends"},
+};
+const struct setting_map setting_mirror = MAP(mirror_settings);
 
 const struct setting *setting_find(const struct setting_map *map, const char *key)
 {

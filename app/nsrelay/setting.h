@@ -32,6 +32,7 @@ extern const struct setting_map setting_daemon; /* owner: struct config */
 extern const struct setting_map setting_relay;  /* owner: struct config_relay */
 extern const struct setting_map setting_pool;    /* owner: struct config_pool */
 extern const struct setting_map setting_backend; /* owner: struct config_backend */
+extern const struct setting_map setting_mirror;  /* owner: struct config_mirror */
 
 /* setting_find - the setting named @key in @map, or NULL */
 const struct setting *setting_find(const struct setting_map *map, const char *key);

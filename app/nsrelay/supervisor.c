@@ -555,6 +555,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		/* Without a sandbox the broker's copies count in the same process. */
 		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
 		.balance_memory = balance_memory(s->config),
+		.mirror_sockets = config_mirror_sockets(s->config),
 		.max_connections = s->config->max_connections,
 	};
 	return limits_compute(&input, &s->limits, err);

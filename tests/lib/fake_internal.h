@@ -10,7 +10,7 @@
 
 enum { FD_FIRST = 3, FD_MAX = 1024 };
 
-enum file_kind { FILE_SOCKET, FILE_LISTENER, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_SIGNAL };
+enum file_kind { FILE_SOCKET, FILE_LISTENER, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_SIGNAL, FILE_SINK };
 
 /* Things that happen to a file, counted: what edge-triggered polls look at. */
 enum edge { EDGE_IN, EDGE_OUT, EDGE_ERROR, EDGE_COUNT };
@@ -46,6 +46,8 @@ struct kernel {
 	uint32_t open_fds;
 	uint32_t closed_while_armed;
 	uint32_t lost_in_queue;
+	uint32_t load_percent; /* since load_since_ns; before that the thread had run for load_ns */
+	uint64_t load_ns, load_since_ns;
 	struct list files;
 };
 

@@ -201,7 +201,7 @@ uint32_t file_poll(const struct file *file)
 	case FILE_SIGNAL:
 		return signal_poll(file);
 	default:
-		fake_fail("a poll on a pipe");
+		fake_fail("a poll on a pipe, or on what is none of these");
 	}
 }
 
@@ -226,7 +226,7 @@ static void release(struct file *file)
 		tcp_release(file);
 	else if (file->kind == FILE_LISTENER)
 		listener_release(file);
-	else if (file->kind != FILE_SIGNAL)
+	else if (file->kind == FILE_PIPE_READ || file->kind == FILE_PIPE_WRITE)
 		pipe_release(file);
 	list_remove(&file->link);
 	free(file);
@@ -385,6 +385,62 @@ ssize_t sys_splice_out(int pipe_fd, int socket_fd, size_t size)
 	if (sent > 0)
 		pipe_take(pipe, (size_t)sent);
 	return sent;
+}
+
+ssize_t sys_tee(int pipe_fd, int other_pipe_fd, size_t size)
+{
+	struct fake_pipe *from = file_at(pipe_fd, FILE_PIPE_READ)->pipe;
+	struct fake_pipe *to = file_at(other_pipe_fd, FILE_PIPE_WRITE)->pipe;
+	size_t done = 0;
+	for (uint32_t i = 0; i < from->count && done < size && to->count < to->slots; i++) {
+		size_t n = from->fragments[(from->first + i) % from->slots], at = (from->start + done) % PIPE_BYTES;
+		n = n < size - done ? n : size - done;
+		size_t first = n < PIPE_BYTES - at ? n : PIPE_BYTES - at;
+		pipe_add(to, from->data + at, first);
+		if (first < n && to->count < to->slots) /* two fragments, where this ring wraps */
+			pipe_add(to, from->data, n - first);
+		else if (first < n)
+			n = first;
+		done += n;
+	}
+	return done ? (ssize_t)done : -EAGAIN;
+}
+
+int sys_open_null(void)
+{
+	struct file *file = file_open(FILE_SINK);
+	return file ? file->fd : -EMFILE;
+}
+
+ssize_t sys_discard(int pipe_fd, int null_fd, size_t size)
+{
+	struct fake_pipe *pipe = file_at(pipe_fd, FILE_PIPE_READ)->pipe;
+	file_at(null_fd, FILE_SINK);
+	size_t n = size < pipe->size ? size : pipe->size;
+	pipe_take(pipe, n);
+	return n ? (ssize_t)n : -EAGAIN;
+}
+
+/* ---- what the scheduler tells ---- */
+
+int sys_open_load(void)
+{
+	return sys_open_null();
+}
+
+void fake_set_load(uint32_t percent)
+{
+	kernel.load_ns = kernel.load_ns + (kernel.now_ns - kernel.load_since_ns) / 100 * kernel.load_percent;
+	kernel.load_since_ns = kernel.now_ns;
+	kernel.load_percent = percent;
+}
+
+int sys_load(int load_fd, struct sys_load *ret)
+{
+	file_at(load_fd, FILE_SINK);
+	fake_set_load(kernel.load_percent);
+	*ret = (struct sys_load){.ran_ns = kernel.load_ns};
+	return 0;
 }
 
 ssize_t sys_read(int fd, void *buf, size_t size)

@@ -65,6 +65,9 @@ void fake_set_horizon(uint64_t at_ns);
 /* fake_asleep - did the last ring_turn() reach the horizon with nothing to hand out? */
 bool fake_asleep(void);
 
+/* fake_set_load - the percentage of its time that the scheduler says the thread runs for, from now on; at first 0 */
+void fake_set_load(uint32_t percent);
+
 /* fake_advance - let time pass and the network work, without a turn */
 void fake_advance(uint64_t ns);
 

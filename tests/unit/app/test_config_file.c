@@ -73,7 +73,7 @@ static void keys_that_nobody_knows_are_refused(void **state)
 		{"relays:\n- name: a\n  lisen: /1.2.3.4:1\n  " TO "\n", 3, 3, "lisen",
 		 "unknown key 'lisen' in a relay; did you mean 'listen'?"},
 		{"relays: [ { name: a, " LISTEN ", " TO ", weight: 1 } ]", 1, 70, "weight",
-		 "unknown key 'weight' in a relay; expected one of name, listen, to, timeouts, tcp, lane, "
+		 "unknown key 'weight' in a relay; expected one of name, listen, to, mirror, timeouts, tcp, lane, "
 		 "proxy_protocol"},
 		{RELAY "log: { color: true }\n", 3, 8, "color",
 		 "unknown key 'color' in log; expected one of level, format, rate"},
@@ -265,6 +265,27 @@ static void a_relay_that_calls_itself_is_refused(void **state)
 		 "pools: { q: { backends: [ /1.2.3.4:1 ] },\n p: { backends: [ api/1.2.3.4:80, "
 		 "web/10.0.0.1:80 ] } }\n",
 		 4, 35, "web/10.0.0.1:80", "backend web/10.0.0.1:80 is reached by listener web/0.0.0.0:80"},
+	};
+	REFUSED_AT(cases);
+}
+
+static void mistakes_in_a_mirror_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: web/127.0.0.1:80 }\n", 2, 9, "a",
+		 "the mirror of the relay 'a', web/127.0.0.1:80, is reached by its listener web/127.0.0.1:80; "
+		 "expected"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, fraction: 101% }\n", 5,
+		 42, "101%", "'101%' is out of range; expected a percentage from 0% to 100%"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, when_slow: wait }\n", 5,
+		 43, "wait", "'wait' is not known; expected"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, proxy_protocol: v1 }\n",
+		 5, 48, "v1", "'v1' is not known; did you mean 'v2'?"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, directon: up }\n", 5, 32,
+		 "directon", "unknown key 'directon' in a mirror; did you mean 'direction'?"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { direction: up }\n", 5, 11,
+		 "{", "there is no 'to' in a mirror; expected to: NETNS/ADDRESS:PORT"},
 	};
 	REFUSED_AT(cases);
 }
@@ -610,6 +631,7 @@ int main(void)
 		cmocka_unit_test(names_are_checked_against_each_other),
 		cmocka_unit_test(listeners_that_collide_are_refused),
 		cmocka_unit_test(a_relay_that_calls_itself_is_refused),
+		cmocka_unit_test(mistakes_in_a_mirror_are_refused),
 		cmocka_unit_test(text_that_is_no_yaml_is_refused),
 		cmocka_unit_test(all_mistakes_are_reported_in_order),
 		cmocka_unit_test(mistakes_beyond_a_screenful_are_counted),

@@ -41,6 +41,7 @@ static void every_default_is_within_its_range(void **state)
 	for_each(&setting_relay, default_is_valid, &relay);
 	config_backend_init(&backend);
 	for_each(&setting_backend, default_is_valid, &backend);
+	for_each(&setting_mirror, default_is_valid, &relay.mirror);
 	for_each(&setting_pool, default_is_valid, config_add_pool(&config));
 	config_fini(&config);
 }
@@ -58,6 +59,7 @@ static void every_setting_is_explained(void **state)
 	for_each(&setting_daemon, has_help, NULL);
 	for_each(&setting_relay, has_help, NULL);
 	for_each(&setting_pool, has_help, NULL);
+	for_each(&setting_mirror, has_help, NULL);
 	for_each(&setting_backend, has_help, NULL);
 }
 

@@ -32,7 +32,7 @@ struct rig_options rig_defaults(void)
 	};
 }
 
-static struct endpoint endpoint_of(const char *text)
+struct endpoint rig_endpoint(const char *text)
 {
 	struct err err = ERR_INIT;
 	struct endpoint endpoint;
@@ -46,16 +46,17 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	struct config_pool *pool = config_add_pool(&rig->config);
 	pool->balance = rig->options.balance;
 	for (size_t i = 0; backends[i]; i++) {
-		struct endpoint backend = endpoint_of(backends[i]);
+		struct endpoint backend = rig_endpoint(backends[i]);
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
 	}
 	struct config_relay *relay = config_add_relay(&rig->config);
-	struct endpoint listener = endpoint_of(rig->options.listener);
+	struct endpoint listener = rig_endpoint(rig->options.listener);
 	assert_int_equal(config_relay_add_listener(relay, &listener), 0);
 	relay->pool = rig->config.pool_count - 1;
 	relay->lane = lane;
 	relay->timeouts = rig->options.timeouts;
 	relay->proxy_send = rig->options.proxy_send;
+	relay->mirror = rig->options.mirror;
 }
 
 static void configure(struct rig *rig)
@@ -75,6 +76,7 @@ static void configure(struct rig *rig)
 		.threads = 1,
 		.connections = rig->options.connections,
 		.spill_chunks = rig->options.spill_chunks,
+		.mirrors = config_mirror_sockets(&rig->config) ? rig->options.connections + LIMIT_ACCEPT_SLACK : 0,
 	};
 }
 
@@ -193,6 +195,11 @@ static void content(uint32_t id, uint64_t offset, unsigned char *out, size_t siz
 			out[i] = (unsigned char)(z >> (offset % 8 * 8));
 		out[i] = (unsigned char)(z >> (offset % 8 * 8));
 	}
+}
+
+void rig_content(const struct rig_peer *peer, uint64_t offset, unsigned char *out, size_t size)
+{
+	content(peer->id, offset, out, size);
 }
 
 enum { STEP_BYTES = 64 * 1024 };
@@ -503,6 +510,8 @@ static void check_turn(struct rig *rig)
 {
 	if (fake_pipe_bytes(rig->worker.pipe_fds[0]) != 0)
 		fake_fail("bytes are left in the pipe");
+	if (rig->limits.mirrors && fake_pipe_bytes(rig->worker.mirrors.pipe_fds[0]) != 0)
+		fake_fail("bytes are left in the mirrors' pipe");
 	if (rig->worker.spill.chunks.used > rig->options.spill_chunks)
 		fake_fail("more spilled than there is memory for");
 	uint64_t closed = 0;
@@ -574,6 +583,8 @@ static void open_worker(struct rig *rig)
 		.records = rig->records,
 		.listeners = calloc(RIG_RELAYS, sizeof(struct listener)),
 	};
+	if (rig->limits.mirrors)
+		fake_pipe(rig->worker.mirrors.pipe_fds);
 	for (int i = 0; i < RIG_RELAYS; i++)
 		rig->worker.listeners[i].fd = fake_listen();
 	assert_int_equal(worker_open(&rig->worker, &ring, &rig->source.source, pipe_fds, &err), 0);
@@ -636,6 +647,8 @@ void rig_close(struct rig *rig)
 	}
 	assert_int_equal(rig->worker.sessions.used, 0);
 	assert_int_equal(rig->worker.spill.chunks.used, 0);
+	assert_int_equal(rig->worker.mirrors.slab.used, 0);
+	assert_int_equal(rig->worker.mirrors.held.chunks.used, 0);
 	assert_int_equal(ring_buffers_loaned(rig->worker.ring), 0);
 	assert_int_equal(fake_closed_while_armed(), 0);
 	assert_int_equal(rig->shared.connections, 0);

@@ -24,6 +24,7 @@ struct rig_options {
 	struct config_timeouts timeouts;
 	enum config_balance balance; /* of every pool */
 	enum config_proxy proxy_send;
+	struct config_mirror mirror; /* of every relay */
 	const char *listener;  /* of every relay */
 	const char *greeting;  /* what every backend gets before its client's bytes */
 	size_t greeting_size;
@@ -94,6 +95,12 @@ void rig_open(struct rig *rig, const struct rig_options *options);
 
 /* rig_close - stop, and check that nothing is left */
 void rig_close(struct rig *rig);
+
+/* rig_endpoint - @text as an endpoint */
+struct endpoint rig_endpoint(const char *text);
+
+/* rig_content - what @peer sends, from @offset on */
+void rig_content(const struct rig_peer *peer, uint64_t offset, unsigned char *out, size_t size);
 
 /* rig_run - let @ns pass */
 void rig_run(struct rig *rig, uint64_t ns);
