@@ -37,7 +37,7 @@ static void write_flag(void *ctx, const char *word)
 
 static void write_flags(struct json *json, enum words kind, uint32_t flags)
 {
-	json_array(json, "flags");
+	json_begin_array(json, "flags");
 	words_each(kind, flags, write_flag, json);
 	json_end(json);
 }
@@ -65,7 +65,7 @@ static void write_below(const struct writer *writer, const struct netstate_link 
 
 static void write_vxlan(struct json *json, const struct link_vxlan *vxlan)
 {
-	json_object(json, "vxlan");
+	json_begin_object(json, "vxlan");
 	json_number(json, "vni", vxlan->vni);
 	json_number(json, "port", vxlan->port);
 	write_address(json, "local", &vxlan->local);
@@ -75,12 +75,12 @@ static void write_vxlan(struct json *json, const struct link_vxlan *vxlan)
 
 static void write_statistics(struct json *json, const struct netstate_link *link)
 {
-	json_object(json, "received");
+	json_begin_object(json, "received");
 	json_number(json, "bytes", link->rx_bytes);
 	json_number(json, "packets", link->rx_packets);
 	json_number(json, "dropped", link->rx_dropped);
 	json_end(json);
-	json_object(json, "sent");
+	json_begin_object(json, "sent");
 	json_number(json, "bytes", link->tx_bytes);
 	json_number(json, "packets", link->tx_packets);
 	json_number(json, "dropped", link->tx_dropped);
@@ -107,7 +107,7 @@ static void write_properties(struct json *json, const struct netstate_link *link
 static void write_link(const struct writer *writer, const struct netstate_link *link)
 {
 	struct json *json = writer->json;
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_number(json, "index", link->index);
 	json_text(json, "name", link->name);
 	json_text(json, "kind", inspection_link_kind(link));
@@ -122,7 +122,7 @@ static void write_link(const struct writer *writer, const struct netstate_link *
 
 static void write_link_address(const struct writer *writer, const struct netstate_address *address)
 {
-	json_object(writer->json, NULL);
+	json_begin_object(writer->json, NULL);
 	write_link_name(writer, "link", address->link);
 	write_prefix(writer->json, "address", &address->prefix);
 	write_prefix(writer->json, "peer", &address->peer);
@@ -137,9 +137,9 @@ static void write_link_address(const struct writer *writer, const struct netstat
 
 static void write_next_hops(const struct writer *writer, const struct netstate_route *route)
 {
-	json_array(writer->json, "next_hops");
+	json_begin_array(writer->json, "next_hops");
 	for (uint32_t i = 0; i < route->nexthop_count && i < NETSTATE_NEXTHOPS_MAX; i++) {
-		json_object(writer->json, NULL);
+		json_begin_object(writer->json, NULL);
 		write_address(writer->json, "via", &route->nexthops[i].via);
 		write_link_name(writer, "link", route->nexthops[i].link);
 		json_number(writer->json, "weight", route->nexthops[i].weight);
@@ -152,7 +152,7 @@ static void write_route(void *ctx, const struct netstate_route *route)
 {
 	const struct writer *writer = ctx;
 	struct json *json = writer->json;
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	write_word(json, "table", WORDS_TABLE, route->table);
 	write_word(json, "type", WORDS_ROUTE_TYPE, route->type);
 	write_prefix(json, "to", &route->to);
@@ -170,7 +170,7 @@ static void write_route(void *ctx, const struct netstate_route *route)
 
 static void write_rule(struct json *json, const struct netstate_rule *rule)
 {
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "family", rule->family == AF_INET6 ? "inet6" : "inet");
 	json_number(json, "priority", rule->priority);
 	if (rule->inverted)
@@ -197,9 +197,9 @@ static void write_holders(const struct writer *writer, const struct sockdiag_soc
 {
 	size_t count;
 	const struct holder *holder = holders_find(&writer->inspection->holders, socket->inode, &count);
-	json_array(writer->json, "processes");
+	json_begin_array(writer->json, "processes");
 	for (size_t i = 0; i < count; i++) {
-		json_object(writer->json, NULL);
+		json_begin_object(writer->json, NULL);
 		json_number(writer->json, "pid", (uint64_t)holder[i].pid);
 		json_text(writer->json, "name", holder[i].name);
 		json_end(writer->json);
@@ -211,7 +211,7 @@ static void write_socket(const struct writer *writer, const struct sockdiag_sock
 {
 	struct json *json = writer->json;
 	char text[ENDPOINT_TEXT_MAX];
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "protocol", socket->protocol == IPPROTO_TCP ? "tcp" : "udp");
 	json_text(json, "state", sockdiag_state_name(socket->state));
 	json_text(json, "local", endpoint_format_address(&socket->local.any, text, sizeof(text)));
@@ -228,7 +228,7 @@ static void write_socket(const struct writer *writer, const struct sockdiag_sock
 
 static void write_sockets(const struct writer *writer, const char *key, bool listening)
 {
-	json_array(writer->json, key);
+	json_begin_array(writer->json, key);
 	vec_each (socket, &writer->inspection->sockets.all)
 		if (sockdiag_is_listening(socket) == listening)
 			write_socket(writer, socket);
@@ -240,18 +240,18 @@ static void write_sockets(const struct writer *writer, const char *key, bool lis
 static void write_network(const struct writer *writer)
 {
 	const struct netstate *state = &writer->inspection->state;
-	json_array(writer->json, "links");
+	json_begin_array(writer->json, "links");
 	vec_each (link, &state->links)
 		write_link(writer, link);
 	json_end(writer->json);
-	json_array(writer->json, "addresses");
+	json_begin_array(writer->json, "addresses");
 	vec_each (address, &state->addresses)
 		write_link_address(writer, address);
 	json_end(writer->json);
-	json_array(writer->json, "routes");
+	json_begin_array(writer->json, "routes");
 	inspection_each_route(writer->inspection, write_route, (void *)(uintptr_t)writer);
 	json_end(writer->json);
-	json_array(writer->json, "rules");
+	json_begin_array(writer->json, "rules");
 	vec_each (rule, &state->rules)
 		write_rule(writer->json, rule);
 	json_end(writer->json);
@@ -259,7 +259,7 @@ static void write_network(const struct writer *writer)
 
 static void write_sysctls(const struct writer *writer)
 {
-	json_object(writer->json, "sysctls");
+	json_begin_object(writer->json, "sysctls");
 	for (size_t i = 0; i < SYSCTL_COUNT; i++)
 		if (*writer->inspection->sysctls[i])
 			json_text(writer->json, sysctls[i].name, writer->inspection->sysctls[i]);
@@ -270,7 +270,7 @@ static void write_sysctls(const struct writer *writer)
 static void write_errors(const struct writer *writer)
 {
 	const struct inspection *inspection = writer->inspection;
-	json_object(writer->json, "errors");
+	json_begin_object(writer->json, "errors");
 	if (inspection->ruleset_err.code)
 		json_text(writer->json, "nf_tables", inspection->ruleset_err.text);
 	if (inspection->legacy_err.code)
@@ -284,7 +284,7 @@ void inspection_write_json(const struct inspection *inspection, FILE *out)
 {
 	struct json json = JSON_INIT(out);
 	const struct writer writer = {inspection, &json};
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "namespace", inspection->name);
 	json_number(&json, "inode", inspection->inode);
 	if (inspection->cookie)

@@ -168,7 +168,7 @@ void topology_live_numbers(const struct topology_live *live, live_number_fn *eac
 
 void topology_live_write_number(struct json *json, const struct live_number *number)
 {
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "namespace", number->netns);
 	json_text(json, "link", number->link);
 	json_text(json, "number", link_numbers[number->number].name);
@@ -176,7 +176,7 @@ void topology_live_write_number(struct json *json, const struct live_number *num
 	if (number->is)
 		json_number(json, "is", number->is);
 	else
-		json_null(json, "is");
+		json_put_null(json, "is");
 	json_bool(json, "ok", number->is == number->wanted);
 	json_end(json);
 }

@@ -213,9 +213,9 @@ static int print_all(const struct topology_live *live, FILE *out)
 static void write_routes(struct json *json, const struct topology_live *live, uint32_t index)
 {
 	char text[PREFIX_TEXT_MAX];
-	json_array(json, "routes");
+	json_begin_array(json, "routes");
 	vec_each (route, &live->topology->netns.items[index].routes) {
-		json_object(json, NULL);
+		json_begin_object(json, NULL);
 		json_text(json, "to", format_destination(route, text, sizeof(text)));
 		if (route->via.family != AF_UNSPEC)
 			json_text(json, "via", format_via(route, text, sizeof(text)));
@@ -229,12 +229,12 @@ static void write_routes(struct json *json, const struct topology_live *live, ui
 
 static void write_sysctls(struct json *json, const struct topology_live *live, uint32_t index)
 {
-	json_object(json, "sysctls");
+	json_begin_object(json, "sysctls");
 	for (size_t key = 0; key < SYSCTL_COUNT; key++) {
 		const char *value = live->netns[index].sysctls[key];
 		if (!*live->topology->netns.items[index].sysctls[key])
 			continue;
-		json_object(json, sysctls[key].name);
+		json_begin_object(json, sysctls[key].name);
 		json_text(json, "wanted", live->topology->netns.items[index].sysctls[key]);
 		json_text(json, "is", *value ? value : NULL);
 		json_end(json);
@@ -246,7 +246,7 @@ static void write_netns(struct json *json, const struct topology_live *live, uin
 {
 	const struct topology_netns *netns = &live->topology->netns.items[index];
 	char text[NETNS_TEXT_MAX + sizeof("path:")];
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "name", netns->name);
 	json_text(json, "is", netns_ref_format(&netns->ref, text, sizeof(text)));
 	json_text(json, "state", state_of_netns(live, index));
@@ -261,7 +261,7 @@ static void write_link(struct json *json, const struct topology_live *live, uint
 {
 	const struct topology_link *link = &live->topology->links.items[index];
 	char text[NAME_SIZE + PREFIX_TEXT_MAX];
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "namespace", live->topology->netns.items[link->netns].name);
 	json_text(json, "name", link->name);
 	json_text(json, "kind", kind_of(link));
@@ -270,9 +270,9 @@ static void write_link(struct json *json, const struct topology_live *live, uint
 		json_text(json, "other_end", link_name(live->topology, other_end(link), text, sizeof(text)));
 	if (link->bridge != TOPOLOGY_NONE)
 		json_text(json, "bridge", link_name(live->topology, link->bridge, text, sizeof(text)));
-	json_array(json, "addresses");
+	json_begin_array(json, "addresses");
 	vec_each (address, &link->addresses) {
-		json_object(json, NULL);
+		json_begin_object(json, NULL);
 		json_text(json, "address", prefix_format(address, text, sizeof(text)));
 		json_text(json, "state", state_of(topology_live_has_address(live, link, address)));
 		json_end(json);
@@ -289,17 +289,17 @@ static void write_number(void *ctx, const struct live_number *number)
 static void write_all(const struct topology_live *live, FILE *out)
 {
 	struct json json = JSON_INIT(out);
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "topology", live->topology->name);
-	json_array(&json, "namespaces");
+	json_begin_array(&json, "namespaces");
 	for (uint32_t i = 0; i < live->topology->netns.count; i++)
 		write_netns(&json, live, i);
 	json_end(&json);
-	json_array(&json, "links");
+	json_begin_array(&json, "links");
 	for (uint32_t i = 0; i < live->topology->links.count; i++)
 		write_link(&json, live, i);
 	json_end(&json);
-	json_array(&json, "numbers");
+	json_begin_array(&json, "numbers");
 	topology_live_numbers(live, write_number, &json);
 	json_end(&json);
 	json_end(&json);

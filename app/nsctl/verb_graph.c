@@ -44,10 +44,10 @@ static void write_name(struct json *json, const char *key, const struct graph *g
 
 static void write_netns(struct json *json, const struct graph_netns *netns)
 {
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "name", netns->wanted->name);
 	json_text(json, "state", graph_styles[netns->state].name);
-	json_array(json, "notes");
+	json_begin_array(json, "notes");
 	vec_each (note, &netns->notes)
 		json_text(json, NULL, note->text);
 	json_end(json);
@@ -58,13 +58,13 @@ static void write_link(struct json *json, const struct graph *graph, uint32_t in
 {
 	const struct graph_link *link = &graph->links[index];
 	char text[GRAPH_ADDRESS_MAX];
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	write_name(json, "link", graph, index);
 	json_text(json, "kind", link->kind);
 	json_text(json, "state", graph_styles[link->state].name);
 	if (link->above != TOPOLOGY_NONE)
 		write_name(json, "above", graph, link->above);
-	json_array(json, "addresses");
+	json_begin_array(json, "addresses");
 	for (size_t i = 0; i < link->wanted->addresses.count; i++)
 		json_text(json, NULL, graph_address(link, i, text, sizeof(text)));
 	json_end(json);
@@ -73,7 +73,7 @@ static void write_link(struct json *json, const struct graph *graph, uint32_t in
 
 static void write_line(struct json *json, const struct graph *graph, const struct graph_edge *edge)
 {
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	write_name(json, "from", graph, edge->a);
 	write_name(json, "to", graph, edge->b);
 	json_text(json, "kind", edge->is_veth ? "veth" : "carries");
@@ -84,17 +84,17 @@ static void write_line(struct json *json, const struct graph *graph, const struc
 static void write_graph(const struct graph *graph, FILE *out)
 {
 	struct json json = JSON_INIT(out);
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "topology", graph->topology->name);
-	json_array(&json, "namespaces");
+	json_begin_array(&json, "namespaces");
 	for (uint32_t i = 0; i < graph->topology->netns.count; i++)
 		write_netns(&json, &graph->netns[i]);
 	json_end(&json);
-	json_array(&json, "links");
+	json_begin_array(&json, "links");
 	for (uint32_t i = 0; i < graph->topology->links.count; i++)
 		write_link(&json, graph, i);
 	json_end(&json);
-	json_array(&json, "lines");
+	json_begin_array(&json, "lines");
 	vec_each (edge, &graph->edges)
 		write_line(&json, graph, edge);
 	json_end(&json);

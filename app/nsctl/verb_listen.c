@@ -145,10 +145,10 @@ static int write_listeners(const struct listeners *listeners, const struct nsctl
 {
 	struct json json = JSON_INIT(out);
 	char text[ENDPOINT_TEXT_MAX];
-	json_object(&json, NULL);
-	json_array(&json, "sockets");
+	json_begin_object(&json, NULL);
+	json_begin_array(&json, "sockets");
 	for (size_t i = 0; i < listeners->all.count; i++) {
-		json_object(&json, NULL);
+		json_begin_object(&json, NULL);
 		json_number(&json, "fd", (uint64_t)listeners->all.items[i].fd);
 		json_text(&json, "name", listeners->all.items[i].name);
 		json_text(&json, "endpoint",

@@ -82,9 +82,9 @@ static int print_census(const struct census *census, FILE *out, struct err *err)
 static void write_processes(struct json *json, const char *key, const struct census_process *processes,
                             size_t count)
 {
-	json_array(json, key);
+	json_begin_array(json, key);
 	for (size_t i = 0; i < count; i++) {
-		json_object(json, NULL);
+		json_begin_object(json, NULL);
 		json_number(json, "pid", (uint64_t)processes[i].pid);
 		json_text(json, "name", processes[i].name);
 		json_end(json);
@@ -95,8 +95,8 @@ static void write_processes(struct json *json, const char *key, const struct cen
 static void write_relay(struct json *json, const struct census_netns *netns)
 {
 	char address[ENDPOINT_TEXT_MAX];
-	json_object(json, "nsrelay");
-	json_array(json, "listeners");
+	json_begin_object(json, "nsrelay");
+	json_begin_array(json, "listeners");
 	vec_each (listener, &netns->relay_listeners)
 		json_text(json, NULL,
 		          endpoint_format_address(&listener->local.any, address, sizeof(address)));
@@ -107,14 +107,14 @@ static void write_relay(struct json *json, const struct census_netns *netns)
 
 static void write_netns(struct json *json, const struct census_netns *netns)
 {
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_number(json, "inode", netns->inode);
 	if (netns->cookie)
 		json_number(json, "cookie", netns->cookie);
 	else
-		json_null(json, "cookie");
+		json_put_null(json, "cookie");
 	json_bool(json, "host", netns->is_own);
-	json_array(json, "names");
+	json_begin_array(json, "names");
 	vec_each (name, &netns->names)
 		json_text(json, NULL, *name);
 	json_end(json);
@@ -127,7 +127,7 @@ static void write_netns(struct json *json, const struct census_netns *netns)
 static void write_census(const struct census *census, FILE *out)
 {
 	struct json json = JSON_INIT(out);
-	json_array(&json, NULL);
+	json_begin_array(&json, NULL);
 	vec_each (netns, &census->all)
 		write_netns(&json, netns);
 	json_end(&json);
@@ -181,15 +181,15 @@ static int print_memberships(const struct memberships *memberships, FILE *out, s
 static void write_memberships(const struct memberships *memberships, FILE *out)
 {
 	struct json json = JSON_INIT(out);
-	json_array(&json, NULL);
+	json_begin_array(&json, NULL);
 	vec_each (membership, &memberships->all) {
-		json_object(&json, NULL);
+		json_begin_object(&json, NULL);
 		json_text(&json, "namespace", membership->entry);
 		json_number(&json, "inode", membership->inode);
 		if (membership->owner)
 			json_number(&json, "user_namespace", membership->owner);
 		else
-			json_null(&json, "user_namespace");
+			json_put_null(&json, "user_namespace");
 		write_processes(&json, "processes", membership->processes.items, membership->processes.count);
 		json_end(&json);
 	}

@@ -76,7 +76,7 @@ static void write_step(struct json *json, const struct step *step, const char *c
 	const struct action *action = find_action(step_describe(step, names, line, sizeof(line)));
 	const char *what = strstr(line, ": ");
 	tally_add(tally, action);
-	json_object(json, NULL);
+	json_begin_object(json, NULL);
 	json_text(json, "action", action->name);
 	json_text(json, "namespace", names[step->netns]);
 	if (*step->link)
@@ -114,9 +114,9 @@ static void write_plan(const struct lab *lab, const char *name, const char *stat
 {
 	struct json json = JSON_INIT(out);
 	struct tally tally = {0};
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "topology", name);
-	json_array(&json, "steps");
+	json_begin_array(&json, "steps");
 	vec_each (step, &lab_plan(lab)->all)
 		write_step(&json, step, lab_names(lab), &tally);
 	json_end(&json);

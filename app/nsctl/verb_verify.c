@@ -129,7 +129,7 @@ static void tell(void *ctx, const struct topology_expect *expect, const struct v
 		print_line(to, expect, result);
 		return;
 	}
-	json_object(to->json, NULL);
+	json_begin_object(to->json, NULL);
 	write_expected(to, expect);
 	write_found(to, result);
 	json_end(to->json);
@@ -191,12 +191,12 @@ static int verify_to_json(struct report_to *to, struct err *err)
 {
 	struct json json = JSON_INIT(to->out);
 	to->json = &json;
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "topology", to->topology->name);
-	json_array(&json, "expectations");
+	json_begin_array(&json, "expectations");
 	int failed = verify_run(to->topology, tell, to, err);
 	json_end(&json);
-	json_array(&json, "numbers");
+	json_begin_array(&json, "numbers");
 	int r = failed < 0 ? failed : verify_numbers(to, err);
 	json_end(&json);
 	json_bool(&json, "ok", r == 0 && failed + to->differing == 0);

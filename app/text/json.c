@@ -57,12 +57,12 @@ static void begin_nest(struct json *json, const char *key, bool is_array)
 	putc(is_array ? '[' : '{', json->out);
 }
 
-void json_object(struct json *json, const char *key)
+void json_begin_object(struct json *json, const char *key)
 {
 	begin_nest(json, key, false);
 }
 
-void json_array(struct json *json, const char *key)
+void json_begin_array(struct json *json, const char *key)
 {
 	begin_nest(json, key, true);
 }
@@ -79,7 +79,7 @@ void json_end(struct json *json)
 void json_text(struct json *json, const char *key, const char *text)
 {
 	if (!text) {
-		json_null(json, key);
+		json_put_null(json, key);
 		return;
 	}
 	begin_value(json, key);
@@ -98,7 +98,7 @@ void json_bool(struct json *json, const char *key, bool value)
 	fputs(value ? "true" : "false", json->out);
 }
 
-void json_null(struct json *json, const char *key)
+void json_put_null(struct json *json, const char *key)
 {
 	begin_value(json, key);
 	fputs("null", json->out);

@@ -3,9 +3,9 @@
  * Writes one JSON value (RFC 8259), piece by piece.
  *
  *	struct json json = JSON_INIT(stdout);
- *	json_object(&json, NULL);
+ *	json_begin_object(&json, NULL);
  *	json_text(&json, "name", "veth0");
- *	json_array(&json, "addresses");
+ *	json_begin_array(&json, "addresses");
  *	json_text(&json, NULL, "10.0.0.1/24");
  *	json_end(&json);
  *	json_end(&json);                        {"name":"veth0","addresses":["10.0.0.1/24"]}
@@ -34,8 +34,8 @@ struct json {
 		.out = (file)                                                                                \
 	}
 
-void json_object(struct json *json, const char *key);
-void json_array(struct json *json, const char *key);
+void json_begin_object(struct json *json, const char *key);
+void json_begin_array(struct json *json, const char *key);
 
 /* json_end - of the innermost object or array; a newline follows the outermost */
 void json_end(struct json *json);
@@ -45,6 +45,6 @@ void json_end(struct json *json);
 void json_text(struct json *json, const char *key, const char *text);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
-void json_null(struct json *json, const char *key);
+void json_put_null(struct json *json, const char *key);
 
 #endif

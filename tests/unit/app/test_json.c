@@ -27,18 +27,18 @@ static void values_nest_and_are_separated(void **state)
 {
 	(void)state;
 	struct json json = begin();
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "name", "veth0");
-	json_array(&json, "addresses");
+	json_begin_array(&json, "addresses");
 	json_text(&json, NULL, "10.0.0.1/24");
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_number(&json, "metric", UINT64_MAX);
 	json_end(&json);
-	json_array(&json, NULL);
+	json_begin_array(&json, NULL);
 	json_end(&json);
 	json_end(&json);
 	json_bool(&json, "up", true);
-	json_null(&json, "peer");
+	json_put_null(&json, "peer");
 	json_end(&json);
 	assert_written(
 	        &json,
@@ -50,7 +50,7 @@ static void text_that_is_not_there_is_null(void **state)
 {
 	(void)state;
 	struct json json = begin();
-	json_array(&json, NULL);
+	json_begin_array(&json, NULL);
 	json_text(&json, NULL, NULL);
 	json_text(&json, NULL, "");
 	json_end(&json);
@@ -61,7 +61,7 @@ static void quotes_and_control_characters_are_escaped_in_texts_and_keys(void **s
 {
 	(void)state;
 	struct json json = begin();
-	json_object(&json, NULL);
+	json_begin_object(&json, NULL);
 	json_text(&json, "a\"\n", "\\ \t \x1b[31m \x7f \xc2\x9b \xc3\xa9 \xf0\x9f\x98\x80");
 	json_end(&json);
 	assert_written(&json, "{\"a\\\"\\u000a\":\"\\\\ \\u0009 \\u001b[31m \\u007f \\u009b \xc3\xa9 "
@@ -72,7 +72,7 @@ static void bytes_that_are_no_utf8_are_replaced(void **state)
 {
 	(void)state;
 	struct json json = begin();
-	json_array(&json, NULL);
+	json_begin_array(&json, NULL);
 	json_text(&json, NULL, "a\xff\xc3");
 	json_text(&json, NULL, "\xe2\x82");
 	json_end(&json);
