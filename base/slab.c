@@ -110,15 +110,21 @@ void *slab_find(const struct slab *slab, uint32_t index, uint32_t generation)
 	return slot->next_free == IN_USE && slot->generation == generation ? slot + 1 : NULL;
 }
 
-void *slab_next(const struct slab *slab, uint32_t *index)
+void *slab_next_below(const struct slab *slab, uint32_t *index, uint32_t end)
 {
-	for (uint32_t i = *index; i < slab->fresh; i++) {
+	end = end < slab->fresh ? end : slab->fresh;
+	for (uint32_t i = *index; i < end; i++) {
 		struct slot *slot = slot_at(slab, i);
 		if (slot->next_free == IN_USE) {
 			*index = i + 1;
 			return slot + 1;
 		}
 	}
-	*index = slab->fresh;
+	*index = end;
 	return NULL;
+}
+
+void *slab_next(const struct slab *slab, uint32_t *index)
+{
+	return slab_next_below(slab, index, slab->fresh);
 }

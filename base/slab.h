@@ -49,4 +49,10 @@ void *slab_find(const struct slab *slab, uint32_t index, uint32_t generation);
 /* slab_next - iterate: the first object in use at or after *@index, whose successor's index is stored back; else NULL */
 void *slab_next(const struct slab *slab, uint32_t *index);
 
+/*
+ * slab_next_below - the same, looking at no slot from @end on: for who has only so much time
+ * NULL leaves @end, or the number of slots ever taken if that is less, in *@index.
+ */
+void *slab_next_below(const struct slab *slab, uint32_t *index, uint32_t end);
+
 #endif

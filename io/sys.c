@@ -196,6 +196,32 @@ int sys_at_mark(int fd)
 	return ioctl(fd, SIOCATMARK, &answer) < 0 ? -errno : answer;
 }
 
+/* queue_size - 0 where the kernel does not say: SIOCINQ of a socket that listens is EINVAL */
+static uint32_t queue_size(int fd, unsigned long request)
+{
+	int bytes = 0;
+	return ioctl(fd, request, &bytes) < 0 ? 0 : (uint32_t)bytes;
+}
+
+int sys_tcp(int fd, struct sys_tcp *ret)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -errno;
+	*ret = (struct sys_tcp){
+		.rtt_us = info.tcpi_rtt,
+		.rtt_var_us = info.tcpi_rttvar,
+		.congestion_window = info.tcpi_snd_cwnd,
+		.mss = info.tcpi_snd_mss,
+		.retransmits = info.tcpi_total_retrans,
+		.send_queue = queue_size(fd, SIOCOUTQ),
+		.receive_queue = queue_size(fd, SIOCINQ),
+		.state = info.tcpi_state,
+	};
+	return 0;
+}
+
 int sys_peer(int fd, struct sockaddr_storage *ret)
 {
 	socklen_t size = sizeof(*ret);

@@ -98,6 +98,20 @@ int sys_unsent(int fd);
 /* sys_at_mark - is an urgent byte next (SIOCATMARK)? splice(2) never gets past one, recv(2) does. 1, 0 or -errno */
 int sys_at_mark(int fd);
 
+/* What the kernel knows of a TCP connection. */
+struct sys_tcp {
+	uint32_t rtt_us, rtt_var_us; /* smoothed, RFC 6298 */
+	uint32_t congestion_window;  /* segments of mss bytes */
+	uint32_t mss;                /* bytes */
+	uint32_t retransmits;        /* segments, since the connection began */
+	uint32_t send_queue;         /* bytes that the peer has not acknowledged */
+	uint32_t receive_queue;      /* bytes that have not been read */
+	uint8_t state;               /* TCP_ESTABLISHED ... of netinet/tcp.h */
+};
+
+/* sys_tcp - TCP_INFO, SIOCOUTQ and SIOCINQ; 0 or -errno: -EOPNOTSUPP of a unix socket */
+int sys_tcp(int fd, struct sys_tcp *ret);
+
 /* sys_peer - address of the other end; 0 or -errno */
 int sys_peer(int fd, struct sockaddr_storage *ret);
 

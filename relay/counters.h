@@ -64,4 +64,8 @@ static inline uint64_t counter_read(const struct counters *counters, unsigned co
 /* counter_name - "accepted_total"; for the cells by cause "closed_client_reset_total" and so on. Static memory. */
 const char *counter_name(unsigned counter);
 
+/* counter_help - what it counts; counter_advice - what to do when it moves, "" for nothing. Static memory. */
+const char *counter_help(unsigned counter);
+const char *counter_advice(unsigned counter);
+
 #endif

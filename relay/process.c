@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/sys.h"
+#include "relay/inspect.h"
 #include "relay/record_log.h"
 #include "relay/worker.h"
 
@@ -47,6 +48,8 @@ struct relay {
 	struct thread *threads;
 	struct counters *counters; /* one for each thread */
 	uint32_t thread_count;     /* those that were started */
+	struct inspect inspect;    /* what the observer sees of all this */
+	bool observed;             /* its begin() went well */
 	sem_t opened;	      /* posted by each thread that has tried to open its worker */
 	sem_t sealed;	      /* posted for each thread when it may go on */
 	bool abandoned;	      /* set before `sealed`: do not go on */
@@ -110,6 +113,7 @@ static void *run_thread(void *arg)
 			thread->result = worker_turn(&thread->worker);
 	}
 	worker_close(&thread->worker);
+	inspect_thread_ended(&relay->inspect, thread->number);
 	atomic_fetch_add(&relay->ended, 1);
 	ring_doorbell(relay);
 	return NULL;
@@ -266,6 +270,18 @@ static void announce(const struct relay *relay)
 
 /* ---- start and end ---- */
 
+static int prepare_inspect(struct relay *relay, struct err *err)
+{
+	const struct relay_process *process = relay->process;
+	if (inspect_init(&relay->inspect, process->plan, process->limits) < 0)
+		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
+	relay->inspect.shared = &relay->shared;
+	relay->inspect.counters = relay->counters;
+	for (uint32_t i = 0; i < process->limits->threads; i++)
+		relay->inspect.threads[i].mailbox = &relay->threads[i].mailbox;
+	return 0;
+}
+
 static int prepare(struct relay *relay, struct err *err)
 {
 	uint32_t count = relay->process->limits->threads;
@@ -285,7 +301,7 @@ static int prepare(struct relay *relay, struct err *err)
 		if (rc < 0)
 			return err_set(err, -rc, "relay thread %u: %s", i, strerror(-rc));
 	}
-	return 0;
+	return prepare_inspect(relay, err);
 }
 
 static int start_all(struct relay *relay, struct err *err)
@@ -313,6 +329,14 @@ static int opened_all(struct relay *relay, struct err *err)
 	return rc;
 }
 
+static int begin_observer(struct relay *relay, struct err *err)
+{
+	const struct relay_observer *observer = relay->process->observer;
+	int rc = observer ? observer->begin(observer->ctx, &relay->inspect, err) : 0;
+	relay->observed = observer && rc == 0;
+	return rc;
+}
+
 /* start - threads with open rings, then sealed; what goes wrong in one of them stops all */
 static int start(struct relay *relay, struct err *err)
 {
@@ -321,6 +345,8 @@ static int start(struct relay *relay, struct err *err)
 	int rc = start_all(relay, err);
 	int opened = opened_all(relay, rc < 0 ? NULL : err);
 	rc = rc < 0 ? rc : opened;
+	if (rc == 0)
+		rc = begin_observer(relay, err);
 	if (rc == 0 && relay->process->seal)
 		rc = relay->process->seal(err);
 	relay->abandoned = rc < 0;
@@ -366,6 +392,7 @@ static void release(struct relay *relay)
 	if (relay->doorbell_fd >= 0)
 		close(relay->doorbell_fd);
 	balance_fini(&relay->shared.balance);
+	inspect_fini(&relay->inspect);
 	free(relay->threads);
 	free(relay->counters);
 	close(relay->process->control_fd);
@@ -373,7 +400,7 @@ static void release(struct relay *relay)
 
 int relay_process_run(const struct relay_process *process, struct err *err)
 {
-	struct relay relay = {.process = process, .doorbell_fd = -1};
+	struct relay relay = {.process = process, .doorbell_fd = -1, .inspect = {.doorbell_fd = -1}};
 	int rc = prepare(&relay, err);
 	if (rc == 0) {
 		rc = start(&relay, err);
@@ -382,6 +409,8 @@ int relay_process_run(const struct relay_process *process, struct err *err)
 			control(&relay);
 		}
 		int joined = join_all(&relay, err);
+		if (relay.observed)
+			process->observer->end(process->observer->ctx);
 		rc = rc < 0 ? rc : joined;
 	}
 	release(&relay);

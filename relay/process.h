@@ -28,6 +28,14 @@ struct control_message {
 	uint64_t value;
 };
 
+struct inspect;
+
+struct relay_observer {
+	void *ctx;
+	int (*begin)(void *ctx, struct inspect *inspect, struct err *err);
+	void (*end)(void *ctx);
+};
+
 struct relay_process {
 	const struct plan *plan;
 	const struct limits *limits;
@@ -41,6 +49,11 @@ struct relay_process {
 	/* Called when every thread has its ring and before any of them accepts: the moment to give up what is left of
 	 * privilege. NULL: nothing to do. */
 	int (*seal)(struct err *err);
+
+	/* Who is told what may be asked about the relay, before seal: the last moment at which it may make a thread. Its
+	 * begin() may fail, which stops the relay; end() is called when all relay threads have ended and nothing of
+	 * @inspect will be valid any more, unless begin() failed or was not called. NULL: nobody. */
+	const struct relay_observer *observer;
 };
 
 /*

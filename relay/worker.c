@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/inspect.h"
 
 /* A thread that received nothing for so long gives the memory of its receive buffers (1 MiB) back until it does. */
 enum { RELEASE_AFTER_MS = 3000 };
@@ -163,6 +164,9 @@ static void obey(struct worker *worker)
 			break;
 		case WORKER_STOP:
 			worker_stop(worker);
+			break;
+		case WORKER_INSPECT:
+			inspect_fill(worker, (struct inspect_slice *)(uintptr_t)message.value);
 			break;
 		default:
 			CHECK(!"a command of worker.h");

@@ -85,6 +85,7 @@ struct worker {
 enum worker_command {
 	WORKER_DRAIN, /* close listeners; value: CLOCK_MONOTONIC ms at which what is left is reset */
 	WORKER_STOP,  /* end every session now */
+	WORKER_INSPECT, /* value: the struct inspect_slice to fill (relay/inspect.h) */
 };
 
 /*

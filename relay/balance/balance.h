@@ -97,6 +97,12 @@ uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *c
 /* balance_next - the one to try after @current has failed; BALANCE_NONE when all that are usable were tried */
 uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t first, uint32_t current);
 
+/* balance_connections - how many @backend has; -1: the pool's policy does not count them. Any thread; may lag. */
+static inline int64_t balance_connections(const struct balance_pool *pool, uint32_t backend)
+{
+	return pool->active ? (int64_t)atomic_load_explicit(&pool->active[backend], memory_order_relaxed) : -1;
+}
+
 /* balance_enter, balance_leave - a connection goes to @backend, or has left it. Any thread. */
 static inline void balance_enter(const struct balance_pool *pool, uint32_t backend)
 {

@@ -473,6 +473,13 @@ int sys_at_mark(int fd)
 	return at_urgent_byte(&file_at(fd, FILE_SOCKET)->conn->to_relay);
 }
 
+int sys_tcp(int fd, struct sys_tcp *ret)
+{
+	file_at(fd, FILE_SOCKET);
+	*ret = (struct sys_tcp){.rtt_us = 1000, .congestion_window = 10, .send_queue = (uint32_t)sys_unsent(fd)};
+	return 0;
+}
+
 int sys_peer(int fd, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)ret;

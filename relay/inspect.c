@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/inspect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "relay/worker.h"
+
+int inspect_init(struct inspect *inspect, const struct plan *plan, const struct limits *limits)
+{
+	*inspect = (struct inspect){.plan = plan, .limits = limits};
+	inspect->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (inspect->doorbell_fd < 0)
+		return -errno;
+	inspect->threads = calloc(limits->threads, sizeof(*inspect->threads));
+	return inspect->threads ? 0 : -ENOMEM;
+}
+
+void inspect_fini(struct inspect *inspect)
+{
+	if (inspect->doorbell_fd >= 0)
+		close(inspect->doorbell_fd);
+	free(inspect->threads);
+	*inspect = (struct inspect){.doorbell_fd = -1};
+}
+
+static void ring(int doorbell_fd)
+{
+	uint64_t one = 1;
+	ssize_t n = write(doorbell_fd, &one, sizeof(one));
+	(void)n;
+}
+
+/* ---- the asker's ---- */
+
+bool inspect_ask(struct inspect *inspect, uint32_t thread, struct inspect_slice *slice)
+{
+	CHECK(thread < inspect->limits->threads);
+	slice->thread = thread;
+	slice->doorbell_fd = inspect->doorbell_fd;
+	slice->count = 0;
+	slice->last = false;
+	atomic_store_explicit(&slice->full, false, memory_order_relaxed);
+	struct message message = {.type = WORKER_INSPECT, .value = (uintptr_t)slice};
+	return mailbox_post(inspect->threads[thread].mailbox, message);
+}
+
+bool inspect_answered(struct inspect *inspect, struct inspect_slice *slice)
+{
+	/* Asked first: an answer may have come before the end. */
+	bool ended = atomic_load_explicit(&inspect->threads[slice->thread].ended, memory_order_acquire);
+	if (atomic_load_explicit(&slice->full, memory_order_acquire))
+		return true;
+	if (ended)
+		slice->last = true;
+	return ended;
+}
+
+uint64_t inspect_counter(const struct inspect *inspect, unsigned counter)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < inspect->limits->threads; i++)
+		sum += counter_read(&inspect->counters[i], counter);
+	return sum;
+}
+
+uint32_t inspect_connections(const struct inspect *inspect)
+{
+	return atomic_load_explicit(&inspect->shared->connections, memory_order_relaxed);
+}
+
+int64_t inspect_backend_connections(const struct inspect *inspect, size_t pool, uint32_t backend)
+{
+	return balance_connections(&inspect->shared->balance.pools[pool], backend);
+}
+
+const char *inspect_state_name(enum session_state state)
+{
+	static const char *const names[] = {
+		[SESSION_WAITING] = "waiting",     [SESSION_CONNECTING] = "connecting", [SESSION_OPEN] = "open",
+		[SESSION_RESETTING] = "resetting", [SESSION_CLOSING] = "closing",
+	};
+	_Static_assert(ARRAY_COUNT(names) == SESSION_STATE_COUNT, "a name for each state of a session");
+	return names[state];
+}
+
+const char *inspect_lane_name(enum flow_state state)
+{
+	static const char *const names[] = {
+		[FLOW_NEW] = "new",	      [FLOW_PARKED] = "parked", [FLOW_RECV] = "interactive",
+		[FLOW_STOPPING] = "stopping", [FLOW_BULK] = "bulk",	[FLOW_HELD] = "held",
+		[FLOW_ENDED] = "ended",
+	};
+	_Static_assert(ARRAY_COUNT(names) == FLOW_STATE_COUNT, "a name for each state of a flow");
+	return names[state];
+}
+
+/* ---- the relay threads' ---- */
+
+typedef int address_fn(int fd, struct sockaddr_storage *ret);
+
+static void note_address(int fd, address_fn *ask, struct session_peer *ret)
+{
+	struct sockaddr_storage addr = {0};
+	*ret = (struct session_peer){0};
+	if (ask(fd, &addr) == 0)
+		peer_set(ret, (const struct sockaddr *)&addr);
+}
+
+static void copy_side(const struct session *session, enum side side, struct inspect_side *ret)
+{
+	const struct flow *flow = &session->flows[side];
+	int fd = session->fds[side];
+	*ret = (struct inspect_side){.bytes = flow->bytes, .spliced = flow->spliced, .lane = flow->state};
+	if (fd < 0)
+		return;
+	note_address(fd, sys_local, &ret->local);
+	note_address(fd, sys_peer, &ret->remote);
+	ret->has_tcp = sys_tcp(fd, &ret->tcp) == 0;
+}
+
+static void copy_session(const struct worker *worker, const struct session *session, uint32_t thread,
+			 struct inspect_connection *ret)
+{
+	uint32_t index = slab_index(&worker->sessions, session);
+	*ret = (struct inspect_connection){
+		.id = ((uint64_t)thread << SLAB_INDEX_BITS | slab_generation(session)) << SLAB_INDEX_BITS | index,
+		.listener = session->listener,
+		.route = session->route,
+		.backend = session->backends_tried ? session->backend : INSPECT_NO_BACKEND,
+		.state = session->state,
+		.age_ms = (worker->now_ns - session->accepted_ns) / 1000000,
+		.idle_ms = worker->now_ms - session->active_ms,
+		.connect_us = session->connect_us,
+	};
+	for (int side = 0; side < SIDE_COUNT; side++)
+		copy_side(session, (enum side)side, &ret->sides[side]);
+}
+
+/* fill - true when there are no more */
+static bool fill(struct worker *worker, struct inspect_slice *slice)
+{
+	uint32_t end = slice->cursor + INSPECT_SLOTS;
+	while (slice->count < INSPECT_ROWS) {
+		const struct session *session = slab_next_below(&worker->sessions, &slice->cursor, end);
+		if (!session)
+			return slice->cursor < end;
+		copy_session(worker, session, slice->thread, &slice->rows[slice->count++]);
+	}
+	return false;
+}
+
+void inspect_fill(struct worker *worker, struct inspect_slice *slice)
+{
+	int doorbell_fd = slice->doorbell_fd;
+	slice->last = fill(worker, slice);
+	atomic_store_explicit(&slice->full, true, memory_order_release); /* from here on it is the asker's */
+	ring(doorbell_fd);
+}
+
+void inspect_thread_ended(struct inspect *inspect, uint32_t thread)
+{
+	atomic_store_explicit(&inspect->threads[thread].ended, true, memory_order_release);
+	ring(inspect->doorbell_fd);
+}
