@@ -36,6 +36,7 @@ nsrelay_package(uring liburing 2.3)
 nsrelay_package(mnl libmnl 1.0.4)
 nsrelay_package(cap libcap 2.44)
 nsrelay_package(fyaml libfyaml 0.7.12)
+nsrelay_package(jansson jansson 2.13)
 nsrelay_package(seccomp libseccomp 2.5)
 
 # nsrelay_room(NAME SOURCES ... ROOMS ... PACKAGES ...): a room of the house as a static library.

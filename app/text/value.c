@@ -150,12 +150,24 @@ static int parse_name(const struct value_type *type, const char *text, void *ret
 	return 0;
 }
 
+static int parse_path(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	size_t length = strlen(text);
+	if (length > type->max)
+		return refuse(type, EINVAL, text, "is too long", err);
+	if (length > 0 && text[0] != '/')
+		return refuse(type, EINVAL, text, "does not begin with '/'", err);
+	memcpy(ret, text, length + 1);
+	return 0;
+}
+
 int value_parse(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	static int (*const parsers[])(const struct value_type *, const char *, void *, struct err *) = {
 		[VALUE_BOOL] = parse_bool,        [VALUE_COUNT] = parse_count,   [VALUE_MS] = parse_duration,
 		[VALUE_SECONDS] = parse_duration, [VALUE_CHOICE] = parse_choice, [VALUE_NAME] = parse_name,
 		[VALUE_PERCENT] = parse_percent,
+		[VALUE_PATH] = parse_path,
 	};
 	return parsers[type->kind](type, text, ret, err);
 }
@@ -180,6 +192,7 @@ const char *value_format(const struct value_type *type, const void *field, char 
 		format_percent(load(field), buf, size);
 		break;
 	case VALUE_NAME:
+	case VALUE_PATH:
 		snprintf(buf, size, "%s", (const char *)field);
 		break;
 	}
@@ -226,6 +239,9 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 		snprintf(buf, size, "%" PRIu32 " to %" PRIu32 " letters, digits, '_', '-' or '.'", type->min,
 			 type->max);
 		break;
+	case VALUE_PATH:
+		snprintf(buf, size, "the absolute path of a file, of at most %" PRIu32 " bytes", type->max);
+		break;
 	}
 	return buf;
 }
@@ -236,6 +252,7 @@ const char *value_placeholder(const struct value_type *type, char *buf, size_t s
 		[VALUE_BOOL] = "true|false",  [VALUE_COUNT] = "N",   [VALUE_MS] = "DURATION",
 		[VALUE_SECONDS] = "DURATION", [VALUE_CHOICE] = NULL, [VALUE_NAME] = "NAME",
 		[VALUE_PERCENT] = "N%",
+		[VALUE_PATH] = "PATH",
 	};
 	if (type->kind == VALUE_CHOICE)
 		return join(type->choices, "|", buf, size);

@@ -19,11 +19,12 @@ enum value_kind {
 	VALUE_CHOICE,  /* one of some words; an enum that counts them from 0 */
 	VALUE_PERCENT, /* "12.5%"; uint32_t of hundredths of a percent */
 	VALUE_NAME,    /* letters, digits, '_', '-' and '.'; an array of at least max + 1 char */
+	VALUE_PATH,    /* of a file, absolute, or "" for none; an array of at least max + 1 char */
 };
 
 struct value_type {
 	enum value_kind kind;
-	uint32_t min, max;          /* of the number in its unit, or of the name's length in bytes */
+	uint32_t min, max;          /* of the number in its unit, or of the name's or path's length in bytes */
 	const char *const *choices; /* VALUE_CHOICE: ended by NULL */
 };
 

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/varlink/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char *advice_for(int code)
+{
+	switch (code) {
+	case ENOENT:
+		return "; is nsrelay running, with `control: { path: ... }` or --control? Another path is "
+		       "told by --control";
+	case ECONNREFUSED:
+		return "; the daemon that made this socket is gone: start it again";
+	case EACCES:
+	case EPERM:
+		return "; only root and the daemon's own user may ask: use sudo";
+	default:
+		return "";
+	}
+}
+
+static int set_patience(int fd)
+{
+	const struct timeval patience = {.tv_sec = VARLINK_ANSWER_MS / 1000};
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ? -errno : 0;
+}
+
+int varlink_connect(struct varlink_client *client, const char *path, struct err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return err_set(err, ENAMETOOLONG, "'%s' is too long for a socket; expected at most %zu bytes",
+		               path, sizeof(addr.sun_path) - 1);
+	strcpy(addr.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set_errno(err, "socket");
+	int rc = set_patience(fd);
+	if (rc == 0 && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		close(fd);
+		return err_set(err, -rc, "connect to %s: %s%s", path, strerror(-rc), advice_for(-rc));
+	}
+	*client = (struct varlink_client){.fd = fd, .path = path, .frames.max = VARLINK_ANSWER_MAX};
+	return 0;
+}
+
+void varlink_disconnect(struct varlink_client *client)
+{
+	close(client->fd);
+	frames_fini(&client->frames);
+}
+
+static int send_all(int fd, const char *text, size_t size)
+{
+	for (size_t sent = 0; sent < size;) {
+		ssize_t n = send(fd, text + sent, size - sent, MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
+                 struct err *err)
+{
+	json_t *call = json_pack("{s:s, s:o*, s:b}", "method", method, "parameters", parameters, "more",
+	                         more);
+	char *text = call ? json_dumps(call, JSON_COMPACT) : NULL;
+	json_decref(call);
+	if (!text)
+		return err_set(err, ENOMEM, "out of memory");
+	int rc = send_all(client->fd, text, strlen(text) + 1);
+	free(text);
+	/* Who is turned away finds nobody to send to, and the reason waiting. */
+	return rc < 0 && rc != -EPIPE ? err_set(err, -rc, "send to %s: %s", client->path, strerror(-rc)) : 0;
+}
+
+/* receive_some - more bytes; @client's frames have no whole message */
+static int receive_some(struct varlink_client *client, struct err *err)
+{
+	size_t size;
+	char *room = frames_room(&client->frames, &size);
+	if (!room)
+		return err_set(err, EPROTO, "%s: a reply of more than %d bytes, or no memory for it",
+		               client->path, VARLINK_ANSWER_MAX);
+	ssize_t n = recv(client->fd, room, size, 0);
+	if (n > 0)
+		frames_added(&client->frames, (size_t)n);
+	if (n > 0 || (n < 0 && errno == EINTR))
+		return 0;
+	if (n == 0 || errno == ECONNRESET)
+		return err_set(err, ECONNRESET,
+		               "%s: the daemon ended the connection; its log may say why, or try again",
+		               client->path);
+	if (errno == EAGAIN)
+		return err_set(err, ETIMEDOUT,
+		               "%s: no answer within %d s; is the daemon stopped, or the machine overloaded?",
+		               client->path, VARLINK_ANSWER_MS / 1000);
+	return err_set_errno(err, "receive from %s", client->path);
+}
+
+/* tell_error - "io.nsrelay.Control.NotFound: kind relay, name x" */
+static int tell_error(const char *error, json_t *parameters, struct err *err)
+{
+	char text[ERR_TEXT_MAX] = "";
+	size_t length = 0;
+	const char *name;
+	json_t *value;
+	json_object_foreach(parameters, name, value)
+	{
+		if (json_is_string(value) && length < sizeof(text))
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s: %s",
+			                           length ? ", " : "", name, json_string_value(value));
+	}
+	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0)
+		return err_set(
+		        err, EREMOTEIO,
+		        "the daemon does not answer this user; only root and the daemon's own user may "
+		        "ask: use sudo");
+	return err_set(err, EREMOTEIO, "the daemon refuses: %s%s%s%s",
+	               strrchr(error, '.') ? strrchr(error, '.') + 1 : error, length ? " (" : "", text,
+	               length ? ")" : "");
+}
+
+static int take_reply(json_t *message, json_t **ret, bool *ret_continues, struct err *err)
+{
+	const char *error = json_string_value(json_object_get(message, "error"));
+	json_t *parameters = json_object_get(message, "parameters");
+	if (!json_is_object(message))
+		return err_set(err, EPROTO, "the reply is no JSON object; is this socket nsrelay's?");
+	if (error)
+		return tell_error(error, parameters, err);
+	*ret_continues = json_is_true(json_object_get(message, "continues"));
+	*ret = json_is_object(parameters) ? json_incref(parameters) : json_object();
+	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_continues, struct err *err)
+{
+	const char *text;
+	size_t length;
+	while (!(text = frames_first(&client->frames, &length))) {
+		int rc = receive_some(client, err);
+		if (rc < 0)
+			return rc;
+	}
+	json_t *message = json_loadb(text, length, 0, NULL);
+	frames_take(&client->frames);
+	int rc = take_reply(message, ret, ret_continues, err);
+	json_decref(message);
+	return rc;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The other end of a varlink service: one call after the other, each waited for. */
+#ifndef NSRELAY_APP_VARLINK_CLIENT_H
+#define NSRELAY_APP_VARLINK_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "app/varlink/frame.h"
+#include "base/err.h"
+
+enum {
+	VARLINK_ANSWER_MS = 10000,            /* a service that says nothing for so long is stuck */
+	VARLINK_ANSWER_MAX = 4 * 1024 * 1024, /* bytes of a reply */
+};
+
+struct varlink_client {
+	int fd;
+	struct frames frames;
+	const char *path; /* borrowed; for errors */
+};
+
+/* varlink_connect - to the service at @path; errors: those of connect(2), with what to do */
+int varlink_connect(struct varlink_client *client, const char *path, struct err *err);
+void varlink_disconnect(struct varlink_client *client);
+
+/* varlink_send - a call of @method, "org.example.Interface.Method"; @parameters: taken, NULL for none */
+int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
+                 struct err *err);
+
+/*
+ * varlink_receive - the parameters of the next reply, the caller's to json_decref()
+ * @ret_continues: another one follows
+ * Errors: ECONNRESET (the service has ended), ETIMEDOUT, EPROTO, and EREMOTEIO for an error that the service
+ * replied, whose name and parameters are in the text.
+ */
+int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_continues, struct err *err);
+
+#endif
