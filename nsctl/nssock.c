@@ -18,7 +18,8 @@
  * a kernel worker, after the process. Ten times that, and a little. */
 enum { BIND_ATTEMPTS = 21, BIND_PAUSE_MS = 5 };
 
-enum { UNIX_SOCKET_UMASK = 0117 }; /* of 0777: leaves 0660 */
+/* Of 0777 they leave 0660 and 0600. */
+enum { UNIX_SOCKET_UMASK = 0117, UNIX_PRIVATE_UMASK = 0177 };
 
 /* ---- as whom and where ---- */
 
@@ -275,24 +276,24 @@ static int remove_stale(const char *path, struct err *err)
 	return unlink(path) < 0 ? err_set_errno(err, "remove stale %s", path) : 0;
 }
 
-static int bind_file(int fd, const struct endpoint *listener)
+static int bind_file(int fd, const struct endpoint *listener, bool owner_only)
 {
-	mode_t former = umask(UNIX_SOCKET_UMASK);
+	mode_t former = umask(owner_only ? UNIX_PRIVATE_UMASK : UNIX_SOCKET_UMASK);
 	int rc = bind(fd, &listener->addr.any, listener->addr_len) < 0 ? -errno : 0;
 
 	umask(former);
 	return rc;
 }
 
-static int bind_unix(int fd, const struct endpoint *listener, struct err *err)
+static int bind_unix(int fd, const struct endpoint *listener, bool owner_only, struct err *err)
 {
-	int rc = bind_file(fd, listener);
+	int rc = bind_file(fd, listener, owner_only);
 
 	if (rc == -EADDRINUSE) {
 		rc = remove_stale(listener->addr.un.sun_path, err);
 		if (rc < 0)
 			return rc;
-		rc = bind_file(fd, listener);
+		rc = bind_file(fd, listener, owner_only);
 	}
 	return rc < 0 ? err_set(err, -rc, "bind: %s", strerror(-rc)) : 0;
 }
@@ -305,7 +306,7 @@ static int listen_unix(const struct endpoint *listener, const struct nssock_tcp_
 
 	if (fd < 0)
 		return fd;
-	rc = bind_unix(fd, listener, err);
+	rc = bind_unix(fd, listener, options->owner_only, err);
 	if (rc == 0)
 		rc = start_listening(fd, options, err);
 	if (rc == 0)

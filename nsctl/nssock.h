@@ -40,6 +40,7 @@ struct nssock_tcp_options {
 	 * it is missing or not permitted; any other name must be had. */
 	char congestion[NSSOCK_CONGESTION_MAX];
 	uint32_t backlog; /* listen(2); listeners only */
+	bool owner_only;  /* listeners on unix sockets: mode 0600 */
 };
 
 /*
@@ -50,7 +51,7 @@ struct nssock_tcp_options {
  * [::] takes IPv4 too, whatever net.ipv6.bindv6only says. An address in use is tried again for up to 100 ms,
  * during which the thread sleeps.
  *
- * A unix socket's file gets mode 0660 and the owner and group of the program (umask(2), which is the whole
+ * A unix socket's file gets mode 0660, or 0600, and the owner and group of the program (umask(2), which is the whole
  * process's, is changed for that moment). A file left by a listener that is gone is replaced; one that
  * somebody listens on, or that is no socket, is left alone (EADDRINUSE). To find out, the socket is connected
  * to once. The file is not removed on close.

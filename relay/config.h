@@ -15,6 +15,7 @@
 enum {
 	CONFIG_NAME_MAX = 64,
 	CONFIG_CONGESTION_MAX = 16,
+	CONFIG_SOCKET_PATH_MAX = 108, /* sun_path of unix(7), its NUL included */
 	CONFIG_WEIGHT_MAX = 256,
 	CONFIG_RETRIES_MAX = UINT8_MAX - 1, /* session.backends_tried counts them, and the first try */
 	CONFIG_FRACTION_ALL = 10000,        /* 100 % */
@@ -112,6 +113,7 @@ struct config {
 	uint32_t max_connections; /* 0: as many as RLIMIT_NOFILE permits */
 	uint32_t drain_ms;        /* how long connections may go on after SIGTERM */
 	char user[32];            /* who the relay process runs as; "": nsrelay if there is one, else nobody */
+	char control_path[CONFIG_SOCKET_PATH_MAX]; /* of the control socket; "": none */
 	enum config_log_level log_level;
 	enum config_log_format log_format;
 	uint32_t log_rate; /* records a second, 0: no limit */

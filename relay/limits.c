@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "relay/counters.h"
+#include "relay/inspect.h"
 #include "relay/mirror/mirror.h"
 #include "relay/record.h"
 #include "relay/session.h"
@@ -17,9 +18,14 @@ enum {
 	THREAD_FDS = 5,
 	/* Of a thread's mirrors: pipe (2), /dev/null, what the scheduler tells of the thread. */
 	MIRROR_THREAD_FDS = 4,
+	/* Listener, two eventfds, the client that is turned away, clients. */
+	CONTROL_FDS = 4 + LIMIT_CONTROL_CLIENTS,
+	/* What the values of a message take: 40 bytes for the two of "0,". */
+	CONTROL_PARSED = 20 * LIMIT_CONTROL_MESSAGE,
 	/* As many as a slab can hold the spill chunks of: RLIMIT_NOFILE may be 2^30 in a container. */
 	CONNECTIONS_MAX = (SLAB_CAPACITY_MAX - 2 * LIMIT_BUFFER_COUNT) / SIDE_COUNT,
 	THREAD_STACK = 64 * 1024,
+	CONTROL_STACK = 256 * 1024,
 };
 
 /* connection_fds - a connection's two sockets, and those of its copies */
@@ -31,9 +37,10 @@ static uint32_t connection_fds(const struct limits_input *input)
 static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 {
 	uint64_t per_thread = THREAD_FDS + input->listeners + LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX;
+	uint64_t control = input->control ? CONTROL_FDS : 0;
 	if (input->mirror_sockets)
 		per_thread += MIRROR_THREAD_FDS;
-	return PROCESS_FDS + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input);
+	return PROCESS_FDS + control + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input);
 }
 
 static size_t mirror_memory(const struct limits *limits)
@@ -42,7 +49,15 @@ static size_t mirror_memory(const struct limits *limits)
 	return limits->mirrors ? chunks + LIMIT_PIPE_SIZE + 2 * LIMIT_ACCEPT_SLACK * sizeof(struct mirror) : 0;
 }
 
-static void sum_memory(struct limits *limits, size_t balance_memory)
+/* control_memory - of its thread: stack, connections on their way to the asker, what clients have sent and have not read */
+static size_t control_memory(void)
+{
+	return CONTROL_STACK + sizeof(struct inspect_slice) + CONTROL_PARSED +
+	       LIMIT_CONTROL_CLIENTS * (LIMIT_CONTROL_MESSAGE + LIMIT_CONTROL_REPLY) +
+	       LIMIT_CONTROL_REPLY; /* the one that is being written */
+}
+
+static void sum_memory(struct limits *limits, const struct limits_input *input)
 {
 	size_t per_thread = 0;
 	per_thread += LIMIT_SQ_ENTRIES * 64 + LIMIT_CQ_ENTRIES * 16;       /* ring, shared with the kernel */
@@ -53,7 +68,8 @@ static void sum_memory(struct limits *limits, size_t balance_memory)
 	per_thread += THREAD_STACK;
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
 	per_thread += mirror_memory(limits);
-	limits->memory_fixed = limits->threads * per_thread + balance_memory; /* shared by all threads */
+	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */
+	limits->memory_fixed += input->control ? control_memory() : 0;
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */
 	if (limits->mirrors)
@@ -90,7 +106,7 @@ int limits_compute(const struct limits_input *input, struct limits *ret, struct 
 	limits.spill_chunks = SIDE_COUNT * limits.connections + 2 * LIMIT_BUFFER_COUNT;
 	/* A copy may outlive its connection for a moment. */
 	limits.mirrors = input->mirror_sockets ? limits.connections + 2 * LIMIT_ACCEPT_SLACK : 0;
-	sum_memory(&limits, input->balance_memory);
+	sum_memory(&limits, input);
 	*ret = limits;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef NSRELAY_RELAY_LIMITS_H
 #define NSRELAY_RELAY_LIMITS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ enum {
 	LIMIT_ACCEPT_SLACK = 64,     /* connections accepted after the limit was reached, while accepts are cancelled */
 	LIMIT_MIRROR_CHUNKS = 1024,  /* spill chunks of a thread for mirrors that are not connected yet */
 	LIMIT_THREADS = 64,
+	LIMIT_CONTROL_CLIENTS = 16,          /* of the control socket, at the same time */
+	LIMIT_CONTROL_MESSAGE = 64 * 1024,   /* bytes of one message of theirs */
+	LIMIT_CONTROL_REPLY = 128 * 1024,    /* bytes of one reply, which is kept until it has been read */
 };
 
 struct limits {
@@ -44,6 +48,7 @@ struct limits_input {
 	size_t balance_memory; /* bytes: balance_memory() */
 	uint32_t mirror_sockets;  /* config_mirror_sockets() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */
+	bool control;             /* there is a control socket */
 };
 
 /*

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/sys.h"
@@ -40,14 +39,6 @@ static int find_netns(struct opened *opened, const struct netns_ref *ref, struct
 
 /* ---- listeners ---- */
 
-/* note_file - remember which file a unix listener has made */
-static void note_file(struct opened *opened, uint32_t index)
-{
-	struct stat stat;
-	if (lstat(opened->plan->listeners[index].endpoint->addr.un.sun_path, &stat) == 0)
-		opened->files[index] = (struct opened_file){stat.st_dev, stat.st_ino};
-}
-
 /* open_first - a listener's socket, of the first thread or, TCP's, of any */
 static int open_first(struct opened *opened, uint32_t index, uid_t uid, struct err *err)
 {
@@ -60,7 +51,7 @@ static int open_first(struct opened *opened, uint32_t index, uid_t uid, struct e
 	to_socket_options(&opened->plan->config->relays[listener->relay].tcp, &options);
 	int fd = nssock_listen(ns_fd, listener->endpoint, &options, opened->threads > 1, uid, err);
 	if (fd >= 0 && listener->endpoint->addr.family == AF_UNIX)
-		note_file(opened, index);
+		socket_file_note(&opened->files[index], listener->endpoint->addr.un.sun_path);
 	return fd;
 }
 
@@ -175,17 +166,10 @@ int opened_init(struct opened *opened, const struct plan *plan, uint32_t threads
 	return rc;
 }
 
-/* remove_files - of the unix listeners that are open: while they are, their files' numbers are nobody else's */
 static void remove_files(struct opened *opened)
 {
-	for (uint32_t i = 0; opened->files && i < opened->plan->listener_count; i++) {
-		struct opened_file *file = &opened->files[i];
-		const char *path = opened->plan->listeners[i].endpoint->addr.un.sun_path;
-		struct stat stat;
-		if (file->ino && lstat(path, &stat) == 0 && stat.st_dev == file->dev && stat.st_ino == file->ino)
-			unlink(path);
-		file->ino = 0;
-	}
+	for (uint32_t i = 0; opened->files && i < opened->plan->listener_count; i++)
+		socket_file_remove(&opened->files[i], opened->plan->listeners[i].endpoint->addr.un.sun_path);
 }
 
 /* close_listener - who has begun to connect is accepted by the relay; who begins now is not let in to be reset */

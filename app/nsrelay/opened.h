@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/nsrelay/socket_file.h"
 #include "base/err.h"
 #include "nsctl/broker.h"
 #include "relay/plan.h"
@@ -18,19 +19,13 @@ struct opened_netns {
 	int fd;
 };
 
-/* The file of a unix listener as it was made: what has its name later may be somebody else's. */
-struct opened_file {
-	dev_t dev;
-	ino_t ino; /* 0: none */
-};
-
 struct opened {
 	const struct plan *plan;
 	uint32_t threads;
 	struct opened_netns *netns;
 	uint32_t netns_count;
 	int *listener_fds; /* [thread * plan.listener_count + listener]; -1 where not open */
-	struct opened_file *files; /* [listener] */
+	struct socket_file *files; /* [listener] */
 	struct broker_target *targets; /* plan.target_count of them */
 };
 

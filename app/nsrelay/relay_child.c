@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/nsrelay/control.h"
 #include "nsctl/broker_client.h"
 #include "relay/process.h"
 
@@ -105,6 +106,12 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 			.request = request,
 			.receive = receive,
 		};
+	struct control control = {
+		.listen_fd = child->serve_fd,
+		.supervisor_uid = child->supervisor_uid,
+		.supervisor_pid = child->supervisor_pid,
+	};
+	const struct relay_observer observer = {.ctx = &control, .begin = control_begin, .end = control_end};
 	struct relay_process process = {
 		.plan = child->plan,
 		.limits = child->limits,
@@ -115,6 +122,7 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 		.mirror_pipe_fds = pipes->mirror_count ? pipes->mirrors : NULL,
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
+		.observer = child->serve_fd >= 0 ? &observer : NULL,
 	};
 	return relay_process_run(&process, err);
 }
@@ -141,5 +149,7 @@ int relay_child_run(const struct relay_child *child, struct err *err)
 		close_untaken(child);
 	for (uint32_t i = 0; i < threads; i++)
 		close(child->channel_fds[i]);
+	if (child->serve_fd >= 0)
+		close(child->serve_fd);
 	return rc;
 }

@@ -22,6 +22,9 @@ struct relay_child {
 	const int *listener_fds;         /* as in struct relay_process; taken */
 	const int *channel_fds;          /* the asking ends of the broker's channels, one a thread; taken */
 	int control_fd;                  /* taken */
+	int serve_fd;                    /* the control socket; taken; -1: none */
+	uid_t supervisor_uid;            /* may ask there too */
+	pid_t supervisor_pid;
 };
 
 /* relay_child_run - returns when the relay was told to stop: 0, or -errno with what went wrong */

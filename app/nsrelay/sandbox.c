@@ -151,7 +151,10 @@ static const struct narrow_call {
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_MEMINFO)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_LINGER)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_QUICKACK)}},
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_PEERCRED)}},
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_INFO)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCOUTQ)}},
+	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCINQ)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCATMARK)}},
 	/* Memory may be mapped and its protection changed, but never so that data becomes code. */
 	{SCMP_SYS(mmap), 1, {WITHOUT(2, PROT_EXEC)}},

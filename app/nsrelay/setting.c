@@ -94,6 +94,12 @@ static const struct setting log_settings[] = {
 };
 static const struct setting_map log_map = MAP(log_settings);
 
+static const struct setting control_settings[] = {
+	{"path", .option = "control", DAEMON(control_path), .type = {VALUE_PATH, .max = CONFIG_SOCKET_PATH_MAX - 1},
+	 .help = "the control socket, by which nsctl asks the daemon"},
+};
+static const struct setting_map control_map = MAP(control_settings);
+
 static const struct setting daemon_settings[] = {
 	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
 	 .help = "worker threads; 0: one per processor"},
@@ -103,6 +109,7 @@ static const struct setting daemon_settings[] = {
 	 .help = "how long connections may go on after SIGTERM"},
 	{"user", .option = "user", NAME(0, config, user),
 	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody"},
+	{"control", .map = &control_map},
 	{"log", .map = &log_map},
 };
 const struct setting_map setting_daemon = MAP(daemon_settings);

@@ -18,10 +18,12 @@
 #include "app/nsrelay/notify.h"
 #include "app/nsrelay/opened.h"
 #include "app/nsrelay/relay_child.h"
+#include "app/nsrelay/socket_file.h"
 #include "app/nsrelay/streams.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "nsctl/broker.h"
+#include "nsctl/nssock.h"
 #include "relay/balance/balance.h"
 #include "relay/process.h"
 
@@ -49,6 +51,8 @@ struct supervisor {
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];
 	int signal_fd;
+	int serve_fd; /* the control socket, which the relay serves; -1: none */
+	struct socket_file serve_file;
 	int control_fd;                /* -1 while no relay runs, and when it has closed its end */
 	struct control_message unsent; /* a command that found the control channel full; type 0: none */
 	pid_t pid;                     /* of the relay process; 0 without one */
@@ -166,11 +170,14 @@ static int start_thread(struct supervisor *s, const struct relay_child *child, s
 	int rc = duplicate(s->opened.listener_fds, count, start->listener_fds, err);
 	if (rc < 0)
 		goto fail;
+	if (child->serve_fd >= 0)
+		start->child.serve_fd = fcntl(child->serve_fd, F_DUPFD_CLOEXEC, 3);
 	rc = -pthread_create(&s->thread, NULL, run_thread, start);
 	if (rc == 0)
 		return 0;
 	err_set(err, -rc, "start the relay thread: %s", strerror(-rc));
 	close_fds(start->listener_fds, count);
+	close_fds(&start->child.serve_fd, 1);
 fail:
 	free(start);
 	return rc;
@@ -230,6 +237,9 @@ static int start_relay(struct supervisor *s, struct err *err)
 		.features = &s->features,
 		.channel_fds = ends.channel_fds,
 		.control_fd = ends.control_fd,
+		.serve_fd = s->serve_fd,
+		.supervisor_uid = geteuid(),
+		.supervisor_pid = getpid(),
 	};
 	if (rc == 0)
 		rc = s->sandbox ? start_process(s, &child, err) : start_thread(s, &child, err);
@@ -557,8 +567,37 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.balance_memory = balance_memory(s->config),
 		.mirror_sockets = config_mirror_sockets(s->config),
 		.max_connections = s->config->max_connections,
+		.control = s->config->control_path[0],
 	};
 	return limits_compute(&input, &s->limits, err);
+}
+
+/* open_control_socket - what the relay serves, and keeps when it is started again */
+static int open_control_socket(struct supervisor *s, struct err *err)
+{
+	const struct nssock_tcp_options options = {.backlog = LIMIT_CONTROL_CLIENTS, .owner_only = true};
+	struct endpoint endpoint = {.addr.un.sun_family = AF_UNIX, .addr_len = sizeof(endpoint.addr.un)};
+	const char *path = s->config->control_path;
+	if (!path[0])
+		return 0;
+	_Static_assert(sizeof(s->config->control_path) == sizeof(endpoint.addr.un.sun_path), "unix(7)");
+	memcpy(endpoint.addr.un.sun_path, path, sizeof(endpoint.addr.un.sun_path));
+	int fd = nssock_listen(-1, &endpoint, &options, false, NSSOCK_UID_OWN, err);
+	if (fd == -ENOENT)
+		err_set(err, ENOENT, "%s: there is no such folder; make it (systemd: RuntimeDirectory=)", path);
+	if (fd < 0)
+		return err_prefix(err, "control socket");
+	s->serve_fd = fd;
+	socket_file_note(&s->serve_file, path);
+	return 0;
+}
+
+static void close_control_socket(struct supervisor *s)
+{
+	if (s->serve_fd < 0)
+		return;
+	socket_file_remove(&s->serve_file, s->config->control_path);
+	close(s->serve_fd);
 }
 
 static int start(struct supervisor *s, struct err *err)
@@ -578,13 +617,15 @@ static int start(struct supervisor *s, struct err *err)
 		return rc;
 	if ((rc = opened_init(&s->opened, &s->plan, s->limits.threads, s->user.uid, err)) < 0)
 		return rc;
+	if ((rc = open_control_socket(s, err)) < 0)
+		return rc;
 	s->broker = (struct broker){s->opened.targets, s->plan.target_count, s->user.uid};
 	return start_relay(s, err);
 }
 
 int supervisor_run(const struct config *config, bool sandbox, struct err *err)
 {
-	struct supervisor s = {.config = config, .sandbox = sandbox, .signal_fd = -1, .control_fd = -1};
+	struct supervisor s = {.config = config, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .control_fd = -1};
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
 	int rc = start(&s, err);
@@ -596,6 +637,7 @@ int supervisor_run(const struct config *config, bool sandbox, struct err *err)
 	close_channels(&s);
 	if (s.signal_fd >= 0)
 		close(s.signal_fd);
+	close_control_socket(&s);
 	opened_fini(&s.opened);
 	plan_fini(&s.plan);
 	return rc;

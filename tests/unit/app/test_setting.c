@@ -22,7 +22,7 @@ static void for_each(const struct setting_map *map, visit_fn *visit, void *owner
 /* default_is_valid - what config_init() chose is something a user may write */
 static void default_is_valid(const struct setting *setting, void *owner)
 {
-	char text[VALUE_TEXT_MAX], copy[CONFIG_NAME_MAX] = "";
+	char text[VALUE_TEXT_MAX], copy[CONFIG_SOCKET_PATH_MAX] = "";
 	struct err err = ERR_INIT;
 	value_format(&setting->type, (char *)owner + setting->offset, text, sizeof(text));
 	if (value_parse(&setting->type, text, copy, &err) < 0)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "app/nsrelay/control_interface.h"
+#include "app/varlink/server.h"
+
+enum {
+/* As CONTROL_STACK in relay/limits.c; sanitizers want more. */
+#ifdef NSRELAY_SANITIZED
+	STACK_SIZE = 2 * 1024 * 1024,
+#else
+	STACK_SIZE = 256 * 1024,
+#endif
+};
+
+static void *run(void *arg)
+{
+	struct control *control = arg;
+	const struct varlink_server server = {
+	        .service = &control->service,
+	        .listen_fd = control->listen_fd,
+	        .stop_fd = control->stop_fd,
+	        .event_fd = control->inspect->doorbell_fd,
+	        .clients_max = LIMIT_CONTROL_CLIENTS,
+	        .message_max = LIMIT_CONTROL_MESSAGE,
+	        .uids = {0, control->supervisor_uid, geteuid()},
+	        .uid_count = 3,
+	        .too_many = CONTROL_INTERFACE ".Busy",
+	        .too_many_text = "others are being answered already; try again",
+	};
+	varlink_server_run(&server);
+	return NULL;
+}
+
+static int start_thread(struct control *control)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	int rc = pthread_create(&control->thread, &attr, run, control);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -rc;
+}
+
+int control_begin(void *ctx, struct inspect *inspect, struct err *err)
+{
+	struct control *control = ctx;
+	json_object_seed(0); /* reads /dev/urandom: later it could not be opened */
+	control->inspect = inspect;
+	control->started_ms = sys_now_ns() / 1000000;
+	control->service = (struct varlink_service){
+	        .vendor = "nsrelay",
+	        .product = "nsrelay",
+	        .version = NSRELAY_VERSION,
+	        .url = "",
+	        .interface = &control_interface,
+	        .ctx = control,
+	};
+	control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (control->stop_fd < 0)
+		return err_set_errno(err, "control socket");
+	int rc = start_thread(control);
+	if (rc < 0)
+		close(control->stop_fd);
+	return rc < 0 ? err_set(err, -rc, "control socket: start its thread: %s", strerror(-rc)) : 0;
+}
+
+void control_end(void *ctx)
+{
+	const struct control *control = ctx;
+	uint64_t one = 1;
+	ssize_t n = write(control->stop_fd, &one, sizeof(one));
+	(void)n;
+	pthread_join(control->thread, NULL);
+	close(control->stop_fd);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/control_interface.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "app/nsrelay/control.h"
+#include "app/nsrelay/setting.h"
+#include "app/text/suggest.h"
+
+/* Elements of one reply of a list, so that the longest names and addresses stay within LIMIT_CONTROL_REPLY.
+ */
+enum { RELAYS_A_REPLY = 16, LISTENERS_SHOWN = 16, BACKENDS_A_REPLY = 64 };
+
+static struct control *control_of(const struct varlink_service *service)
+{
+	return service->ctx;
+}
+
+static const struct config *config_of(const struct varlink_service *service)
+{
+	return control_of(service)->inspect->plan->config;
+}
+
+enum varlink_outcome control_not_found(struct varlink_call *call, const char *what, const char *name,
+                                       const char *advice)
+{
+	char text[128];
+	snprintf(text, sizeof(text), "%s '%.64s'", what, name);
+	return varlink_fail(call, CONTROL_INTERFACE ".NotFound", "what", text, "advice", advice);
+}
+
+/* ---- GetStatus ---- */
+
+static const struct varlink_field status_fields[] = {
+        {.name = "version", .kind = VARLINK_STRING},
+        {.name = "pid", .kind = VARLINK_INT, .help = "of the supervisor, which signals go to"},
+        {.name = "relay_pid",
+         .kind = VARLINK_INT,
+         .help = "of the relay process, which is started again if it dies"},
+        {.name = "uptime_ms", .kind = VARLINK_INT, .help = "of the relay process"},
+        {.name = "threads", .kind = VARLINK_INT},
+        {.name = "relays", .kind = VARLINK_INT},
+        {.name = "listeners", .kind = VARLINK_INT},
+        {.name = "connections", .kind = VARLINK_INT, .help = "relayed now"},
+        {.name = "max_connections", .kind = VARLINK_INT},
+        {.name = "accepted", .kind = VARLINK_INT, .help = "since the relay process was started"},
+        {.name = "memory_fixed_bytes",
+         .kind = VARLINK_INT,
+         .help = "own memory at the most, whatever the load ..."},
+        {.name = "memory_per_connection_bytes",
+         .kind = VARLINK_INT,
+         .help = "... and for each connection on top"},
+};
+
+static enum varlink_outcome get_status(const struct varlink_service *service, struct varlink_call *call,
+                                       struct json *out)
+{
+	const struct control *control = control_of(service);
+	const struct inspect *inspect = control->inspect;
+	(void)call;
+	json_text(out, "version", NSRELAY_VERSION);
+	json_number(out, "pid", (uint64_t)control->supervisor_pid);
+	json_number(out, "relay_pid", (uint64_t)getpid());
+	json_number(out, "uptime_ms", sys_now_ns() / 1000000 - control->started_ms);
+	json_number(out, "threads", inspect->limits->threads);
+	json_number(out, "relays", inspect->plan->config->relay_count);
+	json_number(out, "listeners", inspect->plan->listener_count);
+	json_number(out, "connections", inspect_connections(inspect));
+	json_number(out, "max_connections", inspect->limits->connections);
+	json_number(out, "accepted", inspect_counter(inspect, COUNTER_ACCEPTED));
+	json_number(out, "memory_fixed_bytes", inspect->limits->memory_fixed);
+	json_number(out, "memory_per_connection_bytes", inspect->limits->memory_per_connection);
+	return VARLINK_LAST;
+}
+
+/* ---- GetCounters ---- */
+
+static const struct varlink_field counter_fields[] = {
+        {.name = "name", .kind = VARLINK_STRING},
+        {.name = "value", .kind = VARLINK_INT, .help = "since the relay process was started"},
+        {.name = "help", .kind = VARLINK_STRING, .help = "what is counted"},
+        {.name = "advice", .kind = VARLINK_STRING, .optional = true, .help = "what to do when it moves"},
+};
+static const struct varlink_type counter_type = {"Counter", "A number that only grows.",
+                                                 VARLINK_FIELDS(counter_fields)};
+
+static const struct varlink_field counters_fields[] = {
+        {.name = "counters", .kind = VARLINK_OBJECT, .array = true, .type = &counter_type},
+};
+
+static enum varlink_outcome get_counters(const struct varlink_service *service, struct varlink_call *call,
+                                         struct json *out)
+{
+	(void)call;
+	json_begin_array(out, "counters");
+	for (unsigned i = 0; i < COUNTER_COUNT; i++) {
+		json_begin_object(out, NULL);
+		json_text(out, "name", counter_name(i));
+		json_number(out, "value", inspect_counter(control_of(service)->inspect, i));
+		json_text(out, "help", counter_help(i));
+		if (*counter_advice(i))
+			json_text(out, "advice", counter_advice(i));
+		json_end(out);
+	}
+	json_end(out);
+	return VARLINK_LAST;
+}
+
+/* ---- ListRelays ---- */
+
+static const struct varlink_field relay_fields[] = {
+        {.name = "name", .kind = VARLINK_STRING},
+        {.name = "pool", .kind = VARLINK_STRING},
+        {.name = "listeners", .kind = VARLINK_STRING, .array = true, .help = "the first 16 of them"},
+        {.name = "listener_count", .kind = VARLINK_INT},
+        {.name = "backend_count", .kind = VARLINK_INT},
+};
+static const struct varlink_type relay_type = {
+        "Relay", "Listeners, and the pool that their connections go to.", VARLINK_FIELDS(relay_fields)};
+static const struct varlink_field relays_fields[] = {
+        {.name = "relays", .kind = VARLINK_OBJECT, .array = true, .type = &relay_type},
+};
+
+static void write_relay(const struct config *config, const struct config_relay *relay, struct json *out)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	json_begin_object(out, NULL);
+	json_text(out, "name", relay->name);
+	json_text(out, "pool", config->pools[relay->pool].name);
+	json_begin_array(out, "listeners");
+	for (size_t i = 0; i < relay->listener_count && i < LISTENERS_SHOWN; i++)
+		json_text(out, NULL, endpoint_format(&relay->listeners[i], text, sizeof(text)));
+	json_end(out);
+	json_number(out, "listener_count", relay->listener_count);
+	json_number(out, "backend_count", config->pools[relay->pool].backend_count);
+	json_end(out);
+}
+
+static enum varlink_outcome list_relays(const struct varlink_service *service, struct varlink_call *call,
+                                        struct json *out)
+{
+	const struct config *config = config_of(service);
+	size_t end = (size_t)call->place[0] + RELAYS_A_REPLY;
+	json_begin_array(out, "relays");
+	for (; call->place[0] < config->relay_count && call->place[0] < end; call->place[0]++)
+		write_relay(config, &config->relays[call->place[0]], out);
+	json_end(out);
+	return call->place[0] < config->relay_count ? VARLINK_CONTINUES : VARLINK_LAST;
+}
+
+/* ---- ListBackends ---- */
+
+static const struct varlink_field pool_field[] = {
+        {.name = "pool", .kind = VARLINK_STRING, .optional = true, .help = "of this pool only"},
+};
+static const struct varlink_field backend_fields[] = {
+        {.name = "pool", .kind = VARLINK_STRING},
+        {.name = "address", .kind = VARLINK_STRING},
+        {.name = "netns", .kind = VARLINK_STRING, .help = "\"host\" for the daemon's own"},
+        {.name = "weight", .kind = VARLINK_INT},
+        {.name = "backup", .kind = VARLINK_BOOL, .help = "only for connections that all others have failed"},
+        {.name = "connections",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "to it now, of all relays; where the pool's policy counts them"},
+};
+static const struct varlink_type backend_type = {"Backend", "Where connections go.",
+                                                 VARLINK_FIELDS(backend_fields)};
+static const struct varlink_field backends_fields[] = {
+        {.name = "backends", .kind = VARLINK_OBJECT, .array = true, .type = &backend_type},
+};
+
+/* What a backend's state will be is to be added here, to backend_fields and to nsctl's table. */
+static void write_backend(const struct inspect *inspect, size_t pool, uint32_t index, struct json *out)
+{
+	const struct config_pool *config = &inspect->plan->config->pools[pool];
+	const struct config_backend *backend = &config->backends[index];
+	int64_t connections = inspect_backend_connections(inspect, pool, index);
+	char text[ENDPOINT_TEXT_MAX];
+	json_begin_object(out, NULL);
+	json_text(out, "pool", config->name);
+	json_text(out, "address", endpoint_format_address(&backend->endpoint.addr.any, text, sizeof(text)));
+	json_text(out, "netns", netns_ref_format(&backend->endpoint.netns, text, sizeof(text)));
+	json_number(out, "weight", backend->weight);
+	json_bool(out, "backup", backend->backup);
+	if (connections >= 0)
+		json_number(out, "connections", (uint64_t)connections);
+	json_end(out);
+}
+
+/* find_pool - its index; the number of pools when there is none of that name */
+static size_t find_pool(const struct config *config, const char *name)
+{
+	size_t i = 0;
+	while (i < config->pool_count && strcmp(config->pools[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static enum varlink_outcome refuse_pool(const struct config *config, struct varlink_call *call,
+                                        const char *name)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, name);
+	for (size_t i = 0; i < config->pool_count; i++)
+		suggest_add(&suggest, config->pools[i].name);
+	return control_not_found(call, "pool", name, suggest_text(&suggest));
+}
+
+/* list_backends - place[0]: the pool, place[1]: the backend in it */
+static enum varlink_outcome list_backends(const struct varlink_service *service, struct varlink_call *call,
+                                          struct json *out)
+{
+	const struct config *config = config_of(service);
+	const char *name = varlink_text(call, "pool");
+	size_t only = name ? find_pool(config, name) : 0, last = name ? only + 1 : config->pool_count;
+	if (name && only == config->pool_count)
+		return refuse_pool(config, call, name);
+	if (call->place[0] < only)
+		call->place[0] = only;
+	json_begin_array(out, "backends");
+	for (unsigned count = 0; call->place[0] < last && count < BACKENDS_A_REPLY;) {
+		if (call->place[1] == config->pools[call->place[0]].backend_count) {
+			call->place[0]++;
+			call->place[1] = 0;
+			continue;
+		}
+		write_backend(control_of(service)->inspect, call->place[0], (uint32_t)call->place[1]++, out);
+		count++;
+	}
+	json_end(out);
+	return call->place[0] < last ? VARLINK_CONTINUES : VARLINK_LAST;
+}
+
+/* ---- ListConnections ---- */
+
+static const struct varlink_field filter_fields[] = {
+        {.name = "relay", .kind = VARLINK_STRING, .optional = true, .help = "of this relay"},
+        {.name = "from",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "of clients with this address, or in this network: ADDRESS or ADDRESS/LENGTH"},
+        {.name = "backend",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "to this backend: ADDRESS:PORT, or NETNS/ADDRESS:PORT as in the configuration"},
+        {.name = "netns",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "from or to this namespace, as the configuration calls it; \"host\" is the daemon's own"},
+        {.name = "limit", .kind = VARLINK_INT, .optional = true, .help = "no more than so many"},
+};
+static const struct varlink_field side_fields[] = {
+        {.name = "netns", .kind = VARLINK_STRING, .optional = true},
+        {.name = "local",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT of the relay's socket; on the client's side what the client connected to"},
+        {.name = "remote",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT of the client or of the backend"},
+        {.name = "lane",
+         .kind = VARLINK_STRING,
+         .help = "how what comes from this side is moved: new, parked, interactive, stopping, bulk, held, "
+                 "ended"},
+        {.name = "bytes", .kind = VARLINK_INT, .help = "read from this side"},
+        {.name = "spliced_bytes", .kind = VARLINK_INT, .help = "of these, without a copy"},
+        {.name = "rtt_us",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "this and what follows: TCP_INFO, tcp(7)"},
+        {.name = "rtt_var_us", .kind = VARLINK_INT, .optional = true},
+        {.name = "congestion_window", .kind = VARLINK_INT, .optional = true, .help = "segments"},
+        {.name = "mss_bytes", .kind = VARLINK_INT, .optional = true},
+        {.name = "retransmits", .kind = VARLINK_INT, .optional = true, .help = "segments, since it began"},
+        {.name = "send_queue_bytes",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "not acknowledged by the peer"},
+        {.name = "receive_queue_bytes",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "not read by the relay"},
+};
+static const struct varlink_type side_type = {"Side", "One of a connection's two sockets.",
+                                              VARLINK_FIELDS(side_fields)};
+
+static const struct varlink_field connection_fields[] = {
+        {.name = "id", .kind = VARLINK_INT, .help = "as long as this relay process lives"},
+        {.name = "relay", .kind = VARLINK_STRING},
+        {.name = "state",
+         .kind = VARLINK_STRING,
+         .help = "waiting (for a socket), connecting, open, resetting, closing"},
+        {.name = "listener", .kind = VARLINK_STRING, .help = "NETNS/ADDRESS:PORT as in the configuration"},
+        {.name = "backend",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "as in the configuration, once it is chosen"},
+        {.name = "age_ms", .kind = VARLINK_INT},
+        {.name = "idle_ms", .kind = VARLINK_INT, .help = "since a byte last moved"},
+        {.name = "connect_us",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "from accept to the backend's answer"},
+        {.name = "client", .kind = VARLINK_OBJECT, .type = &side_type},
+        {.name = "server", .kind = VARLINK_OBJECT, .type = &side_type},
+};
+static const struct varlink_type connection_type = {
+        "Connection", "A client, a backend, and what is between them.", VARLINK_FIELDS(connection_fields)};
+static const struct varlink_field connections_fields[] = {
+        {.name = "connections", .kind = VARLINK_OBJECT, .array = true, .type = &connection_type},
+};
+
+/* ---- all ---- */
+
+static const struct varlink_type *const types[] = {&counter_type, &relay_type, &backend_type, &side_type,
+                                                   &connection_type};
+
+static const struct varlink_method methods[] = {
+        {
+                .name = "GetStatus",
+                .help = "The daemon as a whole.",
+                .returns = VARLINK_FIELDS(status_fields),
+                .fn = get_status,
+        },
+        {
+                .name = "GetCounters",
+                .help = "Every counter, of all threads together.",
+                .returns = VARLINK_FIELDS(counters_fields),
+                .fn = get_counters,
+        },
+        {
+                .name = "ListRelays",
+                .help = "The relays, in the configuration's order. Call it with 'more'.",
+                .returns = VARLINK_FIELDS(relays_fields),
+                .streams = true,
+                .fn = list_relays,
+        },
+        {
+                .name = "ListBackends",
+                .help = "The backends of all pools, or of one. Call it with 'more'.",
+                .takes = VARLINK_FIELDS(pool_field),
+                .returns = VARLINK_FIELDS(backends_fields),
+                .streams = true,
+                .fn = list_backends,
+        },
+        {
+                .name = "ListConnections",
+                .help = "The connections, or those that all of the parameters fit. One that lives from the "
+                        "first reply to the\n"
+                        "last is in exactly one of them. Call it with 'more'.",
+                .takes = VARLINK_FIELDS(filter_fields),
+                .returns = VARLINK_FIELDS(connections_fields),
+                .streams = true,
+                .fn = control_list_connections,
+                .dropped = control_drop_connections,
+        },
+};
+
+static const struct varlink_field not_found_fields[] = {
+        {.name = "what", .kind = VARLINK_STRING},
+        {.name = "advice", .kind = VARLINK_STRING},
+};
+static const struct varlink_field busy_fields[] = {{.name = "advice", .kind = VARLINK_STRING}};
+
+static const struct varlink_error errors[] = {
+        {"NotFound", "There is nothing of that name.", VARLINK_FIELDS(not_found_fields)},
+        {"Busy", "16 clients are being served, or the relay's threads cannot answer now.",
+         VARLINK_FIELDS(busy_fields)},
+};
+
+const struct varlink_interface control_interface = {
+        .name = CONTROL_INTERFACE,
+        .help = "A running nsrelay.",
+        .types = types,
+        .type_count = ARRAY_COUNT(types),
+        .methods = methods,
+        .method_count = ARRAY_COUNT(methods),
+        .errors = errors,
+        .error_count = ARRAY_COUNT(errors),
+};
