@@ -257,8 +257,8 @@ static long try_pidfd_getfd(struct inside *inside)
 
 static long try_ioctl(struct inside *inside)
 {
-	int waiting;
-	return ioctl(inside->ns_fd, FIONREAD, &waiting);
+	int blocking = 0;
+	return ioctl(inside->ns_fd, FIONBIO, &blocking);
 }
 
 static long try_getsockopt(struct inside *inside)
