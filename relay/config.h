@@ -79,12 +79,14 @@ struct config_pool {
 enum config_mirror_direction { CONFIG_MIRROR_BOTH, CONFIG_MIRROR_UP, CONFIG_MIRROR_DOWN };
 enum config_mirror_header { CONFIG_MIRROR_PLAIN, CONFIG_MIRROR_PROXY_V2 };
 enum config_mirror_slow { CONFIG_MIRROR_SKIP, CONFIG_MIRROR_DROP };
+enum config_mirror_busy { CONFIG_MIRROR_YIELD, CONFIG_MIRROR_COPY };
 
 /* Copies of a relay's connections for somebody who looks on: relay/mirror/. */
 struct config_mirror {
 	struct endpoint to; /* family AF_UNSPEC: no mirror */
 	enum config_mirror_direction direction;
 	enum config_mirror_slow when_slow;
+	enum config_mirror_busy when_busy;
 	uint32_t fraction;                /* of the connections, 0 .. CONFIG_FRACTION_ALL */
 	enum config_mirror_header header; /* how a copy begins */
 };

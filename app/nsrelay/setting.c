@@ -65,7 +65,7 @@ static const char *const direction_words[] = {
 	NULL,
 };
 static const char *const slow_words[] = {[CONFIG_MIRROR_SKIP] = "skip", [CONFIG_MIRROR_DROP] = "drop", NULL};
-/* A copy's header names both ends of the connection that is copied, which takes version 2 to tell with its namespace. */
+static const char *const busy_words[] = {[CONFIG_MIRROR_YIELD] = "yield", [CONFIG_MIRROR_COPY] = "copy", NULL};
 static const char *const header_words[] = {[CONFIG_MIRROR_PLAIN] = "off", [CONFIG_MIRROR_PROXY_V2] = "v2", NULL};
 static const char *const balance_words[] = {
 	[CONFIG_BALANCE_ROUND_ROBIN] = "round_robin",
@@ -183,6 +183,8 @@ static const struct setting mirror_settings[] = {
 	{"direction", MIRROR(direction), CHOICE(direction_words), .help = "which bytes are copied"},
 	{"when_slow", MIRROR(when_slow), CHOICE(slow_words),
 	 .help = "skip what the receiver has no room for, or drop the copy"},
+	{"when_busy", MIRROR(when_busy), CHOICE(busy_words),
+	 .help = "copy less while the machine has no time left, or go on as before"},
 	{"fraction", MIRROR(fraction), PERCENT(0, CONFIG_FRACTION_ALL), .help = "of the connections"},
 	{"proxy_protocol", MIRROR(header), CHOICE(header_words),
 	 .help = "begin each copy with a header that names the connection's ends"},

@@ -15,7 +15,8 @@ static struct tap *tap_of(struct worker *worker, struct session *session, enum s
 	if (tap->state == TAP_NONE)
 		return NULL;
 	tap_settle(worker, tap);
-	if (tap->state < TAP_CLOSING && share_admits(worker))
+	bool yields = tap_config(worker, tap)->when_busy == CONFIG_MIRROR_YIELD;
+	if (tap->state < TAP_CLOSING && (!yields || share_admits(worker)))
 		return tap;
 	tap_skip(worker, tap, size);
 	return NULL;

@@ -41,7 +41,7 @@ static uint64_t tap_tag(const struct worker *worker, struct tap *tap, enum tag_k
 	});
 }
 
-static const struct config_mirror *config_of(const struct worker *worker, struct tap *tap)
+const struct config_mirror *tap_config(const struct worker *worker, struct tap *tap)
 {
 	return &worker->plan->config->relays[mirror_of(tap)->relay].mirror;
 }
@@ -109,7 +109,7 @@ void tap_skip(struct worker *worker, struct tap *tap, size_t size)
 	if (size == 0)
 		return;
 	count_skipped(worker, tap, size);
-	if (tap->state >= TAP_CLOSING || config_of(worker, tap)->when_slow != CONFIG_MIRROR_DROP)
+	if (tap->state >= TAP_CLOSING || tap_config(worker, tap)->when_slow != CONFIG_MIRROR_DROP)
 		return;
 	tap->reset = true;
 	fail(worker, tap);
@@ -298,7 +298,7 @@ static void opened(struct worker *worker, struct tap *tap)
 /* connect_tap - with a socket at hand, which of a unix target came connected */
 static void connect_tap(struct worker *worker, struct tap *tap, int fd)
 {
-	const struct endpoint *to = &config_of(worker, tap)->to;
+	const struct endpoint *to = &tap_config(worker, tap)->to;
 	tap->fd = fd;
 	set_state(tap, TAP_CONNECTING);
 	int rc = to->addr.family == AF_UNIX ? 0 : upstream_dial(fd, to);
@@ -369,7 +369,7 @@ static bool copies(enum config_mirror_direction direction, enum side source)
 static bool put_header(struct worker *worker, const struct session *session, struct tap *tap)
 {
 	uint8_t buf[PROXY_ENCODED_MAX];
-	if (config_of(worker, tap)->header == CONFIG_MIRROR_PLAIN)
+	if (tap_config(worker, tap)->header == CONFIG_MIRROR_PLAIN)
 		return true;
 	size_t size = greeting_write(worker, session, CONFIG_PROXY_V2, tap->side == SIDE_SERVER, buf);
 	if (!spill_append(&worker->mirrors.held, &tap->held, buf, size))

@@ -176,6 +176,9 @@ static inline struct mirror *mirror_of(struct tap *tap)
 	return (struct mirror *)(tap - tap->side);
 }
 
+/* tap_config - the settings of its relay's mirror */
+const struct config_mirror *tap_config(const struct worker *worker, struct tap *tap);
+
 /* tap_flush - send what is held; true when the tap is open and holds nothing */
 bool tap_flush(struct worker *worker, struct tap *tap);
 

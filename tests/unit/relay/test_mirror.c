@@ -393,27 +393,48 @@ static void what_the_receiver_says_is_thrown_away(void **state)
 
 /* ---- a machine without time ---- */
 
-static void saturated_machine_copies_less_and_recovers(void **state)
+/* exchange - @count messages of 100 bytes, one each ms */
+static void exchange(const struct rig_pair *pair, struct copy *copy, uint32_t count)
+{
+	while (count-- > 0) {
+		rig_transfer(&rig, pair->client, 100);
+		rig_run(&rig, RIG_MS);
+		fake_peer_read(copy->conn, (unsigned char[256]){0}, 256);
+	}
+}
+
+static void busy_machine_copies_less_and_recovers(void **state)
 {
 	(void)state;
 	open_with(CONFIG_MIRROR_UP);
 	struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
 	struct copy copy = take_copy(pair.client);
-	transfer(pair.client, &copy, 1000);
+	exchange(&pair, &copy, 10);
 	fake_set_load(100);
-	for (int i = 0; i < 2000; i++) {
-		rig_transfer(&rig, pair.client, 100);
-		rig_run(&rig, RIG_MS);
-	}
+	exchange(&pair, &copy, 2000);
 	check_sums(201000);
 	assert_in_range(rig_counter(&rig, COUNTER_MIRRORED), 1000, 41000);
-	assert_true(rig.worker.mirrors.share.share < MIRROR_SHARE_ALL / 8);
 	fake_set_load(50);
-	for (int i = 0; i < 1000; i++) {
-		rig_transfer(&rig, pair.client, 100);
-		rig_run(&rig, RIG_MS);
-	}
-	assert_int_equal(rig.worker.mirrors.share.share, MIRROR_SHARE_ALL);
+	exchange(&pair, &copy, 1000);
+	uint64_t skipped = rig_counter(&rig, COUNTER_MIRROR_SKIPPED);
+	exchange(&pair, &copy, 100);
+	assert_int_equal(rig_counter(&rig, COUNTER_MIRROR_SKIPPED), skipped);
+	rig_close(&rig);
+}
+
+static void busy_machine_copies_all_when_told_to(void **state)
+{
+	(void)state;
+	struct rig_options options = mirrored();
+	options.mirror.direction = CONFIG_MIRROR_UP;
+	options.mirror.when_busy = CONFIG_MIRROR_COPY;
+	rig_open(&rig, &options);
+	struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
+	struct copy copy = take_copy(pair.client);
+	fake_set_load(100);
+	exchange(&pair, &copy, 1000);
+	rig_run(&rig, RIG_MS);
+	assert_int_equal(rig_counter(&rig, COUNTER_MIRRORED), 100000);
 	rig_close(&rig);
 }
 
@@ -472,7 +493,8 @@ int main(void)
 	        cmocka_unit_test(sockets_that_cannot_be_made_cost_the_copy_alone),
 	        cmocka_unit_test(reset_of_the_receiver_is_not_the_sessions),
 	        cmocka_unit_test(what_the_receiver_says_is_thrown_away),
-	        cmocka_unit_test(saturated_machine_copies_less_and_recovers),
+	        cmocka_unit_test(busy_machine_copies_less_and_recovers),
+		cmocka_unit_test(busy_machine_copies_all_when_told_to),
 	        cmocka_unit_test(each_byte_is_counted_whatever_the_kernel_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
