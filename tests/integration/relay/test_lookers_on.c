@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "relay/proxy_protocol.h"
 #include "tests/integration/relay/output.h"
@@ -11,12 +12,22 @@
 
 static struct output output;
 
+/* named - a namespace that the examples name; more than one test wants the same */
+static int named(const char *name)
+{
+	char path[64];
+
+	testns_hide_run();
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	return access(path, F_OK) == 0 ? testns_open_named(name) : testns_new_named(name);
+}
+
 static void tcpdump_sees_both_directions_of_a_mirror(void **state)
 {
 	(void)state;
 	output_require("tcpdump");
-	int web = testns_new_named("web"), ids = testns_new_named("ids");
-	int server_listener = testns_listen(testns_new_named("app"), "127.0.0.1:80");
+	int web = named("web"), ids = named("ids");
+	int server_listener = testns_listen(named("app"), "127.0.0.1:80");
 	int receiver = testns_listen(ids, "127.0.0.1:9000");
 	output_start(&output, ids, "tcpdump -Z root -i lo -l --immediate-mode -A tcp dst port 9000");
 	output_await(&output, "listening on lo");
@@ -44,7 +55,7 @@ enum { SOURCES = sizeof(sources) / sizeof(sources[0]) };
 static void start_fan_in(int ret_netns[SOURCES])
 {
 	for (size_t i = 0; i < SOURCES; i++)
-		ret_netns[i] = testns_new_named(sources[i].netns);
+		ret_netns[i] = named(sources[i].netns);
 	relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/fan-in.yaml"));
 }
 
@@ -77,7 +88,7 @@ static void collector_is_told_the_namespace_of_each_message(void **state)
 
 	(void)state;
 	output_require("syslog-ng");
-	int logs = testns_new_named("logs");
+	int logs = named("logs");
 	/* /run is this test's own by now. */
 	output_start(&output, logs,
 	             "syslog-ng -F --stderr --no-caps -f " EXAMPLES "/fan-in.syslog-ng.conf"
@@ -93,7 +104,7 @@ static void version_2_names_the_namespace(void **state)
 	int netns[SOURCES];
 
 	(void)state;
-	int collector = testns_listen(testns_new_named("logs"), "127.0.0.1:1514");
+	int collector = testns_listen(named("logs"), "127.0.0.1:1514");
 	start_fan_in(netns);
 	for (size_t i = 0; i < SOURCES; i++) {
 		int client = testns_connect(netns[i], "127.0.0.1:1514"), server = testns_accept(collector);

@@ -509,7 +509,8 @@ static void the_examples_are_right(void **state)
 {
 	(void)state;
 	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml",
-					    EXAMPLES "/balance-policies.yaml"};
+					    EXAMPLES "/balance-policies.yaml", EXAMPLES "/mirror.yaml",
+					    EXAMPLES "/fan-in.yaml"};
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
 		struct config config;
 		assert_int_equal(config_file_load(paths[i], &config, stderr), 0);
