@@ -161,6 +161,12 @@ static int parse_path(const struct value_type *type, const char *text, void *ret
 	return 0;
 }
 
+static int parse_octets(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	(void)type;
+	return octets_parse(text, ret, err);
+}
+
 int value_parse(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	static int (*const parsers[])(const struct value_type *, const char *, void *, struct err *) = {
@@ -168,6 +174,7 @@ int value_parse(const struct value_type *type, const char *text, void *ret, stru
 		[VALUE_SECONDS] = parse_duration, [VALUE_CHOICE] = parse_choice, [VALUE_NAME] = parse_name,
 		[VALUE_PERCENT] = parse_percent,
 		[VALUE_PATH] = parse_path,
+		[VALUE_OCTETS] = parse_octets,
 	};
 	return parsers[type->kind](type, text, ret, err);
 }
@@ -194,6 +201,9 @@ const char *value_format(const struct value_type *type, const void *field, char 
 	case VALUE_NAME:
 	case VALUE_PATH:
 		snprintf(buf, size, "%s", (const char *)field);
+		break;
+	case VALUE_OCTETS:
+		octets_format(field, buf, size);
 		break;
 	}
 	return buf;
@@ -242,6 +252,9 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 	case VALUE_PATH:
 		snprintf(buf, size, "the absolute path of a file, of at most %" PRIu32 " bytes", type->max);
 		break;
+	case VALUE_OCTETS:
+		snprintf(buf, size, "a text of at most %d bytes, with \\r, \\n, \\t, \\0, \\\\ or \\xHH", OCTETS_MAX);
+		break;
 	}
 	return buf;
 }
@@ -253,6 +266,7 @@ const char *value_placeholder(const struct value_type *type, char *buf, size_t s
 		[VALUE_SECONDS] = "DURATION", [VALUE_CHOICE] = NULL, [VALUE_NAME] = "NAME",
 		[VALUE_PERCENT] = "N%",
 		[VALUE_PATH] = "PATH",
+		[VALUE_OCTETS] = "TEXT",
 	};
 	if (type->kind == VALUE_CHOICE)
 		return join(type->choices, "|", buf, size);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/octets.h"
 
 enum value_kind {
 	VALUE_BOOL,    /* true or false; the field is a bool */
@@ -18,6 +19,7 @@ enum value_kind {
 	VALUE_SECONDS, /* a duration of whole seconds; uint32_t of seconds */
 	VALUE_CHOICE,  /* one of some words; an enum that counts them from 0 */
 	VALUE_PERCENT, /* "12.5%"; uint32_t of hundredths of a percent */
+	VALUE_OCTETS,  /* text with escapes: base/octets.h; struct octets */
 	VALUE_NAME,    /* letters, digits, '_', '-' and '.'; an array of at least max + 1 char */
 	VALUE_PATH,    /* of a file, absolute, or "" for none; an array of at least max + 1 char */
 };
@@ -29,7 +31,7 @@ struct value_type {
 };
 
 /* Longest text value_format() and value_describe() write, their NUL included. */
-enum { VALUE_TEXT_MAX = 128 };
+enum { VALUE_TEXT_MAX = OCTETS_TEXT_MAX };
 
 /*
  * value_parse - read @text into the field at @ret
