@@ -46,6 +46,18 @@ void config_backend_init(struct config_backend *backend)
 	*backend = (struct config_backend){.weight = 1};
 }
 
+void config_health_init(struct config_health *health)
+{
+	*health = (struct config_health){
+		.interval_ms = 2000,
+		.fast_interval_ms = 500,
+		.timeout_ms = 1000,
+		.jitter = 10,
+		.rise = 2,
+		.fall = 3,
+	};
+}
+
 /* grow - room for one more element of @size bytes in an array of @count that doubles at powers of two */
 static void *grow(void *array, size_t count, size_t size)
 {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/endpoint.h"
+#include "base/octets.h"
 
 enum {
 	CONFIG_NAME_MAX = 64,
@@ -59,6 +60,17 @@ enum config_state {
 	CONFIG_STATE_MAINTENANCE, /* nobody */
 };
 
+/* Active checks of a pool's backends: relay/health/. */
+struct config_health {
+	uint32_t interval_ms;      /* from one check of a backend to its next; 0: no checks */
+	uint32_t fast_interval_ms; /* the same while checks contradict what the backend is held for */
+	uint32_t timeout_ms;       /* of a check as a whole */
+	uint32_t jitter;           /* percent by which an interval is shortened or prolonged at random */
+	uint32_t rise, fall;       /* checks in a row that bring a backend up, or take it down */
+	struct octets send;        /* said once connected */
+	struct octets expect;      /* how the answer begins; none: connecting is enough */
+};
+
 struct config_backend {
 	struct endpoint endpoint;
 	uint32_t weight; /* 1 .. CONFIG_WEIGHT_MAX: its share beside the others */
@@ -72,6 +84,7 @@ struct config_pool {
 	size_t backend_count;
 	enum config_balance balance;
 	uint32_t retries; /* how many more backends a connection tries after its first; none is tried twice */
+	struct config_health health;
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 
@@ -127,6 +140,9 @@ void config_init(struct config *config);
 /* config_relay_init, config_backend_init - the defaults of one relay, or of one backend */
 void config_relay_init(struct config_relay *relay);
 void config_backend_init(struct config_backend *backend);
+
+/* config_health_init - the defaults of checks where there are some: every 2 s; a pool has none unless it asks for them */
+void config_health_init(struct config_health *health);
 
 /*
  * config_add_pool, config_add_relay - append one, initialized; the pointer is valid until the next call

@@ -32,6 +32,19 @@ static const char *name_of(const struct netns_ref *netns, char *buf, size_t size
 	return netns->kind == NETNS_SELF ? NULL : netns_ref_format(netns, buf, size);
 }
 
+size_t greeting_anonymous(const struct worker *worker, uint32_t relay, uint8_t buf[PROXY_ENCODED_MAX])
+{
+	static const struct proxy_header nobody; /* LOCAL, UNKNOWN */
+	switch (worker->plan->config->relays[relay].proxy_send) {
+	case CONFIG_PROXY_V1:
+		return proxy_encode_v1(&nobody, buf);
+	case CONFIG_PROXY_V2:
+		return proxy_encode_v2(&nobody, NULL, buf);
+	default:
+		return 0;
+	}
+}
+
 size_t greeting_write(const struct worker *worker, const struct session *session, enum config_proxy version,
 		      bool reversed, uint8_t buf[PROXY_ENCODED_MAX])
 {

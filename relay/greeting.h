@@ -18,6 +18,12 @@ struct session;
 /* greeting_wanted - does the session's relay send one? It needs session.peer. */
 bool greeting_wanted(const struct worker *worker, const struct session *session);
 
+/*
+ * greeting_anonymous - write to @buf the header of a connection that is the relay's own, and no client's; its size, 0 where
+ * @relay (index into config.relays) sends none
+ */
+size_t greeting_anonymous(const struct worker *worker, uint32_t relay, uint8_t buf[PROXY_ENCODED_MAX]);
+
 /* greeting_put - queue it, before anything else; false when the thread's spill memory has run out */
 bool greeting_put(struct worker *worker, struct session *session);
 

@@ -40,7 +40,8 @@ static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 	uint64_t control = input->control ? CONTROL_FDS : 0;
 	if (input->mirror_sockets)
 		per_thread += MIRROR_THREAD_FDS;
-	return PROCESS_FDS + control + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input);
+	return PROCESS_FDS + control + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input) +
+	       input->checks;
 }
 
 static size_t mirror_memory(const struct limits *limits)
@@ -69,6 +70,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
 	per_thread += mirror_memory(limits);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */
+	limits->memory_fixed += input->health_memory; /* of all threads together */
 	limits->memory_fixed += input->control ? control_memory() : 0;
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */

@@ -144,6 +144,8 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	thread->worker.shared = &relay->shared;
 	thread->worker.counters = &relay->counters[number];
 	thread->worker.records = log_enabled(LOG_LEVEL_INFO) ? &thread->records : NULL;
+	thread->worker.events = &thread->records;
+	thread->worker.number = number;
 	thread->worker.mailbox = &thread->mailbox;
 	if (relay->process->mirror_pipe_fds)
 		memcpy(thread->worker.mirrors.pipe_fds, relay->process->mirror_pipe_fds[number],

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the log says of a closed connection, on its way from a relay thread to the thread that writes: a bounded queue with
- * one writer and one reader, so that a blocked standard error never stops a relay thread.
+ * What the log says of a closed connection, or of a backend that has gone or come back, on its way from a relay thread to
+ * the thread that writes: a bounded queue with one writer and one reader, so that a blocked standard error never stops a
+ * relay thread.
  */
 #ifndef NSRELAY_RELAY_RECORD_H
 #define NSRELAY_RELAY_RECORD_H
@@ -14,7 +15,26 @@
 #include "relay/mirror/mirror.h"
 #include "relay/session.h"
 
+enum record_kind {
+	RECORD_CLOSED,       /* a connection; all fields but those that are said to be of backends */
+	RECORD_BACKEND_DOWN, /* route, backend and those */
+	RECORD_BACKEND_UP,
+};
+
+/* Why a check of a backend failed. */
+enum check_failure {
+	CHECK_SUCCEEDED,
+	CHECK_FAILED_BY_ERRNO, /* it could not connect, or lost the connection */
+	CHECK_TIMED_OUT,
+	CHECK_MISANSWERED,     /* what came is not what was expected */
+	CHECK_CUT_SHORT,       /* the backend closed before it had answered */
+	CHECK_NOT_MADE,        /* there was no socket for it in time */
+};
+
 struct record {
+	uint8_t kind;      /* enum record_kind */
+	uint8_t failure;   /* of backends: enum check_failure */
+	int error;         /* of backends: -errno of CHECK_FAILED_BY_ERRNO */
 	uint32_t listener; /* index into plan.listeners */
 	uint32_t route;    /* index into plan.routes */
 	uint32_t backend;  /* index into that route's pool; RECORD_NO_BACKEND */

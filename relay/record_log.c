@@ -31,7 +31,7 @@ static void add_endpoint(struct log_record *log, const char *key, const char *ne
 	log_record_add_text(log, netns_key, netns_ref_format(&endpoint->netns, text, sizeof(text)));
 }
 
-void record_log(const struct plan *plan, const struct record *record)
+static void log_closed(const struct plan *plan, const struct record *record)
 {
 	const struct plan_listener *listener = &plan->listeners[record->listener];
 	const struct config_relay *relay = &plan->config->relays[listener->relay];
@@ -59,6 +59,42 @@ void record_log(const struct plan *plan, const struct record *record)
 	log_record_add_double(&log, "connect_ms", (double)record->connect_us / 1000);
 	log_record_add_text(&log, "cause", cause_name(record->cause));
 	log_record_end(&log);
+}
+
+static const char *failure_text(const struct record *record)
+{
+	static const char *const texts[] = {
+		[CHECK_SUCCEEDED] = NULL,
+		[CHECK_TIMED_OUT] = "no answer in time",
+		[CHECK_MISANSWERED] = "another answer than expected",
+		[CHECK_CUT_SHORT] = "closed before the answer",
+		[CHECK_NOT_MADE] = "no socket in time",
+	};
+	return record->failure == CHECK_FAILED_BY_ERRNO ? strerror(-record->error) : texts[record->failure];
+}
+
+static void log_backend(const struct plan *plan, const struct record *record)
+{
+	bool up = record->kind == RECORD_BACKEND_UP;
+	const struct config_pool *pool = &plan->config->pools[plan->routes[record->route].pool];
+	struct log_record log;
+	if (!log_record_begin(&log, up ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, up ? "backend up" : "backend down"))
+		return;
+	log_record_add_text(&log, "pool", pool->name);
+	add_endpoint(&log, "backend", "backend_netns", &pool->backends[record->backend].endpoint);
+	if (!up)
+		log_record_add_text(&log, "reason", failure_text(record));
+	log_record_end(&log);
+}
+
+void record_log(const struct plan *plan, const struct record *record)
+{
+	static void (*const loggers[])(const struct plan *plan, const struct record *record) = {
+		[RECORD_CLOSED] = log_closed,
+		[RECORD_BACKEND_DOWN] = log_backend,
+		[RECORD_BACKEND_UP] = log_backend,
+	};
+	loggers[record->kind](plan, record);
 }
 
 void counters_log(const struct counters *threads, uint32_t count)

@@ -178,6 +178,7 @@ enum tag_kind {
 	TAG_KIND_MAILBOX,
 	TAG_KIND_MIRROR_POLL,
 	TAG_KIND_MIRROR_SEND,
+	TAG_KIND_HEALTH, /* index: of the check */
 };
 
 #endif

@@ -145,7 +145,7 @@ void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *
 	sockets->pools[target].waiting_count--;
 }
 
-/* next_waiter - take the one that has waited longest */
+/* next_waiter - take who has waited longest; NULL: nobody waits */
 static struct list *next_waiter(struct socket_pool *pool)
 {
 	struct list *link = list_shift(&pool->waiting);
@@ -159,6 +159,8 @@ static void tell(struct worker *worker, const struct socket_pool *pool, struct l
 {
 	if (pool->mirrors)
 		mirror_socket_ready(worker, waiter, fd);
+	else if (health_owns(&worker->health, waiter))
+		health_socket_ready(worker, waiter, fd);
 	else
 		session_socket_ready(worker, LIST_ENTRY(waiter, struct session, link), fd);
 }

@@ -16,7 +16,7 @@
 
 struct socket_pool {
 	struct list recent;  /* in socket_pools.recent while it holds sockets, the least recently used first */
-	struct list waiting; /* session.link, or tap.link, of those that wait for a socket, oldest first */
+	struct list waiting; /* links of the sessions, checks or mirrors that wait for a socket, oldest first */
 	uint32_t depth;      /* sockets to keep */
 	uint32_t count;
 	uint32_t asked;      /* of the source, not answered yet */
@@ -42,7 +42,10 @@ struct plan;
 int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan);
 void sockets_fini(struct socket_pools *sockets);
 
-/* sockets_take - a socket of @target, or -EAGAIN: @waiter is queued and gets it by session_socket_ready(), or mirror_socket_ready() */
+/*
+ * sockets_take - a socket of @target, or -EAGAIN: @waiter, the link of a session, check or mirror, is queued and gets it by
+ * session_socket_ready(), health_socket_ready() or mirror_socket_ready()
+ */
 int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *waiter);
 
 /*

@@ -57,6 +57,8 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 		rc = open_memory(worker);
 	if (rc == 0)
 		rc = sockets_init(&worker->sockets, source, worker->plan);
+	if (rc == 0)
+		rc = health_init(&worker->health, worker->plan, worker->number, worker->limits->threads);
 	if (rc < 0)
 		return err_set(err, -rc, "relay thread: %s", strerror(-rc));
 	worker->ring = ring_open(config, err);
@@ -72,6 +74,7 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 void worker_close(struct worker *worker)
 {
 	ring_close(worker->ring);
+	health_fini(&worker->health);
 	sockets_fini(&worker->sockets);
 	for (uint32_t i = 0; worker->listeners && i < worker->plan->listener_count; i++) {
 		if (worker->listeners[i].fd >= 0)
@@ -94,6 +97,13 @@ void worker_close(struct worker *worker)
 void worker_listen(struct worker *worker)
 {
 	listener_arm_all(worker);
+	health_start(worker);
+}
+
+void worker_tell(struct worker *worker, const struct record *record)
+{
+	if (worker->events && !record_push(worker->events, record))
+		counter_add(worker->counters, COUNTER_LOG_DROPPED, 1);
 }
 
 const struct config_relay *worker_relay(const struct worker *worker, const struct session *session)
@@ -221,6 +231,9 @@ static void complete(void *ctx, const struct completion *completion)
 	case TAG_KIND_MIRROR_SEND:
 		mirror_completed(worker, tag, completion);
 		break;
+	case TAG_KIND_HEALTH:
+		health_completed(worker, tag.index, completion);
+		break;
 	case TAG_KIND_MAILBOX:
 		obey(worker);
 		poll_again(worker, worker->mailbox->doorbell_fd, completion);
@@ -255,6 +268,8 @@ static void fire(void *ctx, struct timer *timer)
 		quiet_fired(worker);
 	else if (timer == &worker->mirrors.timer)
 		mirrors_fired(worker);
+	else if (health_owns(&worker->health, timer))
+		health_timer_fired(worker, timer);
 	else
 		session_timer_fired(worker, LIST_ENTRY(timer, struct session, timer));
 }

@@ -18,6 +18,7 @@
 #include "io/wheel.h"
 #include "relay/balance/balance.h"
 #include "relay/counters.h"
+#include "relay/health/health.h"
 #include "relay/limits.h"
 #include "relay/mirror/mirror.h"
 #include "relay/plan.h"
@@ -44,7 +45,9 @@ struct worker {
 	const struct limits *limits;
 	struct shared *shared;
 	struct counters *counters;
-	struct record_queue *records; /* where closing records go; NULL: nowhere */
+	struct record_queue *records; /* where records of closed connections go; NULL: nowhere */
+	struct record_queue *events;  /* where records of backends go; NULL: nowhere */
+	uint32_t number;              /* of this thread, below limits.threads */
 	struct mailbox *mailbox;      /* commands; NULL: none */
 	struct listener *listeners;   /* plan.listener_count of them; owned */
 
@@ -54,6 +57,7 @@ struct worker {
 	struct slab sessions;
 	struct spill_pool spill;
 	struct socket_pools sockets;
+	struct health health;
 	struct list work;    /* flows to look at in this turn */
 	struct list want_spill;   /* flows that wait for spill memory before they read on */
 	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */
@@ -115,6 +119,9 @@ void worker_return_buffer(struct worker *worker, uint16_t buffer);
 /* worker_want_spill, worker_want_buffer - look at @flow again when there is memory of that kind */
 void worker_want_spill(struct worker *worker, struct flow *flow);
 void worker_want_buffer(struct worker *worker, struct flow *flow);
+
+/* worker_tell - have an event that is no connection's end logged; lost, and counted, when the log is behind */
+void worker_tell(struct worker *worker, const struct record *record);
 
 /* worker_relay - the relay a session belongs to */
 const struct config_relay *worker_relay(const struct worker *worker, const struct session *session);

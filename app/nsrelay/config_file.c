@@ -153,7 +153,16 @@ static void read_backends(struct schema_reader *reader, const struct yaml_node *
 	schema_read_items(reader, node, read_backend, target);
 }
 
+static void read_health(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_pool *pool = target;
+	static const struct schema schema = {.what = "health", .settings = &setting_health};
+	config_health_init(&pool->health);
+	schema_read_mapping(reader, node, &schema, pool);
+}
+
 static const struct schema_field pool_fields[] = {
+        {"health", read_health, NULL},
         {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]"},
 };
 static const struct schema pool_schema = SCHEMA("a pool", pool_fields, &setting_pool);

@@ -18,6 +18,7 @@ enum {
 	CONNECTIONS_MAX = 1 << 20, /* the kernel's default fs.nr_open: no process can have more descriptors */
 	BACKLOG_MAX = 65535,
 	LOG_RATE_MAX = 1000000,
+	CHECKS_MAX = 1000,
 };
 
 #define MAP(array)                                                                                           \
@@ -30,6 +31,7 @@ enum {
 #define BACKEND(field)       .offset = offsetof(struct config_backend, field)
 #define MIRROR(field)        .offset = offsetof(struct config_mirror, field)
 #define COUNT(least, most)   .type = {VALUE_COUNT, .min = (least), .max = (most)}
+#define OCTETS               .type = {.kind = VALUE_OCTETS}
 #define MS(least, most)      .type = {VALUE_MS, .min = (least), .max = (most)}
 #define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
 #define PERCENT(least, most) .type = {VALUE_PERCENT, .min = (least), .max = (most)}
@@ -161,6 +163,19 @@ static const struct setting relay_settings[] = {
 	{"proxy_protocol", .map = &proxy_map},
 };
 const struct setting_map setting_relay = MAP(relay_settings);
+
+static const struct setting health_settings[] = {
+	{"interval", POOL(health.interval_ms), MS(10, DURATION_MAX_MS), .help = "between two checks of a backend"},
+	{"fast_interval", POOL(health.fast_interval_ms), MS(10, DURATION_MAX_MS),
+	 .help = "the same while checks contradict what the backend is held for"},
+	{"timeout", POOL(health.timeout_ms), MS(1, DURATION_MAX_MS), .help = "of a check as a whole"},
+	{"jitter", POOL(health.jitter), COUNT(0, 100), .help = "percent by which an interval varies at random"},
+	{"rise", POOL(health.rise), COUNT(1, CHECKS_MAX), .help = "successes in a row that bring a backend up"},
+	{"fall", POOL(health.fall), COUNT(1, CHECKS_MAX), .help = "failures in a row that take a backend down"},
+	{"send", POOL(health.send), OCTETS, .help = "said once connected"},
+	{"expect", POOL(health.expect), OCTETS, .help = "how the answer begins"},
+};
+const struct setting_map setting_health = MAP(health_settings);
 
 static const struct setting pool_settings[] = {
 	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},

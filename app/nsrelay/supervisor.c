@@ -25,6 +25,7 @@
 #include "nsctl/broker.h"
 #include "nsctl/nssock.h"
 #include "relay/balance/balance.h"
+#include "relay/health/health.h"
 #include "relay/process.h"
 
 enum {
@@ -566,6 +567,8 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
 		.balance_memory = balance_memory(s->config),
 		.mirror_sockets = config_mirror_sockets(s->config),
+		.checks = health_count(&s->plan),
+		.health_memory = health_memory(&s->plan),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],
 	};

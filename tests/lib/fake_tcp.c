@@ -416,6 +416,8 @@ ssize_t sys_send(int fd, const struct iovec *iov, size_t iov_count, int flags)
 	size_t done = 0;
 	(void)flags;
 	for (size_t i = 0; i < iov_count; i++) {
+		if (iov[i].iov_len == 0) /* a full socket takes nothing, too */
+			continue;
 		ssize_t n = tcp_write(conn, iov[i].iov_base, iov[i].iov_len);
 		if (n < 0)
 			return done ? (ssize_t)done : n;

@@ -45,6 +45,7 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 {
 	struct config_pool *pool = config_add_pool(&rig->config);
 	pool->balance = rig->options.balance;
+	pool->health = rig->options.health;
 	for (size_t i = 0; backends[i]; i++) {
 		struct endpoint backend = rig_endpoint(backends[i]);
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
@@ -581,6 +582,7 @@ static void open_worker(struct rig *rig)
 		.shared = &rig->shared,
 		.counters = &rig->counters,
 		.records = rig->records,
+		.events = rig->records,
 		.listeners = calloc(RIG_RELAYS, sizeof(struct listener)),
 	};
 	if (rig->limits.mirrors)

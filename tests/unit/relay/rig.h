@@ -25,6 +25,7 @@ struct rig_options {
 	enum config_balance balance; /* of every pool */
 	enum config_proxy proxy_send;
 	struct config_mirror mirror; /* of every relay */
+	struct config_health health; /* of every pool */
 	const char *listener;  /* of every relay */
 	const char *greeting;  /* what every backend gets before its client's bytes */
 	size_t greeting_size;
