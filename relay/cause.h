@@ -19,6 +19,8 @@
 	X(KILLED,		"killed",		"an operator ended it")                                        \
 	X(POLICY,		"policy",		"a rule forbids it")                                           \
 	X(NO_BACKEND,		"no_backend",		"no backend may be used")                                      \
+	X(QUEUE_FULL,		"queue_full",		"every backend had its max_connections, and the queue was full") \
+	X(QUEUE_TIMEOUT,	"queue_timeout",	"no backend had room within the queue's timeout")              \
 	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
 	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
 

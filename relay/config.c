@@ -76,6 +76,7 @@ struct config_pool *config_add_pool(struct config *config)
 	*pool = (struct config_pool){
 		.balance = CONFIG_BALANCE_ROUND_ROBIN,
 		.retries = CONFIG_RETRIES_MAX, /* each backend once */
+		.queue = {.length = 128, .timeout_ms = 5000},
 	};
 	return pool;
 }

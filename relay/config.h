@@ -76,6 +76,13 @@ struct config_backend {
 	uint32_t weight; /* 1 .. CONFIG_WEIGHT_MAX: its share beside the others */
 	bool backup;     /* only for connections that all others have failed */
 	enum config_state state;
+	uint32_t max_connections; /* of all threads together; 0: no limit */
+};
+
+/* Where connections wait while every backend that could serve them has its max_connections. */
+struct config_queue {
+	uint32_t length;     /* how many may wait; 0: none does, they are refused */
+	uint32_t timeout_ms; /* how long; 0: for ever */
 };
 
 struct config_pool {
@@ -85,6 +92,7 @@ struct config_pool {
 	enum config_balance balance;
 	uint32_t retries; /* how many more backends a connection tries after its first; none is tried twice */
 	struct config_health health;
+	struct config_queue queue;
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 

@@ -37,6 +37,8 @@
 	  "the mirrors' receivers are slow or gone, or the machine has no time left")                                  \
 	X(MIRROR_FAILURES, "mirror_failures_total", "copies that could not be connected, broke, or were given up",     \
 	  "look at the mirror's receiver")                                                                             \
+	X(QUEUED, "queued_total", "connections that waited for room at a backend",                                     \
+	  "raise max_connections of the backends, or add some")                                                        \
 	X(LOG_DROPPED, "log_dropped_total", "closing records dropped because the log could not keep up",               \
 	  "lower the log level or speed up who reads standard error")
 

@@ -80,8 +80,9 @@ int64_t inspect_backend_connections(const struct inspect *inspect, size_t pool, 
 const char *inspect_state_name(enum session_state state)
 {
 	static const char *const names[] = {
-		[SESSION_WAITING] = "waiting",     [SESSION_CONNECTING] = "connecting", [SESSION_OPEN] = "open",
-		[SESSION_RESETTING] = "resetting", [SESSION_CLOSING] = "closing",
+		[SESSION_WAITING] = "waiting",	     [SESSION_QUEUED] = "queued",
+		[SESSION_CONNECTING] = "connecting", [SESSION_OPEN] = "open",
+		[SESSION_RESETTING] = "resetting",   [SESSION_CLOSING] = "closing",
 	};
 	_Static_assert(ARRAY_COUNT(names) == SESSION_STATE_COUNT, "a name for each state of a session");
 	return names[state];

@@ -139,6 +139,7 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	thread->number = number;
 	thread->records.reader_sleeps = &relay->sleeping;
 	thread->records.doorbell_fd = relay->doorbell_fd;
+	relay->shared.threads[number].mailbox = &thread->mailbox;
 	thread->worker.plan = relay->process->plan;
 	thread->worker.limits = relay->process->limits;
 	thread->worker.shared = &relay->shared;

@@ -28,7 +28,8 @@ enum {
 
 static const struct sm_state states[SESSION_STATE_COUNT] = {
 	[SESSION_WAITING] = {"waiting", SM_BIT(SESSION_CONNECTING) | SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_CLOSING) |
-						SM_BIT(SESSION_WAITING)},
+						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED)},
+	[SESSION_QUEUED] = {"queued", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_CONNECTING] = {"connecting",
 				SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_OPEN] = {"open", SM_BIT(SESSION_RESETTING) | SM_BIT(SESSION_CLOSING)},
@@ -246,7 +247,7 @@ void session_abort(struct worker *worker, struct session *session, enum cause ca
 		return;
 	session->cause = (uint8_t)cause;
 	session->reset[SIDE_CLIENT] = session->reset[SIDE_SERVER] = true;
-	if (session->state == SESSION_WAITING)
+	if (session->state == SESSION_WAITING || session->state == SESSION_QUEUED)
 		upstream_forget(worker, session);
 	close_session(worker, session);
 }
@@ -410,6 +411,17 @@ bool sessions_finish(struct worker *worker)
 
 /* ---- events ---- */
 
+/* client_stirred - a client that waits in a queue has reset its connection, or only ended its own stream */
+static void client_stirred(struct worker *worker, struct session *session)
+{
+	int error = sys_socket_error(session->fds[SIDE_CLIENT]);
+	if (error < 0)
+		session_abort(worker, session,
+			      io_outcome(IO_OP_RECV, error) == IO_TIMED_OUT ? CAUSE_CLIENT_LOST : CAUSE_CLIENT_RESET);
+	else
+		flow_watch(worker, session, SIDE_CLIENT); /* if it has ended */
+}
+
 void session_completed(struct worker *worker, struct session *session, struct tag tag,
 		       const struct completion *completion)
 {
@@ -417,6 +429,8 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 	flow_completed(worker, session, tag, completion);
 	if (connecting && tag.kind == TAG_KIND_POLL_OUT)
 		upstream_completed(worker, session, completion->result);
+	else if (session->state == SESSION_QUEUED && tag.kind == TAG_KIND_WATCH)
+		client_stirred(worker, session);
 }
 
 static void timer_fired_open(struct worker *worker, struct session *session)
@@ -442,6 +456,7 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 void session_timer_fired(struct worker *worker, struct session *session)
 {
 	switch (session->state) {
+	case SESSION_QUEUED:
 	case SESSION_WAITING:
 	case SESSION_CONNECTING:
 		upstream_timed_out(worker, session);

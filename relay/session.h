@@ -78,6 +78,7 @@ enum {
 
 enum session_state {
 	SESSION_WAITING,    /* for an upstream socket */
+	SESSION_QUEUED,     /* for room at a backend: queue.h */
 	SESSION_CONNECTING, /* connect(2) is under way */
 	SESSION_OPEN,       /* bytes flow */
 	SESSION_RESETTING,  /* one side is gone: its RST is passed on when the other has everything that came before */
@@ -111,7 +112,7 @@ struct session {
 	uint64_t active_ms;          /* when a byte last moved */
 	uint64_t give_up_ms;         /* connect deadline; SESSION_RESETTING: when the RST is sent in any case */
 	struct timer timer;
-	struct list link;            /* in a target's queue (WAITING) or worker.closing (CLOSING) */
+	struct list link;            /* in a target's queue (WAITING), in a line (QUEUED) or worker.closing (CLOSING) */
 	struct session_peer peer;
 	struct mirror *mirror;       /* relay/mirror/; NULL: it is not copied */
 	bool entered;                /* its backend counts it: upstream_leave() */

@@ -7,6 +7,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/queue.h"
 #include "relay/worker.h"
 
 static const struct plan_route *route_of(const struct worker *worker, const struct session *session)
@@ -34,23 +35,37 @@ bool upstream_wants_peer(const struct worker *worker, const struct session *sess
 	return balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH;
 }
 
-/*
- * choose - the backend to try first; false when none is usable
- * Clients that have no address, as those of unix sockets, are spread by chance.
- */
-static bool choose(const struct worker *worker, struct session *session)
+/* set_draw - clients that have no address, as those of unix sockets, are spread by chance */
+static void set_draw(const struct worker *worker, struct session *session, struct balance_cursor *cursor)
 {
-	const struct balance_pool *pool = balance_of(worker, session);
-	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
 	sa_family_t family = session->peer.family;
 	if (upstream_wants_peer(worker, session) && (family == AF_INET || family == AF_INET6))
 		session->draw = balance_draw_of_source(session->peer.address, family);
 	else
 		session->draw = balance_draw(cursor);
-	uint32_t backend = balance_first(pool, cursor, session->draw, worker->now_ms);
-	if (backend == BALANCE_NONE)
-		return false;
-	session->backend = session->first_backend = (uint16_t)backend;
+}
+
+/* set_backend - the session counts as one of @backend's from now on; false when that has become full meanwhile */
+static bool set_backend(const struct worker *worker, struct session *session, uint32_t backend)
+{
+	session->entered = balance_enter(balance_of(worker, session), backend);
+	session->backend = (uint16_t)backend;
+	return session->entered;
+}
+
+/* upstream_choose - the backend to try first; false when none is usable that has room */
+bool upstream_choose(const struct worker *worker, struct session *session)
+{
+	const struct balance_pool *pool = balance_of(worker, session);
+	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
+	uint32_t backend;
+	set_draw(worker, session, cursor);
+	do {
+		backend = balance_first(pool, cursor, session->draw, worker->now_ms);
+		if (backend == BALANCE_NONE)
+			return false;
+	} while (!set_backend(worker, session, backend));
+	session->first_backend = session->backend;
 	return true;
 }
 
@@ -59,19 +74,21 @@ static bool choose_next(const struct worker *worker, struct session *session)
 {
 	if (session->backends_tried > pool_of(worker, session)->retries)
 		return false;
-	uint32_t next = balance_next(balance_of(worker, session), session->draw, session->first_backend,
-				     session->backend);
-	if (next == BALANCE_NONE)
-		return false;
-	session->backend = (uint16_t)next;
-	return true;
+	uint32_t next;
+	do {
+		next = balance_next(balance_of(worker, session), session->draw, session->first_backend,
+				    session->backend);
+	} while (next != BALANCE_NONE && !set_backend(worker, session, next));
+	return next != BALANCE_NONE;
 }
 
-void upstream_leave(const struct worker *worker, struct session *session)
+void upstream_leave(struct worker *worker, struct session *session)
 {
-	if (session->entered)
-		balance_leave(balance_of(worker, session), session->backend);
+	if (!session->entered)
+		return;
 	session->entered = false;
+	balance_leave(balance_of(worker, session), session->backend);
+	queue_room(worker, route_of(worker, session)->pool);
 }
 
 /* set_deadline - the whole attempt at one backend, waiting for a socket included, has the connect timeout */
@@ -87,8 +104,6 @@ static void set_deadline(struct worker *worker, struct session *session)
 static void try_backend(struct worker *worker, struct session *session)
 {
 	session->backends_tried++;
-	session->entered = true;
-	balance_enter(balance_of(worker, session), session->backend);
 	int fd = sockets_take(&worker->sockets, target_of(worker, session), &session->link);
 	if (fd >= 0) {
 		upstream_connect(worker, session, fd);
@@ -98,12 +113,36 @@ static void try_backend(struct worker *worker, struct session *session)
 	set_deadline(worker, session);
 }
 
+/* wait_in_queue - until a backend has room, or the client resets its connection */
+static void wait_in_queue(struct worker *worker, struct session *session)
+{
+	if (!queue_join(worker, session, route_of(worker, session)->pool)) {
+		session_abort(worker, session, CAUSE_QUEUE_FULL);
+		return;
+	}
+	uint32_t timeout_ms = pool_of(worker, session)->queue.timeout_ms;
+	session_set_state(session, SESSION_QUEUED);
+	flow_watch(worker, session, SIDE_CLIENT);
+	if (timeout_ms)
+		timer_arm(&worker->wheel, &session->timer, worker->now_ms + timeout_ms);
+}
+
 void upstream_begin(struct worker *worker, struct session *session)
 {
-	if (pool_of(worker, session)->backend_count > 0 && choose(worker, session))
+	bool others_wait = queue_is_waited_in(worker, route_of(worker, session)->pool);
+	if (pool_of(worker, session)->backend_count > 0 && !others_wait && upstream_choose(worker, session))
 		try_backend(worker, session);
+	else if (balance_any_usable(balance_of(worker, session)))
+		wait_in_queue(worker, session);
 	else
 		session_abort(worker, session, CAUSE_NO_BACKEND);
+}
+
+void upstream_go_on(struct worker *worker, struct session *session)
+{
+	timer_disarm(&worker->wheel, &session->timer);
+	session_set_state(session, SESSION_WAITING);
+	try_backend(worker, session);
 }
 
 /* next_backend - the last one failed with @result: go on to the next, or give the client up when no try is left */
@@ -113,8 +152,7 @@ static void next_backend(struct worker *worker, struct session *session, int res
 	upstream_leave(worker, session);
 	timer_disarm(&worker->wheel, &session->timer);
 	if (choose_next(worker, session)) {
-		session_set_state(session, SESSION_WAITING);
-		try_backend(worker, session);
+		upstream_go_on(worker, session);
 		return;
 	}
 	enum io_outcome outcome = io_outcome(IO_OP_CONNECT, result);
@@ -195,6 +233,10 @@ void upstream_completed(struct worker *worker, struct session *session, int resu
 
 void upstream_timed_out(struct worker *worker, struct session *session)
 {
+	if (session->state == SESSION_QUEUED) {
+		session_abort(worker, session, CAUSE_QUEUE_TIMEOUT);
+		return;
+	}
 	if (session->state == SESSION_WAITING) {
 		upstream_forget(worker, session);
 		next_backend(worker, session, -ETIMEDOUT);
@@ -207,7 +249,10 @@ void upstream_timed_out(struct worker *worker, struct session *session)
 
 void upstream_forget(struct worker *worker, struct session *session)
 {
-	sockets_forget(&worker->sockets, target_of(worker, session), &session->link);
+	if (session->state == SESSION_QUEUED)
+		queue_leave(worker, session, route_of(worker, session)->pool);
+	else
+		sockets_forget(&worker->sockets, target_of(worker, session), &session->link);
 }
 
 bool upstream_recycle(struct worker *worker, struct session *session)

@@ -10,6 +10,7 @@
 #include "io/sys.h"
 #include "relay/flow.h"
 #include "relay/inspect.h"
+#include "relay/queue.h"
 
 /* A thread that received nothing for so long gives the memory of its receive buffers (1 MiB) back until it does. */
 enum { RELEASE_AFTER_MS = 3000 };
@@ -25,14 +26,18 @@ static int open_memory(struct worker *worker)
 	const struct limits *limits = worker->limits;
 	const struct balance *balance = &worker->shared->balance;
 	worker->cursors = calloc(balance->pool_count + 1, sizeof(*worker->cursors));
+	worker->lines = calloc(balance->pool_count + 1, sizeof(*worker->lines));
 	worker->buffer_links = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_links));
 	worker->buffer_sizes = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_sizes));
 	worker->iov = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->iov));
 	worker->sent = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->sent));
-	if (!worker->cursors || !worker->buffer_links || !worker->buffer_sizes || !worker->iov || !worker->sent)
+	if (!worker->cursors || !worker->lines || !worker->buffer_links || !worker->buffer_sizes || !worker->iov ||
+	    !worker->sent)
 		return -ENOMEM;
-	for (size_t i = 0; i < balance->pool_count; i++)
+	for (size_t i = 0; i < balance->pool_count; i++) {
 		balance_cursor_init(&worker->cursors[i], &balance->pools[i], sys_random());
+		list_init(&worker->lines[i]);
+	}
 	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
 			   limits->connections + LIMIT_ACCEPT_SLACK);
 	return rc < 0 ? rc : spill_pool_init(&worker->spill, limits->spill_chunks);
@@ -88,6 +93,7 @@ void worker_close(struct worker *worker)
 	slab_fini(&worker->sessions);
 	free(worker->listeners);
 	free(worker->cursors);
+	free(worker->lines);
 	free(worker->buffer_links);
 	free(worker->buffer_sizes);
 	free(worker->iov);
@@ -178,10 +184,13 @@ static void obey(struct worker *worker)
 		case WORKER_INSPECT:
 			inspect_fill(worker, (struct inspect_slice *)(uintptr_t)message.value);
 			break;
+		case WORKER_SERVE:
+			break; /* below: one may have found no place in the mailbox */
 		default:
 			CHECK(!"a command of worker.h");
 		}
 	}
+	worker->serves |= atomic_exchange(&worker->shared->threads[worker->number].called, false);
 }
 
 /* ---- the turn ---- */
@@ -334,7 +343,7 @@ static void return_sent(struct worker *worker)
 static uint64_t wake_ns(const struct worker *worker)
 {
 	/* Buffers that are on loan come back after the next submission, which no completion need follow. */
-	if (worker->busy || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
+	if (worker->busy || worker->serves || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
 		return 0;
 	uint64_t at_ms = wheel_next_ms(&worker->wheel);
 	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
@@ -361,6 +370,7 @@ int worker_turn(struct worker *worker)
 	run_work(worker);
 	feed_spill(worker);
 	ask_later(worker);
+	queue_serve(worker);
 	worker->busy = sessions_finish(worker);
 	if (worker->mirrors.slab.used)
 		worker->busy |= mirrors_turn(worker);

@@ -27,10 +27,17 @@
 #include "relay/sockets.h"
 #include "relay/spill.h"
 
+/* How a thread is called by others. */
+struct shared_thread {
+	struct mailbox *mailbox;
+	_Atomic bool called; /* to serve its lines: queue.h */
+};
+
 /* What all threads see. */
 struct shared {
 	_Atomic uint32_t connections; /* sessions of all threads */
 	struct balance balance;
+	struct shared_thread threads[LIMIT_THREADS];
 };
 
 struct listener {
@@ -65,6 +72,7 @@ struct worker {
 	struct mirrors mirrors;
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	struct balance_cursor *cursors; /* one for each pool */
+	struct list *lines; /* sessions that wait for room, the longest waiting first; one for each pool */
 	uint16_t *buffer_links; /* next buffer of a chain */
 	uint32_t *buffer_sizes; /* bytes in a buffer */
 	struct iovec *iov;      /* of the sends of this turn; one for each receive buffer */
@@ -79,6 +87,7 @@ struct worker {
 	struct timer drain_timer;  /* armed while draining */
 	struct timer quiet_timer;  /* armed while receive buffers may hold memory */
 	uint64_t received_ms;      /* when a buffer was last filled */
+	bool serves; /* there may be room for those in the lines */
 	bool accept_paused;
 	bool clock_set; /* in this turn */
 	bool busy;      /* sessions can be closed after the next submission */
@@ -90,6 +99,7 @@ enum worker_command {
 	WORKER_DRAIN, /* close listeners; value: CLOCK_MONOTONIC ms at which what is left is reset */
 	WORKER_STOP,  /* end every session now */
 	WORKER_INSPECT, /* value: the struct inspect_slice to fill (relay/inspect.h) */
+	WORKER_SERVE, /* look at shared_thread.called */
 };
 
 /*
@@ -139,7 +149,8 @@ void listener_close_all(struct worker *worker);
 /*
  * upstream.c: choosing a backend and connecting to it
  * upstream_wants_peer() tells whether that takes the client's address; upstream_leave() that the backend has one connection
- * less, which may be said twice. upstream_dial() returns 0 when connected, or as sys_connect() does.
+ * less, which may be said twice. A session that waits for room (queue.h) leaves its line in two steps: upstream_choose()
+ * finds a backend for it, if there is room, and upstream_go_on() connects to that. upstream_dial() returns 0 when connected, or as sys_connect() does.
  */
 int upstream_dial(int fd, const struct endpoint *to);
 bool upstream_wants_peer(const struct worker *worker, const struct session *session);
@@ -149,7 +160,9 @@ void upstream_completed(struct worker *worker, struct session *session, int resu
 void upstream_timed_out(struct worker *worker, struct session *session);
 void upstream_failed(struct worker *worker, struct session *session, int result);
 void upstream_forget(struct worker *worker, struct session *session);
-void upstream_leave(const struct worker *worker, struct session *session);
+void upstream_leave(struct worker *worker, struct session *session);
+bool upstream_choose(const struct worker *worker, struct session *session);
+void upstream_go_on(struct worker *worker, struct session *session);
 bool upstream_recycle(struct worker *worker, struct session *session);
 
 #endif

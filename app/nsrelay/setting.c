@@ -177,10 +177,18 @@ static const struct setting health_settings[] = {
 };
 const struct setting_map setting_health = MAP(health_settings);
 
+static const struct setting queue_settings[] = {
+	{"length", POOL(queue.length), COUNT(0, CONNECTIONS_MAX),
+	 .help = "connections that may wait for a backend with room; 0: none"},
+	{"timeout", POOL(queue.timeout_ms), MS(0, DURATION_MAX_MS), .help = "how long they wait; 0s: for ever"},
+};
+static const struct setting_map queue_map = MAP(queue_settings);
+
 static const struct setting pool_settings[] = {
 	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},
 	{"retries", POOL(retries), COUNT(0, CONFIG_RETRIES_MAX),
 	 .help = "how many more backends a connection tries after its first; none is tried twice"},
+	{"queue", .map = &queue_map},
 	{"slow_start", POOL(slow_start_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long a backend that has come back takes to its whole share; 0s: none"},
 };
@@ -191,6 +199,8 @@ static const struct setting backend_settings[] = {
 	{"backup", BACKEND(backup), .type = {.kind = VALUE_BOOL},
 	 .help = "only for connections that all others have failed"},
 	{"state", BACKEND(state), CHOICE(state_words), .help = "whether it gets new connections"},
+	{"max_connections", BACKEND(max_connections), COUNT(0, CONNECTIONS_MAX),
+	 .help = "that it has at the same time; 0: no limit"},
 };
 const struct setting_map setting_backend = MAP(backend_settings);
 

@@ -13,9 +13,23 @@
 /* A price of 24 bits times a chance of 39 leaves one bit for a backup; rank() in choice.c. */
 static const uint32_t PRICE_OF_WEIGHT_1 = (1 << 24) - 1;
 
-static bool counts_connections(enum config_balance policy)
+static bool is_limited(const struct config_pool *config)
 {
-	return policy == CONFIG_BALANCE_LEAST_CONNECTIONS || policy == CONFIG_BALANCE_TWO_CHOICES;
+	for (size_t i = 0; i < config->backend_count; i++)
+		if (config->backends[i].max_connections)
+			return true;
+	return false;
+}
+
+static bool counts_connections(const struct config_pool *config)
+{
+	return config->balance == CONFIG_BALANCE_LEAST_CONNECTIONS || config->balance == CONFIG_BALANCE_TWO_CHOICES ||
+	       is_limited(config);
+}
+
+static bool has_queue(const struct config_pool *config)
+{
+	return is_limited(config) && config->queue.length > 0;
 }
 
 static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
@@ -56,6 +70,7 @@ static void set_backends(struct balance_pool *pool, const struct config_pool *co
 		pool->backends[i] = (struct balance_backend){
 			.end = end,
 			.price = PRICE_OF_WEIGHT_1 / backend->weight,
+			.most = backend->max_connections ? backend->max_connections : UINT32_MAX,
 			.backup = backend->backup,
 		};
 	}
@@ -115,6 +130,25 @@ static void set_standing(struct balance_pool *pool, const struct config_pool *co
 	}
 }
 
+/* build_limits - what it takes that backends have a most of connections */
+static int build_limits(struct balance_pool *pool, const struct config_pool *config)
+{
+	pool->limited = is_limited(config);
+	if (pool->limited)
+		standing_hinder(pool->standing);
+	if (counts_connections(config)) {
+		pool->active = calloc(pool->count, sizeof(*pool->active));
+		if (!pool->active)
+			return -ENOMEM;
+	}
+	if (has_queue(config)) {
+		pool->waiting = waiting_new(config->queue.length);
+		if (!pool->waiting)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int build_pool(struct balance_pool *pool, const struct config_pool *config)
 {
 	pool->policy = config->balance;
@@ -128,10 +162,8 @@ static int build_pool(struct balance_pool *pool, const struct config_pool *confi
 	if (pool->positions == 0) /* nothing to choose from */
 		return 0;
 	pool->stride = find_stride(pool->positions, is_even(config));
-	if (counts_connections(pool->policy)) {
-		pool->active = calloc(pool->count, sizeof(*pool->active));
-		return pool->active ? 0 : -ENOMEM;
-	}
+	if (build_limits(pool, config) < 0)
+		return -ENOMEM;
 	return pool->policy == CONFIG_BALANCE_SOURCE_HASH ? build_table(pool, config) : 0;
 }
 
@@ -159,6 +191,7 @@ void balance_fini(struct balance *balance)
 		free(balance->pools[i].backends);
 		free(balance->pools[i].standing);
 		free(balance->pools[i].active);
+		free(balance->pools[i].waiting);
 		free(balance->pools[i].table);
 	}
 	free(balance->pools);
@@ -169,7 +202,9 @@ static size_t pool_memory(const struct config_pool *config)
 {
 	size_t size = sizeof(struct balance_pool) + config->backend_count * sizeof(struct balance_backend);
 	size += standing_memory(config->backend_count);
-	if (counts_connections(config->balance))
+	if (has_queue(config))
+		size += sizeof(struct waiting);
+	if (counts_connections(config))
 		size += config->backend_count * sizeof(_Atomic uint32_t);
 	if (config->balance == CONFIG_BALANCE_SOURCE_HASH)
 		size += MAGLEV_SIZE * sizeof(uint16_t);

@@ -14,9 +14,10 @@
  *	                   Randomized Load Balancing", 2001): nearly as even, without a look at all.
  *	source_hash        the place of the client's address in a table (maglev.h).
  *
- * A backend may be unusable (standing.h). While none is, a choice sees that by one load. Else what a policy comes upon and
- * may not use it passes over, a bounded number of times: by the next turns, by other draws, by the draw hashed again (so that
- * one client lands on one other backend). Then, and where there are only backups to use, the order of the way on decides.
+ * A backend may be unusable (standing.h) or full. While that cannot be, a choice sees it by one load. Else what a policy
+ * comes upon and may not use it passes over, a bounded number of times: by the next turns, by other draws, by the draw hashed
+ * again (so that one client lands on one other backend). Then, and where there are only backups to use, the order of the way
+ * on decides.
  *
  * The way on is the same for all: rendezvous hashing of the connection's draw, by weight, backups last. It has every other
  * backend once, needs no memory of those already tried, spreads the load of a dead backend over all that live, and is always
@@ -34,11 +35,13 @@
 #include <stdint.h>
 
 #include "relay/balance/standing.h"
+#include "relay/balance/waiting.h"
 #include "relay/config.h"
 
 struct balance_backend {
 	uint32_t end;   /* its positions are below this one, and not below the end of the backend before */
 	uint32_t price; /* of a connection: in inverse proportion to the weight */
+	uint32_t most;  /* connections it may have */
 	bool backup;    /* has no position */
 };
 
@@ -49,7 +52,9 @@ struct balance_pool {
 	uint32_t stride;                  /* from a turn's position to the next one's: without a divisor in common */
 	struct balance_backend *backends; /* owned */
 	struct standing *standing;        /* who is usable; owned */
-	_Atomic uint32_t *active;         /* connections of each; owned; NULL: the policy does not ask */
+	_Atomic uint32_t *active;         /* connections of each; owned; NULL: nobody asks */
+	bool limited;                     /* some have `most` */
+	struct waiting *waiting;          /* for room; owned; NULL: nobody ever does */
 	uint16_t *table;                  /* source_hash: maglev.h; owned */
 };
 
@@ -85,16 +90,23 @@ uint32_t balance_draw(struct balance_cursor *cursor);
  */
 uint32_t balance_draw_of_source(const uint8_t address[16], int family);
 
-/* balance_usable - may @backend get new connections? */
+/* balance_usable - may @backend get new connections, if it has room? */
 bool balance_usable(const struct balance_pool *pool, uint32_t backend);
 
+/* balance_any_usable - is there one that may? */
+bool balance_any_usable(const struct balance_pool *pool);
+
+/* balance_has_room - would balance_first() find one? Sequentially consistent: waiting.h. */
+bool balance_has_room(const struct balance_pool *pool);
+
 /*
- * balance_first - the backend to try first; BALANCE_NONE when none is usable. A backup only when no other is.
+ * balance_first - the backend to try first; BALANCE_NONE when none that is usable has room. A backup only when no other is
+ * usable.
  * The pool has one that is no backup. @now_ms: CLOCK_MONOTONIC, for backends that start slowly
  */
 uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *cursor, uint32_t draw, uint64_t now_ms);
 
-/* balance_next - the one to try after @current has failed; BALANCE_NONE when all that are usable were tried */
+/* balance_next - the one to try after @current has failed; BALANCE_NONE when all that are usable and have room were tried */
 uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t first, uint32_t current);
 
 /* balance_connections - how many @backend has; -1: the pool's policy does not count them. Any thread; may lag. */
@@ -103,17 +115,11 @@ static inline int64_t balance_connections(const struct balance_pool *pool, uint3
 	return pool->active ? (int64_t)atomic_load_explicit(&pool->active[backend], memory_order_relaxed) : -1;
 }
 
-/* balance_enter, balance_leave - a connection goes to @backend, or has left it. Any thread. */
-static inline void balance_enter(const struct balance_pool *pool, uint32_t backend)
-{
-	if (pool->active)
-		atomic_fetch_add_explicit(&pool->active[backend], 1, memory_order_relaxed);
-}
-
-static inline void balance_leave(const struct balance_pool *pool, uint32_t backend)
-{
-	if (pool->active)
-		atomic_fetch_sub_explicit(&pool->active[backend], 1, memory_order_relaxed);
-}
+/*
+ * balance_enter - a connection goes to @backend, if it has room: of all threads, never more than `most` go in
+ * balance_leave - it has left. Any thread, both.
+ */
+bool balance_enter(const struct balance_pool *pool, uint32_t backend);
+void balance_leave(const struct balance_pool *pool, uint32_t backend);
 
 #endif

@@ -39,6 +39,68 @@ bool balance_usable(const struct balance_pool *pool, uint32_t backend)
 	return standing_reasons(pool->standing, backend) == 0;
 }
 
+static bool has_room(const struct balance_pool *pool, uint32_t backend, memory_order order)
+{
+	return !pool->limited || atomic_load_explicit(&pool->active[backend], order) < pool->backends[backend].most;
+}
+
+/* may_come - may @backend get a connection now? */
+static bool may_come(const struct balance_pool *pool, uint32_t backend)
+{
+	return balance_usable(pool, backend) && has_room(pool, backend, memory_order_relaxed);
+}
+
+static bool any_primary_usable(const struct balance_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (!pool->backends[i].backup && balance_usable(pool, i))
+			return true;
+	return false;
+}
+
+bool balance_any_usable(const struct balance_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (balance_usable(pool, i))
+			return true;
+	return false;
+}
+
+bool balance_has_room(const struct balance_pool *pool)
+{
+	bool backup = false;
+	for (uint32_t i = 0; i < pool->count; i++) {
+		if (!balance_usable(pool, i) || !has_room(pool, i, memory_order_seq_cst))
+			continue;
+		if (!pool->backends[i].backup)
+			return true;
+		backup = true;
+	}
+	return backup && !any_primary_usable(pool);
+}
+
+bool balance_enter(const struct balance_pool *pool, uint32_t backend)
+{
+	if (!pool->active)
+		return true;
+	if (!pool->limited) {
+		atomic_fetch_add_explicit(&pool->active[backend], 1, memory_order_relaxed);
+		return true;
+	}
+	uint32_t active = atomic_load_explicit(&pool->active[backend], memory_order_relaxed);
+	do {
+		if (active >= pool->backends[backend].most)
+			return false;
+	} while (!atomic_compare_exchange_weak(&pool->active[backend], &active, active + 1));
+	return true;
+}
+
+void balance_leave(const struct balance_pool *pool, uint32_t backend)
+{
+	if (pool->active)
+		atomic_fetch_sub(&pool->active[backend], 1); /* sequentially consistent: waiting.h */
+}
+
 /* share - of the load that its weight gives @backend, in parts of STANDING_WHOLE: less while it starts */
 static uint32_t share(const struct balance_pool *pool, uint32_t backend, uint64_t now_ms)
 {
@@ -54,7 +116,7 @@ static bool is_chosen(const struct balance_pool *pool, uint32_t backend, uint32_
 {
 	if (!standing_hindered(pool->standing))
 		return true;
-	if (!balance_usable(pool, backend))
+	if (!may_come(pool, backend))
 		return false;
 	uint32_t chance = (uint32_t)(hash_mix(~(((uint64_t)draw << 32) | backend)) % STANDING_WHOLE);
 	return chance < share(pool, backend, now_ms);
@@ -64,9 +126,10 @@ static bool is_chosen(const struct balance_pool *pool, uint32_t backend, uint32_
 
 /*
  * How often a policy passes over what may not be chosen, before the order of the way on decides. With half of the backends
- * out one choice in 2^32 comes to that end, and what many passes cost is still below a scan of the pool.
+ * out one choice in 2^32 comes to that end, and what so many turns cost is still below a scan of the pool. Draws cost more
+ * than turns.
  */
-enum { PASSES_MAX = 32 };
+enum { PASSES_MAX = 32, DRAWS_MAX = 8 };
 
 /* What a policy works with. */
 struct choice {
@@ -115,13 +178,13 @@ static uint64_t cost(const struct balance_pool *pool, uint32_t backend)
 	return (active + 1) * pool->backends[backend].price;
 }
 
-/* cost_now - the same at its share of now; UINT64_MAX: it is not usable */
+/* cost_now - the same at its share of now; UINT64_MAX: it may not be chosen */
 static uint64_t cost_now(const struct choice *choice, uint32_t backend)
 {
 	const struct balance_pool *pool = choice->pool;
 	if (!standing_hindered(pool->standing))
 		return cost(pool, backend);
-	if (!balance_usable(pool, backend))
+	if (!may_come(pool, backend))
 		return UINT64_MAX;
 	return cost(pool, backend) * STANDING_WHOLE / share(pool, backend, choice->now_ms);
 }
@@ -130,16 +193,19 @@ static uint64_t cost_now(const struct choice *choice, uint32_t backend)
 static uint32_t find_cheaper(const struct choice *choice, uint32_t from, uint32_t to, uint32_t best,
 			     uint64_t *best_cost)
 {
+	const struct balance_pool *pool = choice->pool;
+	uint64_t lowest = *best_cost;
 	for (uint32_t i = from; i < to; i++) {
 		/* It costs no less than at its whole share: most are passed over before anything else is asked. */
-		if (cost(choice->pool, i) >= *best_cost || choice->pool->backends[i].backup)
+		if (cost(pool, i) >= lowest || pool->backends[i].backup)
 			continue;
 		uint64_t candidate = cost_now(choice, i);
-		if (candidate >= *best_cost)
+		if (candidate >= lowest)
 			continue;
 		best = i;
-		*best_cost = candidate;
+		lowest = candidate;
 	}
+	*best_cost = lowest;
 	return best;
 }
 
@@ -152,13 +218,13 @@ static uint32_t choose_least_connections(const struct choice *choice)
 	return find_cheaper(choice, 0, first, best, &best_cost);
 }
 
-/* draw_usable - a usable backend drawn by weight */
-static uint32_t draw_usable(const struct choice *choice, uint32_t draw)
+/* draw_backend - one that may be chosen, drawn by weight */
+static uint32_t draw_backend(const struct choice *choice, uint32_t draw)
 {
 	const struct balance_pool *pool = choice->pool;
-	for (int i = 0; i < PASSES_MAX; i++) {
+	for (int i = 0; i < DRAWS_MAX; i++) {
 		uint32_t backend = backend_at(pool, (uint32_t)(((uint64_t)draw * pool->positions) >> 32));
-		if (!standing_hindered(pool->standing) || balance_usable(pool, backend))
+		if (!standing_hindered(pool->standing) || may_come(pool, backend))
 			return backend;
 		draw = balance_draw(choice->cursor);
 	}
@@ -168,10 +234,11 @@ static uint32_t draw_usable(const struct choice *choice, uint32_t draw)
 static uint32_t choose_two_choices(const struct choice *choice)
 {
 	const struct balance_pool *pool = choice->pool;
-	uint32_t one = draw_usable(choice, choice->draw), other = draw_usable(choice, balance_draw(choice->cursor));
-	if (one == BALANCE_NONE || other == BALANCE_NONE)
-		return one == BALANCE_NONE ? other : one;
-	if (other == one) /* its neighbour */
+	uint32_t one = draw_backend(choice, choice->draw);
+	if (one == BALANCE_NONE)
+		return BALANCE_NONE;
+	uint32_t other = draw_backend(choice, balance_draw(choice->cursor));
+	if (other == one || other == BALANCE_NONE) /* its neighbour */
 		other = backend_at(pool, pool->backends[one].end % pool->positions);
 	return cost_now(choice, other) < cost_now(choice, one) ? other : one;
 }
@@ -199,7 +266,12 @@ uint32_t balance_first(const struct balance_pool *pool, struct balance_cursor *c
 	};
 	CHECK(pool->positions > 0);
 	uint32_t backend = policies[pool->policy](&(struct choice){pool, cursor, draw, now_ms});
-	return backend != BALANCE_NONE ? backend : balance_next(pool, draw, BALANCE_NONE, BALANCE_NONE);
+	if (backend != BALANCE_NONE)
+		return backend;
+	backend = balance_next(pool, draw, BALANCE_NONE, BALANCE_NONE);
+	/* A primary that is only full does not call a backup in. */
+	bool called_for = backend == BALANCE_NONE || !pool->backends[backend].backup || !any_primary_usable(pool);
+	return called_for ? backend : BALANCE_NONE;
 }
 
 /* ---- the way on ---- */
@@ -218,7 +290,7 @@ uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t f
 	uint32_t best = BALANCE_NONE;
 	bool hindered = standing_hindered(pool->standing);
 	for (uint32_t i = 0; i < pool->count; i++) {
-		if (hindered && !balance_usable(pool, i))
+		if (hindered && !may_come(pool, i))
 			continue;
 		uint64_t candidate = rank(pool, draw, i);
 		bool tried = i == first || i == current ||

@@ -11,6 +11,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/greeting.h"
+#include "relay/queue.h"
 #include "relay/worker.h"
 
 static const struct sm_state states[CHECK_STATE_COUNT] = {
@@ -63,8 +64,8 @@ static void publish(struct worker *worker, const struct check *check)
 	struct standing *standing = worker->shared->balance.pools[route_of(worker, check)->pool].standing;
 	if (check->verdict.down)
 		standing_set(standing, check->backend, STANDING_DOWN);
-	else
-		standing_clear(standing, check->backend, STANDING_DOWN, worker->now_ms);
+	else if (standing_clear(standing, check->backend, STANDING_DOWN, worker->now_ms))
+		queue_room(worker, route_of(worker, check)->pool);
 	counter_add(worker->counters, check->verdict.down ? COUNTER_BACKENDS_DOWN : COUNTER_BACKENDS_UP, 1);
 }
 

@@ -46,9 +46,11 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	struct config_pool *pool = config_add_pool(&rig->config);
 	pool->balance = rig->options.balance;
 	pool->health = rig->options.health;
+	pool->queue = rig->options.queue;
 	for (size_t i = 0; backends[i]; i++) {
 		struct endpoint backend = rig_endpoint(backends[i]);
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
+		pool->backends[i].max_connections = rig->options.backend_most;
 	}
 	struct config_relay *relay = config_add_relay(&rig->config);
 	struct endpoint listener = rig_endpoint(rig->options.listener);
@@ -434,6 +436,11 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_SERVER_LOST:
 		check_gone(rig, session, client->partner, session->cause == CAUSE_SERVER_LOST);
 		break;
+	case CAUSE_QUEUE_FULL:
+	case CAUSE_QUEUE_TIMEOUT:
+		assert_true(rig->options.backend_most > 0);
+		/* fall through */
+	case CAUSE_NO_BACKEND:
 	case CAUSE_CONNECT_FAILED:
 	case CAUSE_CONNECT_TIMEOUT:
 		if (client->partner)
@@ -507,6 +514,18 @@ static void check_held(struct rig *rig)
 	}
 }
 
+/* check_limits - no backend has more connections than it may, and nobody waits beside room that there is */
+static void check_limits(struct rig *rig)
+{
+	for (size_t i = 0; i < rig->shared.balance.pool_count; i++) {
+		const struct balance_pool *pool = &rig->shared.balance.pools[i];
+		for (uint32_t j = 0; pool->limited && j < pool->count; j++)
+			assert_in_range(pool->active[j], 0, rig->options.backend_most);
+		if (pool->waiting && waiting_any(pool->waiting) && balance_has_room(pool))
+			assert_true(rig->worker.serves);
+	}
+}
+
 static void check_turn(struct rig *rig)
 {
 	if (fake_pipe_bytes(rig->worker.pipe_fds[0]) != 0)
@@ -521,6 +540,7 @@ static void check_turn(struct rig *rig)
 	if (closed + rig->worker.sessions.used != rig_counter(rig, COUNTER_ACCEPTED))
 		fake_fail("accepted connections do not add up");
 	check_held(rig);
+	check_limits(rig);
 }
 
 static void empty_records(struct rig *rig)
@@ -635,6 +655,7 @@ static void check_counts(const struct rig *rig)
 		const struct balance_pool *pool = &rig->shared.balance.pools[i];
 		for (uint32_t j = 0; pool->active && j < pool->count; j++)
 			assert_int_equal(pool->active[j], 0);
+		assert_false(pool->waiting && waiting_any(pool->waiting));
 	}
 }
 

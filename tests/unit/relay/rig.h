@@ -23,6 +23,8 @@ struct rig_options {
 	struct fake_options fake;
 	struct config_timeouts timeouts;
 	enum config_balance balance; /* of every pool */
+	struct config_queue queue;   /* of every pool */
+	uint32_t backend_most;       /* max_connections of every backend */
 	enum config_proxy proxy_send;
 	struct config_mirror mirror; /* of every relay */
 	struct config_health health; /* of every pool */

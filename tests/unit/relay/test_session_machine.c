@@ -202,6 +202,8 @@ static struct rig_options some_options(uint64_t seed)
 		.idle_ms = ONE_OF(0, 1000, 10000, 60000),
 		.half_close_ms = ONE_OF(0, 200, 5000, 20000),
 	};
+	options.backend_most = ONE_OF(0, 0, 0, 0, 2, 8);
+	options.queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
 	options.connections = ONE_OF(4, 16, 64);
 	options.spill_chunks = ONE_OF(4, 64, 1024);
 	options.sq_entries = ONE_OF(1, 4, 64);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/queue.h"
+
+#include "base/list.h"
+#include "relay/worker.h"
+
+static const struct balance_pool *pool_at(const struct worker *worker, uint32_t pool)
+{
+	return &worker->shared->balance.pools[pool];
+}
+
+static struct session *first_of(const struct worker *worker, uint32_t pool)
+{
+	const struct list *line = &worker->lines[pool];
+	return list_empty(line) ? NULL : LIST_ENTRY(line->next, struct session, link);
+}
+
+/* publish - who is first in this thread's line */
+static void publish(const struct worker *worker, uint32_t pool)
+{
+	const struct session *first = first_of(worker, pool);
+	waiting_publish(pool_at(worker, pool)->waiting, worker->number, first ? first->accepted_ns : WAITING_NOBODY);
+}
+
+/* call - have @thread serve its lines. While a call is under way, no other one is needed. */
+static void call(struct worker *worker, uint32_t thread)
+{
+	struct shared_thread *called = &worker->shared->threads[thread];
+	if (thread == worker->number)
+		worker->serves = true;
+	else if (!atomic_exchange(&called->called, true))
+		/* A full mailbox rings too, and who empties it looks at `called`. */
+		(void)mailbox_post(called->mailbox, (struct message){.type = WORKER_SERVE});
+}
+
+bool queue_is_waited_in(const struct worker *worker, uint32_t pool)
+{
+	const struct waiting *waiting = pool_at(worker, pool)->waiting;
+	return waiting && waiting_any(waiting);
+}
+
+bool queue_join(struct worker *worker, struct session *session, uint32_t pool)
+{
+	struct waiting *waiting = pool_at(worker, pool)->waiting;
+	if (!waiting || !waiting_enter(waiting))
+		return false;
+	list_append(&worker->lines[pool], &session->link);
+	publish(worker, pool);
+	worker->serves = true; /* which looks once more whether there is room */
+	counter_add(worker->counters, COUNTER_QUEUED, 1);
+	return true;
+}
+
+/* step_out - of the line, for whatever reason */
+static void step_out(struct worker *worker, struct session *session, uint32_t pool)
+{
+	list_remove(&session->link);
+	publish(worker, pool);
+	waiting_leave(pool_at(worker, pool)->waiting);
+}
+
+void queue_leave(struct worker *worker, struct session *session, uint32_t pool)
+{
+	step_out(worker, session, pool);
+	queue_room(worker, pool);
+}
+
+void queue_room(struct worker *worker, uint32_t pool)
+{
+	const struct balance_pool *balance = pool_at(worker, pool);
+	if (!queue_is_waited_in(worker, pool) || !balance_has_room(balance))
+		return;
+	uint32_t thread = waiting_first(balance->waiting, worker->limits->threads);
+	if (thread != WAITING_NO_THREAD)
+		call(worker, thread);
+}
+
+/* serve - those of this thread that are next, then leave the room that is left to whose turn it is */
+static void serve(struct worker *worker, uint32_t pool)
+{
+	const struct balance_pool *balance = pool_at(worker, pool);
+	while (balance_has_room(balance)) {
+		uint32_t thread = waiting_first(balance->waiting, worker->limits->threads);
+		if (thread != worker->number) {
+			if (thread != WAITING_NO_THREAD)
+				call(worker, thread);
+			return;
+		}
+		struct session *session = first_of(worker, pool);
+		if (!upstream_choose(worker, session)) /* somebody took the room */
+			return;
+		step_out(worker, session, pool);
+		upstream_go_on(worker, session);
+	}
+}
+
+void queue_serve(struct worker *worker)
+{
+	if (!worker->serves)
+		return;
+	worker->serves = false;
+	for (uint32_t i = 0; i < worker->shared->balance.pool_count; i++) {
+		if (pool_at(worker, i)->waiting)
+			serve(worker, i);
+	}
+}
