@@ -148,7 +148,8 @@ is_measured() {
 	case $1,$2 in
 	idle,direct | latency,nsrelay-1t | idle,nsrelay-1t | limit,nsrelay-1t) false ;;
 	bulk*,nsrelay-bigtcp | threaded*,nsrelay-bigtcp) true ;;
-	*,nsrelay-bigtcp) false ;;
+	bulk*,nsrelay-mirror* | half*,nsrelay-mirror* | messages,nsrelay-mirror*) true ;;
+	*,nsrelay-bigtcp | *,nsrelay-mirror*) false ;;
 	*) true ;;
 	esac
 }

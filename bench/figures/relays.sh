@@ -3,9 +3,9 @@
 # How each relay is started: from 127.0.0.1:RELAY_PORT in the client's namespace to 127.0.0.1:TARGET in the
 # server's. relay_start NAME TARGET THREADS; relay_stop. One runs at a time, in a cgroup of its own.
 
-readonly RELAY_PORT=9000
+readonly RELAY_PORT=9000 MIRROR_PORT=9100
 readonly BIG_SIZE=262144 # gso_max_size; 65536 is what the kernel gives
-readonly ALL_RELAYS="direct nsrelay nsrelay-1t nsrelay-bigtcp haproxy-splice haproxy-copy nginx socket-proxyd pasta"
+readonly ALL_RELAYS="direct nsrelay nsrelay-1t nsrelay-bigtcp nsrelay-mirror nsrelay-mirror-all haproxy-splice haproxy-copy nginx socket-proxyd pasta"
 
 # relay_binary NAME: the program that must be there; nothing for the direct path
 relay_binary() {
@@ -32,6 +32,8 @@ relay_version() {
 	direct) echo "veth pair, MTU 1500" ;;
 	nsrelay-1t) echo "nsrelay with one thread" ;;
 	nsrelay-bigtcp) echo "nsrelay with BIG TCP ($BIG_SIZE bytes) on both loopback devices; the direct path is without" ;;
+	nsrelay-mirror) echo "nsrelay, what goes up copied to socat in the server's namespace" ;;
+	nsrelay-mirror-all) echo "the same with when_busy: copy" ;;
 	nsrelay) "$NSRELAY" version 2>&1 | head -n 1 ;;
 	haproxy-*) haproxy -v | head -n 1 ;;
 	nginx) nginx -v 2>&1 ;;
@@ -48,6 +50,32 @@ start_nsrelay() {
 
 start_nsrelay-1t() {
 	start_nsrelay "$1" 1
+}
+
+# start_mirrored TARGET THREADS WHEN_BUSY: the receiver is a part of the load
+start_mirrored() {
+	cat >"$WORK/mirror.yaml" <<-END
+		threads: $2
+		relays:
+		  - name: mirrored
+		    listen: "$CLIENT/127.0.0.1:$RELAY_PORT"
+		    to: "$SERVER/127.0.0.1:$1"
+		    tcp: { congestion: $CONGESTION }
+		    mirror: { to: "$SERVER/127.0.0.1:$MIRROR_PORT", direction: up, when_busy: $3 }
+	END
+	lab_listens "$SERVER" $MIRROR_PORT || lab_spawn load "$WORK/receiver.log" "$SERVER" socat -u -b 1048576 \
+		"tcp-listen:$MIRROR_PORT,bind=127.0.0.1,fork,reuseaddr" open:/dev/null
+	lab_await_up "the mirror's receiver" lab_listens "$SERVER" $MIRROR_PORT || return 1
+	lab_spawn relay "$WORK/relay.log" "" "$NSRELAY" run -c "$WORK/mirror.yaml"
+	lab_await_up "nsrelay" grep -qw ready "$WORK/relay.log"
+}
+
+start_nsrelay-mirror() {
+	start_mirrored "$1" "$2" yield
+}
+
+start_nsrelay-mirror-all() {
+	start_mirrored "$1" "$2" copy
 }
 
 # By nsctl, for ip(8) has no word for IPv4's sizes before 6.3; relay_stop sets them back.

@@ -12,6 +12,7 @@ BEGIN {
 	FS = "\t"
 	describe("bulk1", "bulk, 1 stream (iperf3)", layout_of_bulk())
 	describe("bulk8", "bulk, 8 streams (iperf3)", layout_of_bulk())
+	describe("half1", "bulk, 1 stream at a rate of about half (iperf3)", layout_of_bulk())
 	describe("threaded1", "bulk, 1 stream (nsload)", layout_of_bulk())
 	describe("threaded8", "bulk, 8 streams (nsload, 2 threads a side)", layout_of_bulk())
 	describe("messages", "64-byte request/response, 64 connections", \
@@ -29,7 +30,7 @@ BEGIN {
 }
 
 function layout_of_bulk() {
-	return "gbit_per_s=Gbit/s ratio=x_direct cpu_s_per_gb=relay_CPU_s/GB"
+	return "gbit_per_s=Gbit/s ratio=x_direct cpu_s_per_gb=relay_CPU_s/GB mirrored=mirrored_%"
 }
 
 function remember(list, key, item) {

@@ -4,7 +4,9 @@
 # VALUE lines on success; on failure it says why on its standard output and is false.
 
 readonly DEFAULT_SECTIONS="bulk1 bulk8 messages latency short idle limit"
-readonly ALL_SECTIONS="$DEFAULT_SECTIONS threaded1 threaded8" # bulk once more, by generators with two threads
+# Bulk once more: by generators with two threads, and at about half of what two processors relay
+readonly ALL_SECTIONS="$DEFAULT_SECTIONS threaded1 threaded8 half1"
+readonly HALF_RATE=15G
 readonly PONG_PORT=9001 IPERF_PORT=9002 BULK_PORT=9003
 readonly IDLE_CONNECTIONS=5000
 readonly IDLE_CONNECTIONS_FEW=3000 # for relays that keep pipes for each and so stop at 3,330
@@ -49,19 +51,29 @@ load() { # [OPTION...]: the load generator to its end, output and errors in load
 	}
 }
 
-# measure_iperf RELAY STREAMS
+# mirrored RELAY: percent of what was to be copied, from the records of its connections
+mirrored() {
+	[[ $1 != nsrelay-mirror* ]] || awk '
+		match($0, / mirrored=[0-9]+/) { copied += substr($0, RSTART + 10, RLENGTH - 10) }
+		match($0, / mirror_skipped=[0-9]+/) { skipped += substr($0, RSTART + 16, RLENGTH - 16) }
+		END { printf "mirrored %.1f\n", (copied ? 100 * copied / (copied + skipped) : 0) }' "$WORK/relay.log"
+}
+
+# measure_iperf RELAY STREAMS [OPTION...]
 measure_iperf() {
-	local address port
-	read -r address port < <(relay_address "$1" $IPERF_PORT)
+	local address port relay=$1 streams=$2
+	shift 2
+	read -r address port < <(relay_address "$relay" $IPERF_PORT)
 	CPU_START=$(relay_cpu_us)
 	timeout $((SECONDS_EACH + 10)) nsenter "--net=/run/netns/$CLIENT" iperf3 -J -c "$address" \
-		-p "$port" -P "$2" -t "$SECONDS_EACH" -C "$CONGESTION" >"$WORK/iperf.json" 2>&1 </dev/null || {
+		-p "$port" -P "$streams" -t "$SECONDS_EACH" -C "$CONGESTION" "$@" >"$WORK/iperf.json" 2>&1 </dev/null || {
 		sed -n 's/.*"error":[[:space:]]*//p' "$WORK/iperf.json"
 		return 1
 	}
 	echo "gbit_per_s $(iperf_sum bits_per_second "$WORK/iperf.json" | awk '{ print $1 / 1e9 }')"
-	counted "$1" "$(iperf_sum bytes "$WORK/iperf.json")" cpu_s_per_gb 1e3 # us per byte * 1e9 / 1e6
-	sleep .2                                                              # the server takes a moment
+	counted "$relay" "$(iperf_sum bytes "$WORK/iperf.json")" cpu_s_per_gb 1e3 # us per byte * 1e9 / 1e6
+	sleep .2                                                                  # the server takes a moment
+	mirrored "$relay"
 }
 
 # measure_threaded RELAY STREAMS: by two threads a side, the receiver made anew each time
@@ -194,6 +206,7 @@ measure_limit() {
 
 section_setup_bulk1() { serve_iperf; }
 section_setup_bulk8() { serve_iperf; }
+section_setup_half1() { serve_iperf; }
 section_setup_threaded1() { :; }
 section_setup_threaded8() { :; }
 section_setup_messages() { serve_pong; }
@@ -204,7 +217,7 @@ section_setup_limit() { serve_pong; }
 
 section_target() {
 	case $1 in
-	bulk*) echo $IPERF_PORT ;;
+	bulk* | half*) echo $IPERF_PORT ;;
 	threaded*) echo $BULK_PORT ;;
 	*) echo $PONG_PORT ;;
 	esac
@@ -212,6 +225,7 @@ section_target() {
 
 measure_bulk1() { measure_iperf "$1" 1; }
 measure_bulk8() { measure_iperf "$1" 8; }
+measure_half1() { measure_iperf "$1" 1 -b $HALF_RATE; }
 measure_threaded1() { measure_threaded "$1" 1; }
 measure_threaded8() { measure_threaded "$1" 8; }
 measure_messages() { measure_ping "$1" 64; }
