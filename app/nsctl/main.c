@@ -6,6 +6,7 @@
 #include "app/nsctl/nsctl_options.h"
 #include "app/nsctl/verb_inspect.h"
 #include "app/nsctl/verb_listen.h"
+#include "app/nsctl/verb_live.h"
 #include "app/nsctl/verb_namespaces.h"
 #include "app/nsctl/verb_topology.h"
 #include "base/check.h"
@@ -38,6 +39,11 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_INSPECT] = verb_inspect,
         [NSCTL_NAMESPACES] = verb_namespaces,
         [NSCTL_LISTEN] = verb_listen,
+        [NSCTL_STATUS] = verb_live,
+        [NSCTL_RELAYS] = verb_live,
+        [NSCTL_BACKENDS] = verb_live,
+        [NSCTL_CONNECTIONS] = verb_live,
+        [NSCTL_COUNTERS] = verb_live,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,
 };

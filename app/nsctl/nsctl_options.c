@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "app/nsctl/live.h"
 #include "app/text/suggest.h"
 #include "base/check.h"
 #include "base/units.h"
 #include "nsctl/graph/graph.h"
+#include "nsctl/netlink/prefix.h"
 #include "nsctl/topology/ledger.h"
 
 /* ---- the tables ---- */
@@ -22,6 +24,9 @@ enum {
 	TAKES_EXIT_CODE = 1 << 2,
 	TAKES_DRAWING = 1 << 3,
 	TAKES_COMMAND = 1 << 4, /* behind "--" */
+	TAKES_CONTROL = 1 << 5,
+	TAKES_CONNECTIONS = 1 << 6,
+	TAKES_POOL = 1 << 7,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -82,6 +87,15 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 	"nsctl ends with the last one, by the exit status of the first that failed.\n"                       \
 	"With -j one line tells of the sockets, in front of what the commands write.\n"
 
+#define CONTROL_NOTES                                                                                        \
+	"The daemon answers when its configuration says `control: { path: " LIVE_CONTROL_PATH " }`,\n"       \
+	"or it was started with --control; root may ask, and the user it runs as.\n"
+
+#define CONNECTIONS_NOTES                                                                                    \
+	"UP and DOWN are bytes from clients and from backends, SPLICED those of them that were not\n"       \
+	"copied; C.RTT and B.RTT are the round trips to client and backend in ms, QUEUED what lies in\n"    \
+	"the kernel's queues, both sides together. -j has it all, side by side.\n"
+
 /* What a verb works on. */
 struct arguments {
 	const char *usage;
@@ -125,6 +139,16 @@ static const struct verb_row {
                               "list the network namespaces of this machine, or all those of a process", ""},
         [NSCTL_LISTEN] = {"listen", &endpoints, TAKES_JSON | TAKES_COMMAND,
                           "run a command with sockets that listen inside other namespaces", LISTEN_NOTES},
+        [NSCTL_STATUS] = {"status", &nothing, TAKES_JSON | TAKES_CONTROL, "ask a running nsrelay how it is",
+                          CONTROL_NOTES},
+        [NSCTL_RELAYS] = {"relays", &nothing, TAKES_JSON | TAKES_CONTROL, "list its relays", CONTROL_NOTES},
+        [NSCTL_BACKENDS] = {"backends", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_POOL,
+                            "list the backends of its pools", CONTROL_NOTES},
+        [NSCTL_CONNECTIONS] = {"connections", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_CONNECTIONS,
+                               "list what it relays now, with what the kernel knows of both sides",
+                               CONNECTIONS_NOTES CONTROL_NOTES},
+        [NSCTL_COUNTERS] = {"counters", &nothing, TAKES_JSON | TAKES_CONTROL,
+                            "what it has counted, and what to do about it", CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
 };
@@ -172,11 +196,40 @@ static int apply_also(struct nsctl_options *options, const char *text, struct er
 	return 0;
 }
 
+static int apply_from(struct nsctl_options *options, const char *text, struct err *err)
+{
+	struct prefix prefix;
+	options->from = text;
+	return prefix_parse(text, &prefix, err);
+}
+
+static int apply_order(struct nsctl_options *options, const char *text, struct err *err)
+{
+	struct suggest suggest;
+	suggest_init(&suggest, text);
+	for (size_t i = 0; live_order_name(i); i++)
+		suggest_add(&suggest, live_order_name(i));
+	options->order = live_find_order(text);
+	return options->order < 0 ? err_set(err, EINVAL, "unknown order '%.64s'; %s", text, suggest_text(&suggest)) : 0;
+}
+
+static int apply_limit(struct nsctl_options *options, const char *text, struct err *err)
+{
+	uint64_t limit;
+	int r = units_parse_count(text, &limit, err);
+	if (r == 0 && (limit < 1 || limit > UINT32_MAX))
+		r = err_set(err, ERANGE, "'%.64s' is out of range; expected 1 to %u", text, UINT32_MAX);
+	if (r == 0)
+		options->limit = (uint32_t)limit;
+	return r;
+}
+
 static const struct option_row {
 	struct cli_option option;
 	unsigned takes;
 	apply_fn *apply; /* NULL: ... */
-	size_t flag;     /* ... this bool of struct nsctl_options becomes true */
+	size_t flag;     /* ... this bool of struct nsctl_options becomes true ... */
+	size_t text;     /* ... or, of an option with a value, this const char * is the value */
 } rows[] = {
         {
                 .option = {"json", 'j', NULL, "write JSON"},
@@ -214,6 +267,47 @@ static const struct option_row {
                            "a further command, run by sh -c, with the same sockets; may be repeated"},
                 .takes = TAKES_COMMAND,
                 .apply = apply_also,
+        },
+        {
+                .option = {"control", 0, "PATH", "the daemon's control socket [" LIVE_CONTROL_PATH "]"},
+                .takes = TAKES_CONTROL,
+                .text = offsetof(struct nsctl_options, control_path),
+        },
+        {
+                .option = {"pool", 0, "NAME", "only the backends of this pool"},
+                .takes = TAKES_POOL,
+                .text = offsetof(struct nsctl_options, pool),
+        },
+        {
+                .option = {"relay", 0, "NAME", "only connections of this relay"},
+                .takes = TAKES_CONNECTIONS,
+                .text = offsetof(struct nsctl_options, relay),
+        },
+        {
+                .option = {"from", 0, "ADDRESS", "only those of this client, or of a network ADDRESS/LENGTH"},
+                .takes = TAKES_CONNECTIONS,
+                .apply = apply_from,
+        },
+        {
+                .option = {"backend", 0, "ENDPOINT", "only those to ADDRESS:PORT or NETNS/ADDRESS:PORT"},
+                .takes = TAKES_CONNECTIONS,
+                .text = offsetof(struct nsctl_options, backend),
+        },
+        {
+                .option = {"netns", 0, "NETNS", "only those from or to this namespace"},
+                .takes = TAKES_CONNECTIONS,
+                .text = offsetof(struct nsctl_options, in_netns),
+        },
+        {
+                .option = {"sort", 0, "ORDER",
+                           "the most first: age, idle, bytes, rtt, retransmits or queue [none]"},
+                .takes = TAKES_CONNECTIONS,
+                .apply = apply_order,
+        },
+        {
+                .option = {"limit", 0, "N", "no more than so many, of those sorted the first"},
+                .takes = TAKES_CONNECTIONS,
+                .apply = apply_limit,
         },
         {
                 .option = {"help", 'h', NULL, "print this"},
@@ -364,6 +458,10 @@ static int on_option(void *ctx, size_t index, const char *text, struct err *err)
 	const struct option_row *row = reading->taken[index];
 	if (row->apply)
 		return row->apply(reading->options, text, err);
+	if (row->option.placeholder) {
+		*(const char **)(void *)((char *)reading->options + row->text) = text;
+		return 0;
+	}
 	*(bool *)((char *)reading->options + row->flag) = true;
 	return reading->options->wants_help; /* then the rest does not matter */
 }
@@ -424,7 +522,8 @@ static int parse_rest(struct nsctl_options *options, char **words, int count, st
 
 int nsctl_options_parse(int argc, char **argv, struct nsctl_options *ret, struct err *err)
 {
-	struct nsctl_options options = {.format = "text", .state_dir = LEDGER_DIR, .copies = 1};
+	struct nsctl_options options = {.format = "text", .state_dir = LEDGER_DIR, .copies = 1,
+	                                .control_path = LIVE_CONTROL_PATH, .order = -1};
 	int taken = parse_verb(&options, argv + 1, argc > 1 ? argc - 1 : 0, err);
 	int r = taken < 0 ? taken : 0;
 	if (r == 0 && !options.wants_help)
@@ -446,7 +545,8 @@ void nsctl_options_fini(struct nsctl_options *options)
 
 static void print_verbs(const char *topic, FILE *out)
 {
-	fprintf(out, "nsctl builds, shows, checks and removes networks between network namespaces.\n\n"
+	fprintf(out, "nsctl builds, shows, checks and removes networks between network namespaces, and asks a\n"
+	             "running nsrelay.\n\n"
 	             "usage: nsctl VERB [OPTION...] [ARGUMENT...]\n\n");
 	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++)
 		if (!topic || begins_with_word(verbs[i].name, topic))

@@ -22,6 +22,11 @@ enum nsctl_verb {
 	NSCTL_INSPECT,
 	NSCTL_NAMESPACES,
 	NSCTL_LISTEN,
+	NSCTL_STATUS,
+	NSCTL_RELAYS,
+	NSCTL_BACKENDS,
+	NSCTL_CONNECTIONS,
+	NSCTL_COUNTERS,
 	NSCTL_VERSION,
 	NSCTL_HELP,
 	NSCTL_VERB_COUNT,
@@ -50,6 +55,12 @@ struct nsctl_options {
 	struct {
 		VEC(const char *) all;
 	} also;         /* for the shell */
+	const char *control_path;                      /* what asks a running daemon */
+	const char *relay, *from, *backend, *in_netns; /* connections; NULL: any */
+	const char *pool;                              /* backends; NULL: any */
+	int order;                                     /* of live_find_order(); -1: none */
+	uint32_t limit;                                /* 0: none */
+
 	char **command; /* what stands behind "--", ended by NULL; NULL: there is no "--" */
 };
 

@@ -110,27 +110,22 @@ static int receive_some(struct varlink_client *client, struct err *err)
 	return err_set_errno(err, "receive from %s", client->path);
 }
 
-/* tell_error - "io.nsrelay.Control.NotFound: kind relay, name x" */
+/* tell_error - "NotFound: relay 'x'; expected a": the error's name, and what its parameters say */
 static int tell_error(const char *error, json_t *parameters, struct err *err)
 {
+	const char *dot = strrchr(error, '.'), *name;
 	char text[ERR_TEXT_MAX] = "";
 	size_t length = 0;
-	const char *name;
 	json_t *value;
+	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0)
+		return err_set(err, EREMOTEIO, "the daemon does not answer this user%s", advice_for(EPERM));
 	json_object_foreach(parameters, name, value)
 	{
 		if (json_is_string(value) && length < sizeof(text))
-			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s: %s",
-			                           length ? ", " : "", name, json_string_value(value));
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+			                           length ? "; " : ": ", json_string_value(value));
 	}
-	if (strcmp(error, "org.varlink.service.PermissionDenied") == 0)
-		return err_set(
-		        err, EREMOTEIO,
-		        "the daemon does not answer this user; only root and the daemon's own user may "
-		        "ask: use sudo");
-	return err_set(err, EREMOTEIO, "the daemon refuses: %s%s%s%s",
-	               strrchr(error, '.') ? strrchr(error, '.') + 1 : error, length ? " (" : "", text,
-	               length ? ")" : "");
+	return err_set(err, EREMOTEIO, "the daemon refuses: %s%s", dot ? dot + 1 : error, text);
 }
 
 static int take_reply(json_t *message, json_t **ret, bool *ret_continues, struct err *err)

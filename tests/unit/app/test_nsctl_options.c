@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/nsctl/live.h"
 #include "nsctl/topology/ledger.h"
 #include "tests/unit/unit.h"
 
@@ -115,7 +116,9 @@ static void a_wrong_verb_is_refused_with_a_suggestion(void **state)
 {
 	(void)state;
 	REFUSED("unknown verb 'inspct'; did you mean 'inspect'?", "inspct");
-	REFUSED("unknown verb 'x'; expected one of topology, inspect, namespaces, listen, version, help",
+	REFUSED("unknown verb 'x'; expected one of topology, inspect, namespaces, listen, status, relays, "
+	        "backends, "
+	        "connections, counters, version, help",
 	        "x");
 	REFUSED("unknown verb 'topology aply'; did you mean 'apply'?", "topology", "aply");
 	REFUSED("what of the topology? expected one of plan, apply, delete, show, verify, graph", "topology");
@@ -204,6 +207,32 @@ static void help_shows_what_the_verb_takes(void **state)
 	free(text);
 }
 
+static void questions_have_a_socket_a_filter_and_an_order(void **state)
+{
+	(void)state;
+	struct nsctl_options options;
+	ACCEPTED(&options, "connections");
+	assert_string_equal(options.control_path, LIVE_CONTROL_PATH);
+	assert_int_equal(options.order, -1);
+	assert_null(options.relay);
+	ACCEPTED(&options, "connections", "--control", "/c", "--relay", "r", "--from", "10.0.0.0/8",
+	         "--backend", "b", "--netns", "n", "--sort", "rtt", "--limit", "7", "-j");
+	assert_string_equal(options.control_path, "/c");
+	assert_string_equal(options.relay, "r");
+	assert_string_equal(options.from, "10.0.0.0/8");
+	assert_string_equal(options.backend, "b");
+	assert_string_equal(options.in_netns, "n");
+	assert_int_equal(options.order, live_find_order("rtt"));
+	assert_int_equal(options.limit, 7);
+	assert_true(options.json);
+	ACCEPTED(&options, "backends", "--pool", "p");
+	assert_string_equal(options.pool, "p");
+	REFUSED("did you mean 'bytes'?", "connections", "--sort", "byte");
+	REFUSED("expected 1 to 4294967295", "connections", "--limit", "0");
+	REFUSED("--from: ", "connections", "--from", "x");
+	REFUSED("unknown option '--relay'", "status", "--relay", "r");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +245,7 @@ int main(void)
 	        cmocka_unit_test(a_wrong_option_is_refused_and_the_right_one_named),
 	        cmocka_unit_test(help_is_a_verb_and_an_option),
 	        cmocka_unit_test(help_shows_what_the_verb_takes),
+	        cmocka_unit_test(questions_have_a_socket_a_filter_and_an_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

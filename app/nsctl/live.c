@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsctl/live.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/text/table.h"
+
+/* ---- members: what a daemon of another version does not tell is nothing ---- */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text ? text : "";
+}
+
+static uint64_t number_of(const json_t *object, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, name));
+}
+
+static uint64_t bytes_of(const json_t *connection, const char *side)
+{
+	return number_of(json_object_get(connection, side), "bytes");
+}
+
+/* sum_of - of both sides */
+static uint64_t sum_of(const json_t *connection, const char *name)
+{
+	return number_of(json_object_get(connection, "client"), name) +
+	       number_of(json_object_get(connection, "server"), name);
+}
+
+/* ---- numbers ---- */
+
+const char *live_format_bytes(uint64_t bytes, char *buf, size_t size)
+{
+	static const char units[] = "KMGTPE";
+	double value = (double)bytes;
+	size_t unit = 0;
+	if (bytes < 1024) {
+		snprintf(buf, size, "%" PRIu64, bytes);
+		return buf;
+	}
+	for (value /= 1024; value >= 1023.95; value /= 1024)
+		unit++;
+	snprintf(buf, size, "%.1f%c", value, units[unit]);
+	return buf;
+}
+
+const char *live_format_time(uint64_t ms, char *buf, size_t size)
+{
+	uint64_t s = ms / 1000, minutes = s / 60, hours = minutes / 60, days = hours / 24;
+	if (s < 10)
+		snprintf(buf, size, "%" PRIu64 ".%" PRIu64 "s", s, ms / 100 % 10);
+	else if (minutes == 0)
+		snprintf(buf, size, "%" PRIu64 "s", s);
+	else if (hours == 0)
+		snprintf(buf, size, "%" PRIu64 "m%02" PRIu64 "s", minutes, s % 60);
+	else if (days == 0)
+		snprintf(buf, size, "%" PRIu64 "h%02" PRIu64 "m", hours, minutes % 60);
+	else
+		snprintf(buf, size, "%" PRIu64 "d%02" PRIu64 "h", days, hours % 24);
+	return buf;
+}
+
+/* ---- order ---- */
+
+typedef uint64_t rank_fn(const json_t *connection);
+
+static uint64_t rank_age(const json_t *connection)
+{
+	return number_of(connection, "age_ms");
+}
+
+static uint64_t rank_idle(const json_t *connection)
+{
+	return number_of(connection, "idle_ms");
+}
+
+static uint64_t rank_bytes(const json_t *connection)
+{
+	return sum_of(connection, "bytes");
+}
+
+static uint64_t rank_rtt(const json_t *connection)
+{
+	uint64_t client = number_of(json_object_get(connection, "client"), "rtt_us");
+	uint64_t server = number_of(json_object_get(connection, "server"), "rtt_us");
+	return client > server ? client : server;
+}
+
+static uint64_t rank_retransmits(const json_t *connection)
+{
+	return sum_of(connection, "retransmits");
+}
+
+static uint64_t rank_queue(const json_t *connection)
+{
+	return sum_of(connection, "send_queue_bytes") + sum_of(connection, "receive_queue_bytes");
+}
+
+static const struct order {
+	const char *name;
+	rank_fn *rank;
+} orders[] = {
+        {"age", rank_age},
+        {"idle", rank_idle},
+        {"bytes", rank_bytes},
+        {"rtt", rank_rtt},
+        {"retransmits", rank_retransmits},
+        {"queue", rank_queue},
+};
+
+int live_find_order(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(orders); i++)
+		if (strcmp(orders[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+const char *live_order_name(size_t index)
+{
+	return index < ARRAY_COUNT(orders) ? orders[index].name : NULL;
+}
+
+struct ranked {
+	uint64_t rank;
+	size_t index; /* equals stay as they were */
+	json_t *connection;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct ranked *one = a, *other = b;
+	if (one->rank != other->rank)
+		return one->rank < other->rank ? 1 : -1;
+	return one->index < other->index ? -1 : 1;
+}
+
+void live_sort(json_t *connections, int order)
+{
+	size_t count = json_array_size(connections);
+	struct ranked *all = calloc(count + 1, sizeof(*all));
+	if (!all)
+		return; /* unsorted is better than nothing */
+	for (size_t i = 0; i < count; i++) {
+		json_t *connection = json_incref(json_array_get(connections, i));
+		all[i] = (struct ranked){orders[order].rank(connection), i, connection};
+	}
+	qsort(all, count, sizeof(*all), compare);
+	for (size_t i = 0; i < count; i++)
+		json_array_set_new(connections, i, all[i].connection);
+	free(all);
+}
+
+/* ---- tables ---- */
+
+/* print - the table, or that there is nothing */
+static int print(struct table *table, const char *nothing, FILE *out)
+{
+	int r = 0;
+	if (table_rows(table) > 0)
+		r = table_print(table, "", out);
+	else
+		fprintf(out, "%s\n", nothing);
+	table_fini(table);
+	return r;
+}
+
+int live_print_status(const json_t *reply, FILE *out)
+{
+	char text[LIVE_TEXT_MAX];
+	fprintf(out, "nsrelay %s, pid %" PRIu64 ", relay process %" PRIu64 " for %s\n",
+	        text_of(reply, "version"), number_of(reply, "pid"), number_of(reply, "relay_pid"),
+	        live_format_time(number_of(reply, "uptime_ms"), text, sizeof(text)));
+	fprintf(out, "%" PRIu64 " relays, %" PRIu64 " listeners, %" PRIu64 " threads\n",
+	        number_of(reply, "relays"), number_of(reply, "listeners"), number_of(reply, "threads"));
+	fprintf(out, "%" PRIu64 " connections of at most %" PRIu64 ", %" PRIu64 " accepted so far\n",
+	        number_of(reply, "connections"), number_of(reply, "max_connections"),
+	        number_of(reply, "accepted"));
+	fprintf(out, "own memory at most %s",
+	        live_format_bytes(number_of(reply, "memory_fixed_bytes"), text, sizeof(text)));
+	fprintf(out, ", and %s for each connection\n",
+	        live_format_bytes(number_of(reply, "memory_per_connection_bytes"), text, sizeof(text)));
+	return 0;
+}
+
+int live_print_counters(const json_t *reply, FILE *out)
+{
+	static const char *const columns[] = {"COUNTER", ">VALUE", "WHAT", "WHAT TO DO WHEN IT MOVES"};
+	struct table table = TABLE_INIT(columns);
+	const json_t *all = json_object_get(reply, "counters");
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *counter = json_array_get(all, i);
+		table_add(&table, "%s", text_of(counter, "name"));
+		table_add(&table, "%" PRIu64, number_of(counter, "value"));
+		table_add(&table, "%s", text_of(counter, "help"));
+		table_add(&table, "%s", text_of(counter, "advice"));
+	}
+	return print(&table, "no counters", out);
+}
+
+static void add_listeners(struct table *table, const json_t *relay)
+{
+	const json_t *listeners = json_object_get(relay, "listeners");
+	size_t shown = json_array_size(listeners);
+	const char *first = json_string_value(json_array_get(listeners, 0));
+	uint64_t count = number_of(relay, "listener_count");
+	if (count > 1 && shown > 0)
+		table_add(table, "%s and %" PRIu64 " more", first, count - 1);
+	else
+		table_add(table, "%s", first ? first : "");
+}
+
+int live_print_relays(const json_t *reply, FILE *out)
+{
+	static const char *const columns[] = {"RELAY", "LISTENS ON", "POOL", ">BACKENDS"};
+	struct table table = TABLE_INIT(columns);
+	const json_t *all = json_object_get(reply, "relays");
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *relay = json_array_get(all, i);
+		table_add(&table, "%s", text_of(relay, "name"));
+		add_listeners(&table, relay);
+		table_add(&table, "%s", text_of(relay, "pool"));
+		table_add(&table, "%" PRIu64, number_of(relay, "backend_count"));
+	}
+	return print(&table, "no relays", out);
+}
+
+/* add_reasons - why it gets no new connections */
+static void add_reasons(struct table *table, const json_t *reasons)
+{
+	char text[128] = "usable";
+	size_t length = 0;
+	for (size_t i = 0; i < json_array_size(reasons) && length < sizeof(text); i++) {
+		const char *reason = json_string_value(json_array_get(reasons, i));
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", length ? "," : "",
+		                           reason ? reason : "");
+	}
+	table_add(table, "%s", text);
+}
+
+int live_print_backends(const json_t *reply, FILE *out)
+{
+	static const char *const columns[] = {"POOL",   "NETNS", "ADDRESS",     ">WEIGHT",
+	                                      "BACKUP", "STATE", ">CONNECTIONS"};
+	struct table table = TABLE_INIT(columns);
+	const json_t *all = json_object_get(reply, "backends");
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *backend = json_array_get(all, i),
+		             *connections = json_object_get(backend, "connections");
+		table_add(&table, "%s", text_of(backend, "pool"));
+		table_add(&table, "%s", text_of(backend, "netns"));
+		table_add(&table, "%s", text_of(backend, "address"));
+		table_add(&table, "%" PRIu64, number_of(backend, "weight"));
+		table_add(&table, "%s", json_is_true(json_object_get(backend, "backup")) ? "backup" : "");
+		add_reasons(&table, json_object_get(backend, "reasons"));
+		if (connections)
+			table_add(&table, "%" PRIu64, number_of(backend, "connections"));
+		else
+			table_add(&table, "%s", "");
+	}
+	return print(&table, "no backends", out);
+}
+
+static void add_bytes(struct table *table, uint64_t bytes)
+{
+	char text[LIVE_TEXT_MAX];
+	table_add(table, "%s", live_format_bytes(bytes, text, sizeof(text)));
+}
+
+static void add_time(struct table *table, uint64_t ms)
+{
+	char text[LIVE_TEXT_MAX];
+	table_add(table, "%s", live_format_time(ms, text, sizeof(text)));
+}
+
+static void add_rtt(struct table *table, const json_t *side)
+{
+	if (json_object_get(side, "rtt_us"))
+		table_add(table, "%.2f", (double)number_of(side, "rtt_us") / 1000);
+	else
+		table_add(table, "%s", "");
+}
+
+/* add_lanes - of both directions, or what they have in common */
+static void add_lanes(struct table *table, const json_t *client, const json_t *server)
+{
+	const char *up = text_of(client, "lane"), *down = text_of(server, "lane");
+	bool same = strcmp(up, down) == 0;
+	table_add(table, "%s%s%s", up, same ? "" : "/", same ? "" : down);
+}
+
+static void add_connection(struct table *table, const json_t *connection)
+{
+	const json_t *client = json_object_get(connection, "client"),
+	             *server = json_object_get(connection, "server");
+	table_add(table, "%s", text_of(connection, "relay"));
+	table_add(table, "%s", text_of(connection, "state"));
+	table_add(table, "%s", text_of(client, "netns"));
+	table_add(table, "%s", text_of(client, "remote"));
+	table_add(table, "%s", text_of(client, "local"));
+	table_add(table, "%s", text_of(connection, "backend"));
+	add_lanes(table, client, server);
+	add_time(table, number_of(connection, "age_ms"));
+	add_time(table, number_of(connection, "idle_ms"));
+	add_bytes(table, bytes_of(connection, "client"));
+	add_bytes(table, bytes_of(connection, "server"));
+	add_bytes(table, sum_of(connection, "spliced_bytes"));
+	add_rtt(table, client);
+	add_rtt(table, server);
+	table_add(table, "%" PRIu64, sum_of(connection, "retransmits"));
+	add_bytes(table, rank_queue(connection));
+}
+
+int live_print_connections(const json_t *reply, FILE *out)
+{
+	static const char *const columns[] = {
+	        "RELAY", "STATE", "NETNS", "CLIENT",   "LISTENER", "BACKEND", "LANE",     ">AGE",
+	        ">IDLE", ">UP",   ">DOWN", ">SPLICED", ">C.RTT",   ">B.RTT",  ">RETRANS", ">QUEUED",
+	};
+	struct table table = TABLE_INIT(columns);
+	const json_t *all = json_object_get(reply, "connections");
+	for (size_t i = 0; i < json_array_size(all); i++)
+		add_connection(&table, json_array_get(all, i));
+	return print(&table, "no connections", out);
+}
