@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "relay/balance/standing.h"
 #include "relay/worker.h"
 
 int inspect_init(struct inspect *inspect, const struct plan *plan, const struct limits *limits)
@@ -75,6 +76,11 @@ uint32_t inspect_connections(const struct inspect *inspect)
 int64_t inspect_backend_connections(const struct inspect *inspect, size_t pool, uint32_t backend)
 {
 	return balance_connections(&inspect->shared->balance.pools[pool], backend);
+}
+
+unsigned inspect_backend_reasons(const struct inspect *inspect, size_t pool, uint32_t backend)
+{
+	return standing_reasons(inspect->shared->balance.pools[pool].standing, backend);
 }
 
 const char *inspect_state_name(enum session_state state)

@@ -105,6 +105,9 @@ uint32_t inspect_connections(const struct inspect *inspect);
 /* inspect_backend_connections - of one backend; -1: its pool does not count them */
 int64_t inspect_backend_connections(const struct inspect *inspect, size_t pool, uint32_t backend);
 
+/* inspect_backend_reasons - enum standing_reason, those against new connections to it */
+unsigned inspect_backend_reasons(const struct inspect *inspect, size_t pool, uint32_t backend);
+
 /* inspect_state_name, inspect_lane_name - "open", "bulk" */
 const char *inspect_state_name(enum session_state state);
 const char *inspect_lane_name(enum flow_state state);

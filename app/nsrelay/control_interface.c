@@ -7,6 +7,7 @@
 #include "app/nsrelay/control.h"
 #include "app/nsrelay/setting.h"
 #include "app/text/suggest.h"
+#include "relay/balance/standing.h"
 
 /* Elements of one reply of a list, so that the longest names and addresses stay within LIMIT_CONTROL_REPLY.
  */
@@ -160,6 +161,10 @@ static const struct varlink_field backend_fields[] = {
         {.name = "netns", .kind = VARLINK_STRING, .help = "\"host\" for the daemon's own"},
         {.name = "weight", .kind = VARLINK_INT},
         {.name = "backup", .kind = VARLINK_BOOL, .help = "only for connections that all others have failed"},
+        {.name = "reasons",
+         .kind = VARLINK_STRING,
+         .array = true,
+         .help = "why it gets no new connections: down, ejected, drain, maintenance; none: it may"},
         {.name = "connections",
          .kind = VARLINK_INT,
          .optional = true,
@@ -171,7 +176,24 @@ static const struct varlink_field backends_fields[] = {
         {.name = "backends", .kind = VARLINK_OBJECT, .array = true, .type = &backend_type},
 };
 
-/* What a backend's state will be is to be added here, to backend_fields and to nsctl's table. */
+static void write_reasons(unsigned reasons, struct json *out)
+{
+	static const struct {
+		enum standing_reason reason;
+		const char *name;
+	} names[] = {
+	        {STANDING_DOWN, "down"},
+	        {STANDING_EJECTED, "ejected"},
+	        {STANDING_DRAIN, "drain"},
+	        {STANDING_MAINTENANCE, "maintenance"},
+	};
+	json_begin_array(out, "reasons");
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (reasons & names[i].reason)
+			json_text(out, NULL, names[i].name);
+	json_end(out);
+}
+
 static void write_backend(const struct inspect *inspect, size_t pool, uint32_t index, struct json *out)
 {
 	const struct config_pool *config = &inspect->plan->config->pools[pool];
@@ -184,6 +206,7 @@ static void write_backend(const struct inspect *inspect, size_t pool, uint32_t i
 	json_text(out, "netns", netns_ref_format(&backend->endpoint.netns, text, sizeof(text)));
 	json_number(out, "weight", backend->weight);
 	json_bool(out, "backup", backend->backup);
+	write_reasons(inspect_backend_reasons(inspect, pool, index), out);
 	if (connections >= 0)
 		json_number(out, "connections", (uint64_t)connections);
 	json_end(out);
