@@ -373,6 +373,8 @@ static void stop(struct supervisor *s)
 	s->restart_ms = 0;
 	/* The relay's copies are the last ones then, and closing them refuses connections. */
 	opened_close_listeners(&s->opened);
+	/* The next daemon may have the name; who asks already is answered to the end. */
+	socket_file_remove(&s->serve_file, s->config->control_path);
 	command(s, CONTROL_DRAIN, s->config->drain_ms);
 	kill_within(s, (uint64_t)s->config->drain_ms + STOP_GRACE_MS);
 	struct log_record log;
