@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The control socket of the real daemon, asked by nsctl and by clients that behave badly. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/varlink/client.h"
+#include "base/check.h"
+#include "nsctl/netns.h"
+#include "nsctl/nssock.h"
+#include "relay/limits.h"
+#include "tests/integration/app/load.h"
+#include "tests/integration/app/nsctlproc.h"
+#include "tests/lib/relayproc.h"
+
+/* In a /run of this program's own: testns_new_named(). */
+#define PATH "/run/control.sock"
+#define INFO "{\"method\":\"org.varlink.service.GetInfo\"}"
+
+enum { MANY = 2000, MESSAGE_TEXT_MAX = 8192 };
+
+static int web, api;
+static bool are_made;
+static int crowd[MANY]; /* more than testns keeps */
+
+static int clean_up(void **state)
+{
+	int rc;
+	for (int i = 0; i < MANY; i++) {
+		if (crowd[i] > 0)
+			close(crowd[i]);
+		crowd[i] = 0;
+	}
+	rc = load_teardown(state);
+	if (are_made) {
+		unlink(PATH);
+		netns_delete("web", NULL);
+		netns_delete("api", NULL);
+	}
+	are_made = false;
+	return rc;
+}
+
+/* start - two relays from web to api, and a control socket; nobody is neither of the daemon's users */
+static struct relayproc *start(void)
+{
+	testns_require_root();
+	testns_hide_run();
+	are_made = true;
+	web = testns_new_named("web");
+	api = testns_new_named("api");
+	return relayproc_start_config("relays:\n"
+	                              "  - { name: one, listen: web/127.0.0.1:80, to: api/127.0.0.1:80 }\n"
+	                              "  - { name: two, listen: \"web/[::]:81\", to: second }\n"
+	                              "pools:\n"
+	                              "  second:\n"
+	                              "    balance: least_connections\n"
+	                              "    backends:\n"
+	                              "      - { address: api/127.0.0.1:81, weight: 3 }\n"
+	                              "      - { address: api/127.0.0.1:82, state: maintenance }\n"
+	                              "threads: 2\n"
+	                              "drain: 0s\n"
+	                              "user: daemon\n"
+	                              "log: { rate: 100 }\n"
+	                              "control: { path: " PATH " }\n");
+}
+
+#define ask(...)     nsctlproc_succeed(-1, TESTNS_ARGV(__VA_ARGS__, "--control", PATH))
+#define refused(...) nsctlproc_run(-1, TESTNS_ARGV(__VA_ARGS__, "--control", PATH))
+
+static void assert_member(const char *path, const char *expected)
+{
+	const char *text = nsctlproc_json(path);
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+}
+
+/* ---- what it tells ---- */
+
+static void daemon_tells_of_itself(void **state)
+{
+	char pid[16], child[16];
+	(void)state;
+	struct relayproc *relay = start();
+	snprintf(pid, sizeof(pid), "%d", (int)relayproc_pid(relay));
+	snprintf(child, sizeof(child), "%d", (int)relayproc_child(relay));
+	ask("status", "-j");
+	assert_member("/pid", pid);
+	assert_member("/relay_pid", child);
+	assert_member("/threads", "2");
+	assert_member("/relays", "2");
+	assert_member("/listeners", "2");
+	assert_member("/connections", "0");
+	assert_says(ask("status"), "2 relays, 2 listeners, 2 threads");
+	ask("relays", "-j");
+	assert_member("/relays/0/name", "one");
+	assert_member("/relays/1/listeners/0", "web/[::]:81");
+	assert_member("/relays/1/pool", "second");
+	assert_says(ask("relays"), "web/127.0.0.1:80");
+	ask("backends", "-j", "--pool", "second");
+	assert_int_equal(nsctlproc_json_count("/backends"), 2);
+	assert_member("/backends/0/address", "127.0.0.1:81");
+	assert_member("/backends/0/netns", "api");
+	assert_member("/backends/0/weight", "3");
+	assert_member("/backends/0/connections", "0");
+	assert_int_equal(nsctlproc_json_count("/backends/0/reasons"), 0);
+	assert_member("/backends/1/reasons/0", "maintenance");
+	ask("backends", "-j");
+	assert_int_equal(nsctlproc_json_count("/backends"), 3);
+	assert_says(ask("counters"), "accepted_total");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static const char *address_of(int fd)
+{
+	static char text[ENDPOINT_TEXT_MAX];
+	struct sockaddr_storage addr;
+	socklen_t size = sizeof(addr);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
+	endpoint_format_address((struct sockaddr *)&addr, text, sizeof(text));
+	return text;
+}
+
+static int count_connections(const char *option, const char *value)
+{
+	ask("connections", "-j", option, value);
+	return nsctlproc_json_count("/connections");
+}
+
+static void connection_is_told_with_both_its_sides(void **state)
+{
+	char bytes[16];
+	(void)state;
+	struct relayproc *relay = start();
+	int listener = testns_listen(api, "127.0.0.1:80"), other = testns_listen(api, "127.0.0.1:81");
+	int client = testns_connect(web, "127.0.0.1:80"), server = testns_accept(listener);
+	testns_connect(web, "[::1]:81");
+	testns_accept(other);
+	testns_write(client, "12345", 5);
+	testns_read(server, bytes, 5);
+	testns_write(server, "1234567", 7);
+	testns_read(client, bytes, 7);
+	ask("connections", "-j", "--relay", "one");
+	assert_int_equal(nsctlproc_json_count("/connections"), 1);
+	assert_member("/connections/0/relay", "one");
+	assert_member("/connections/0/state", "open");
+	assert_member("/connections/0/listener", "web/127.0.0.1:80");
+	assert_member("/connections/0/backend", "api/127.0.0.1:80");
+	assert_member("/connections/0/client/netns", "web");
+	assert_member("/connections/0/client/local", "127.0.0.1:80");
+	assert_member("/connections/0/client/remote", address_of(client));
+	assert_member("/connections/0/client/bytes", "5");
+	assert_member("/connections/0/client/spliced_bytes", "0");
+	assert_member("/connections/0/client/receive_queue_bytes", "0");
+	assert_non_null(nsctlproc_json("/connections/0/client/rtt_us"));
+	assert_member("/connections/0/server/netns", "api");
+	assert_member("/connections/0/server/remote", "127.0.0.1:80");
+	assert_member("/connections/0/server/bytes", "7");
+	assert_non_null(nsctlproc_json("/connections/0/server/congestion_window"));
+	assert_says(ask("connections", "--sort", "bytes", "--limit", "1"), address_of(client));
+	assert_int_equal(count_connections("--netns", "web"), 2);
+	assert_int_equal(count_connections("--netns", "host"), 0);
+	assert_int_equal(count_connections("--from", "127.0.0.0/8"), 1);
+	assert_int_equal(count_connections("--from", "::1"), 1);
+	assert_int_equal(count_connections("--from", "10.0.0.0/8"), 0);
+	assert_int_equal(count_connections("--backend", "api/127.0.0.1:81"), 1);
+	assert_int_equal(count_connections("--backend", "127.0.0.1:80"), 1);
+	assert_int_equal(count_connections("--backend", "web/127.0.0.1:80"), 0);
+	assert_int_equal(count_connections("--limit", "1"), 1);
+	assert_int_equal(count_connections("--sort", "age"), 2);
+	ask("backends", "-j", "--pool", "second");
+	assert_member("/backends/0/connections", "1");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void what_waits_in_a_queue_is_told(void **state)
+{
+	static char flood[1 << 16];
+	(void)state;
+	struct relayproc *relay = start();
+	int listener = testns_listen(api, "127.0.0.1:80");
+	int client = testns_connect(web, "127.0.0.1:80"), server = testns_accept(listener);
+	/* Nobody reads it: sooner or later it stands in the relay's queue to the backend. */
+	for (ssize_t n = 1; n > 0;)
+		n = send(client, flood, sizeof(flood), MSG_DONTWAIT | MSG_NOSIGNAL);
+	int ms = 0;
+	do {
+		ask("connections", "-j");
+	} while (strcmp(nsctlproc_json("/connections/0/server/send_queue_bytes"), "0") == 0 &&
+	         ms++ < TESTNS_PATIENCE_MS);
+	assert_true(ms < TESTNS_PATIENCE_MS);
+	(void)server;
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void mistakes_come_with_advice(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start();
+	assert_int_equal(refused("connections", "--relay", "on")->status, 1);
+	assert_says(refused("connections", "--relay", "on")->errors, "did you mean 'one'?");
+	assert_says(refused("backends", "--pool", "x")->errors, "expected one of ");
+	assert_int_equal(refused("connections", "--from", "x")->status, 2);
+	assert_int_equal(refused("connections", "--sort", "colour")->status, 2);
+	assert_says(nsctlproc_run(-1, TESTNS_ARGV("status", "--control", "/run/none.sock"))->errors,
+	            "is nsrelay running");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+/* ---- the socket ---- */
+
+static bool exists(void)
+{
+	struct stat stat;
+	return lstat(PATH, &stat) == 0;
+}
+
+static void socket_is_the_owners_alone_and_goes_with_the_daemon(void **state)
+{
+	struct stat stat;
+	(void)state;
+	struct relayproc *relay = start();
+	assert_int_equal(lstat(PATH, &stat), 0);
+	assert_int_equal(stat.st_mode & 07777, 0600);
+	assert_int_equal(relayproc_stop(relay), 0);
+	assert_false(exists());
+}
+
+static void stale_socket_is_replaced_and_a_live_one_is_not(void **state)
+{
+	char byte;
+	(void)state;
+	struct relayproc *relay = start();
+	struct relayproc *second = relayproc_launch(TESTNS_ARGV("run", "--listen", "web/127.0.0.1:90", "--to",
+	                                                        "api/127.0.0.1:80", "--control", PATH));
+	assert_int_equal(relayproc_await_exit(second), 1);
+	assert_true(relayproc_says(second, "another program listens"));
+	ask("status");
+	/* Both processes die: the file stays. */
+	pid_t child = relayproc_child(relay);
+	relayproc_signal(relay, SIGKILL);
+	relayproc_await_exit(relay);
+	kill(child, SIGKILL);
+	while (testns_try_connect(web, "127.0.0.1:80") >= 0)
+		poll(NULL, 0, 1);
+	assert_true(exists());
+	second = relayproc_start(
+	        TESTNS_ARGV("--listen", "web/127.0.0.1:90", "--to", "api/127.0.0.1:80", "--control", PATH));
+	ask("status");
+	assert_int_equal(relayproc_stop(second), 0);
+	(void)byte;
+}
+
+static void socket_works_again_after_the_relay_process_died(void **state)
+{
+	struct relayproc_record record;
+	char child[16];
+	(void)state;
+	struct relayproc *relay = start();
+	assert_int_equal(kill(relayproc_child(relay), SIGKILL), 0);
+	relayproc_await_record(relay, "ready again", &record);
+	snprintf(child, sizeof(child), "%d", (int)relayproc_child(relay));
+	ask("status", "-j");
+	assert_member("/relay_pid", child);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void one_line_run_has_a_socket_when_asked(void **state)
+{
+	(void)state;
+	testns_require_root();
+	testns_hide_run();
+	are_made = true;
+	web = testns_new_named("web");
+	api = testns_new_named("api");
+	struct relayproc *relay = relayproc_start(
+	        TESTNS_ARGV("--listen", "web/127.0.0.1:80", "--to", "api/127.0.0.1:80"));
+	assert_false(exists());
+	assert_int_equal(relayproc_stop(relay), 0);
+	relay = relayproc_start(TESTNS_ARGV("--listen", "web/127.0.0.1:80", "--to", "api/127.0.0.1:80",
+	                                    "--control", PATH, "--no-sandbox"));
+	ask("connections");
+	assert_int_equal(relayproc_stop(relay), 0);
+	assert_false(exists());
+}
+
+/* ---- clients that behave badly ---- */
+
+/* dial - connect; -1 when that fails. No cmocka: for testns_as_nobody() too. */
+static int dial(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = PATH};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* answer - to @message, until its NUL; "" when the connection ends before */
+static const char *answer(int fd, const char *message, char text[MESSAGE_TEXT_MAX])
+{
+	size_t size = 0;
+	send(fd, message, strlen(message) + 1, MSG_NOSIGNAL);
+	while (size < MESSAGE_TEXT_MAX && recv(fd, text + size, 1, 0) == 1) {
+		if (!text[size++])
+			return text;
+	}
+	return "";
+}
+
+static int dial_kept(void)
+{
+	int fd = dial();
+	assert_true(fd >= 0);
+	return testns_keep_fd(fd);
+}
+
+/* await_end - the daemon ends the connection, whatever it has sent before */
+static void await_end(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLRDHUP};
+	assert_int_equal(poll(&pollfd, 1, TESTNS_PATIENCE_MS), 1);
+	assert_true(pollfd.revents & (POLLRDHUP | POLLHUP));
+}
+
+static int ask_as_somebody(void *arg)
+{
+	char text[MESSAGE_TEXT_MAX];
+	int fd = dial();
+	(void)arg;
+	if (fd < 0)
+		return 1;
+	return strstr(answer(fd, INFO, text), "org.varlink.service.PermissionDenied") ? 0 : 2;
+}
+
+static void other_user_is_refused_even_when_the_file_lets_him_in(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start();
+	assert_int_equal(testns_as_nobody(-1, ask_as_somebody, NULL), 1);
+	assert_int_equal(chmod(PATH, 0666), 0);
+	assert_int_equal(testns_as_nobody(-1, ask_as_somebody, NULL), 0);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void one_client_too_many_is_told_so(void **state)
+{
+	int clients[LIMIT_CONTROL_CLIENTS];
+	char text[MESSAGE_TEXT_MAX];
+	(void)state;
+	struct relayproc *relay = start();
+	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
+		clients[i] = dial_kept();
+		assert_says(answer(clients[i], INFO, text), "io.nsrelay.Control");
+	}
+	assert_int_equal(refused("status")->status, 1);
+	assert_says(refused("status")->errors, "Busy");
+	testns_close(clients[3]);
+	ask("status");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void what_is_no_message_ends_the_connection(void **state)
+{
+	static char flood[LIMIT_CONTROL_MESSAGE];
+	static const char *const messages[] = {"", "hello", "[]", "{\"method\":7}"};
+	char text[MESSAGE_TEXT_MAX];
+	(void)state;
+	struct relayproc *relay = start();
+	for (size_t i = 0; i < ARRAY_COUNT(messages); i++)
+		assert_string_equal(answer(dial_kept(), messages[i], text), "");
+	memset(flood, '[', sizeof(flood));
+	int fd = dial_kept();
+	send(fd, flood, sizeof(flood), MSG_NOSIGNAL); /* a message would have its NUL by now */
+	await_end(fd);
+	flood[sizeof(flood) - 1] = '\0';
+	assert_string_equal(answer(dial_kept(), "{", text), "");
+	fd = dial_kept();
+	send(fd, flood, sizeof(flood), MSG_NOSIGNAL); /* 65,535 arrays within each other */
+	await_end(fd);
+	ask("status");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void slow_clients_are_let_go_and_nobody_waits_for_them(void **state)
+{
+	static const char question[] = "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
+	                               "\"parameters\":{\"interface\":\"io.nsrelay.Control\"}}";
+	(void)state;
+	struct relayproc *relay = start();
+	int half = dial_kept(), deaf = dial_kept(), idle = dial_kept();
+	assert_int_equal(send(half, "{", 1, MSG_NOSIGNAL), 1);
+	/* It asks for far more than the socket holds, and reads nothing. */
+	for (int i = 0; i < 200; i++)
+		send(deaf, question, sizeof(question), MSG_NOSIGNAL | MSG_DONTWAIT);
+	ask("status");
+	await_end(half);
+	await_end(deaf);
+	ask("connections");
+	char text[MESSAGE_TEXT_MAX];
+	assert_says(answer(idle, INFO, text), "io.nsrelay.Control"); /* who owes nothing has more time */
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+/* ---- many ---- */
+
+static const struct endpoint *parse(const char *text)
+{
+	static struct endpoint endpoint;
+	struct err err = ERR_INIT;
+	assert_success(endpoint_parse(text, &endpoint, &err), &err);
+	return &endpoint;
+}
+
+static void connect_crowd(void)
+{
+	struct nssock_tcp_options options = {.nodelay = true};
+	const struct endpoint *to = parse("/127.0.0.1:81");
+	struct err err = ERR_INIT;
+	uint32_t count;
+	for (int i = 0; i < MANY; i++) {
+		assert_success(nssock_upstream_batch(web, AF_INET, &options, NSSOCK_UID_OWN, 1, &crowd[i],
+		                                     &count, &err),
+		               &err);
+		if (connect(crowd[i], &to->addr.any, to->addr_len) < 0 && errno != EINPROGRESS)
+			fail_msg("connect: %s", strerror(errno));
+	}
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	json_int_t one = *(const json_int_t *)a, other = *(const json_int_t *)b;
+	return (one > other) - (one < other);
+}
+
+/* list_crowd - how many connections of relay two are listed; none of them twice */
+static size_t list_crowd(void)
+{
+	static json_int_t ids[2 * MANY];
+	struct varlink_client client;
+	struct err err = ERR_INIT;
+	bool continues = true;
+	size_t count = 0;
+	json_t *reply;
+	assert_success(varlink_connect(&client, PATH, &err), &err);
+	assert_success(varlink_send(&client, "io.nsrelay.Control.ListConnections",
+	                            json_pack("{s:s}", "relay", "two"), true, &err),
+	               &err);
+	while (continues) {
+		assert_success(varlink_receive(&client, &reply, &continues, &err), &err);
+		const json_t *all = json_object_get(reply, "connections");
+		for (size_t i = 0; i < json_array_size(all) && count < ARRAY_COUNT(ids); i++)
+			ids[count++] = json_integer_value(json_object_get(json_array_get(all, i), "id"));
+		json_decref(reply);
+	}
+	varlink_disconnect(&client);
+	qsort(ids, count, sizeof(ids[0]), compare_ids);
+	for (size_t i = 1; i < count; i++)
+		assert_true(ids[i - 1] != ids[i]);
+	return count;
+}
+
+static void allow_fds(void)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_max < 3 * MANY) {
+		print_message("skipped: RLIMIT_NOFILE is below %d\n", 3 * MANY);
+		skip();
+	}
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void each_of_2000_connections_is_listed_once_while_others_come_and_go(void **state)
+{
+	const struct nssock_tcp_options options = {.backlog = 2 * MANY};
+	struct err err = ERR_INIT;
+	(void)state;
+	allow_fds();
+	struct relayproc *relay = start();
+	/* Nobody accepts them: the kernel does. */
+	assert_success(testns_keep_fd(nssock_listen(api, parse("/127.0.0.1:81"), &options, false,
+	                                            NSSOCK_UID_OWN, &err)),
+	               &err);
+	connect_crowd();
+	relayproc_await_counter(relay, "connected_total", MANY);
+	const struct load_counts *counts = load_start(web, api, "127.0.0.1:80", "127.0.0.1:80", 2);
+	for (int i = 0; i < 20; i++) {
+		load_await(10);
+		assert_int_equal(list_crowd(), MANY);
+	}
+	load_stop();
+	assert_int_equal(counts->failed + counts->cut + counts->refused, 0);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+#define control_test(function) cmocka_unit_test_teardown(function, clean_up)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        control_test(daemon_tells_of_itself),
+	        control_test(connection_is_told_with_both_its_sides),
+	        control_test(what_waits_in_a_queue_is_told),
+	        control_test(mistakes_come_with_advice),
+	        control_test(socket_is_the_owners_alone_and_goes_with_the_daemon),
+	        control_test(stale_socket_is_replaced_and_a_live_one_is_not),
+	        control_test(socket_works_again_after_the_relay_process_died),
+	        control_test(one_line_run_has_a_socket_when_asked),
+	        control_test(other_user_is_refused_even_when_the_file_lets_him_in),
+	        control_test(one_client_too_many_is_told_so),
+	        control_test(what_is_no_message_ends_the_connection),
+	        control_test(slow_clients_are_let_go_and_nobody_waits_for_them),
+	        control_test(each_of_2000_connections_is_listed_once_while_others_come_and_go),
+	};
+	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
+}
