@@ -22,12 +22,18 @@ struct scale {
 
 static const struct unit duration_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}};
 static const struct unit size_units[] = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+static const struct unit bandwidth_units[] = {
+	{"B/s", 1},          {"kbit/s", 1000 / 8},       {"KiB/s", 1 << 10},          {"Mbit/s", 1000000 / 8},
+	{"MiB/s", 1 << 20},  {"Gbit/s", 1000000000 / 8}, {"GiB/s", 1 << 30},
+};
 static const struct unit count_units[] = {{"", 1}};
 
 static const struct scale duration_scale = {duration_units, ARRAY_COUNT(duration_units),
 					    "a duration such as 250ms, 5s, 1m or 2h"};
 static const struct scale size_scale = {size_units, ARRAY_COUNT(size_units),
 					"a size such as 512B, 64KiB, 1MiB or 2GiB"};
+static const struct scale bandwidth_scale = {bandwidth_units, ARRAY_COUNT(bandwidth_units),
+					     "a bandwidth such as 64KiB/s, 10MiB/s or 100Mbit/s"};
 static const struct scale count_scale = {count_units, ARRAY_COUNT(count_units), "a whole number"};
 
 /* take_digits - read the number @text begins with; ret_end is where it stops */
@@ -98,13 +104,27 @@ int units_parse_size(const char *text, uint64_t *ret_size, struct err *err)
 	return parse(&size_scale, text, ret_size, err);
 }
 
+int units_parse_bandwidth(const char *text, uint64_t *ret_bytes_per_s, struct err *err)
+{
+	return parse(&bandwidth_scale, text, ret_bytes_per_s, err);
+}
+
+/* format - in the largest unit that divides @value; 0 in the unit @of_zero */
+static const char *format(const struct scale *scale, uint64_t value, size_t of_zero, char *buf, size_t size)
+{
+	const struct unit *unit = &scale->units[value ? scale->unit_count - 1 : of_zero];
+	while (value % unit->factor != 0)
+		unit--;
+	snprintf(buf, size, "%" PRIu64 "%s", value / unit->factor, unit->name);
+	return buf;
+}
+
 const char *units_format_duration(uint64_t ms, char *buf, size_t size)
 {
-	const struct unit *unit = &duration_units[ARRAY_COUNT(duration_units) - 1];
-	if (ms == 0)
-		unit = &duration_units[1]; /* "0s" */
-	while (ms % unit->factor != 0)
-		unit--;
-	snprintf(buf, size, "%" PRIu64 "%s", ms / unit->factor, unit->name);
-	return buf;
+	return format(&duration_scale, ms, 1, buf, size); /* "0s" */
+}
+
+const char *units_format_bandwidth(uint64_t bytes_per_s, char *buf, size_t size)
+{
+	return format(&bandwidth_scale, bytes_per_s, 0, buf, size);
 }

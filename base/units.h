@@ -33,8 +33,17 @@ int units_parse_duration(const char *text, uint64_t *ret_ms, struct err *err);
  */
 int units_parse_size(const char *text, uint64_t *ret_size, struct err *err);
 
+/*
+ * units_parse_bandwidth - read `64KiB/s`, `10MiB/s`, `100Mbit/s` or `1Gbit/s` as bytes a second
+ * Errors: EINVAL (no number, no unit, unknown unit), ERANGE (above 2^64-1 bytes a second).
+ */
+int units_parse_bandwidth(const char *text, uint64_t *ret_bytes_per_s, struct err *err);
+
 /* units_format_duration - in the largest unit that divides it; units_parse_duration() reads it back. Returns
  * @buf. */
 const char *units_format_duration(uint64_t ms, char *buf, size_t size);
+
+/* units_format_bandwidth - the same for units_parse_bandwidth() */
+const char *units_format_bandwidth(uint64_t bytes_per_s, char *buf, size_t size);
 
 #endif

@@ -162,13 +162,25 @@ void ring_accept(struct ring *ring, int fd, uint64_t tag)
 	sqe->user_data = tag;
 }
 
+static void select_buffer(struct io_uring_sqe *sqe, uint64_t tag)
+{
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = BUFFER_GROUP;
+	sqe->user_data = tag;
+}
+
 void ring_recv(struct ring *ring, int fd, uint64_t tag)
 {
 	struct io_uring_sqe *sqe = take_sqe(ring);
 	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = BUFFER_GROUP;
-	sqe->user_data = tag;
+	select_buffer(sqe, tag);
+}
+
+void ring_recv_once(struct ring *ring, int fd, uint64_t tag)
+{
+	struct io_uring_sqe *sqe = take_sqe(ring);
+	io_uring_prep_recv(sqe, fd, NULL, 0, 0); /* no size: the buffer's */
+	select_buffer(sqe, tag);
 }
 
 void ring_poll(struct ring *ring, int fd, uint32_t events, uint64_t tag)

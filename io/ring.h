@@ -61,6 +61,9 @@ void ring_accept(struct ring *ring, int fd, uint64_t tag);
 /* ring_recv - receive into buffers until cancelled, the end of the stream (result 0), an error, or -ENOBUFS */
 void ring_recv(struct ring *ring, int fd, uint64_t tag);
 
+/* ring_recv_once - receive into one buffer */
+void ring_recv_once(struct ring *ring, int fd, uint64_t tag);
+
 /* ring_poll - wait for @events (POLLERR and POLLHUP always count); one completion */
 void ring_poll(struct ring *ring, int fd, uint32_t events, uint64_t tag);
 

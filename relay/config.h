@@ -112,6 +112,17 @@ struct config_mirror {
 	enum config_mirror_header header; /* how a copy begins */
 };
 
+/* Bytes a second that may pass, up (from clients) and down; 0: any number. */
+struct config_bandwidth {
+	uint64_t up, down;
+};
+
+/* What may pass through a relay: all of it together, and what comes by the listeners in one namespace. */
+struct config_limits {
+	struct config_bandwidth relay;
+	struct config_bandwidth netns; /* each */
+};
+
 struct config_relay {
 	char name[CONFIG_NAME_MAX];
 	struct endpoint *listeners; /* owned */
@@ -122,6 +133,7 @@ struct config_relay {
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_proxy proxy_send;
 	struct config_mirror mirror;
+	struct config_limits limits;
 };
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };

@@ -28,6 +28,8 @@
 	X(SHORT_SENDS, "short_sends_total", "times a receiver's socket was full and reading stopped", "")              \
 	X(SPILLED, "spilled_bytes_total", "bytes held in own memory for a receiver that was not ready", "")            \
 	X(STARVED, "starved_total", "times the thread's receive buffers or spill memory had run out", "")              \
+	X(THROTTLED, "throttled_total", "times a direction of a connection waited for its share of a bandwidth limit", \
+	  "raise the limit under `limits`, if that is not what it is for")                                       \
 	X(ACCEPT_PAUSES, "accept_pauses_total", "times accepting paused: descriptors, memory or the limit ran out",    \
 	  "raise RLIMIT_NOFILE or max_connections")                                                                    \
 	X(SOCKET_WAITS, "socket_waits_total", "connections that waited for the broker to make a socket", "")           \

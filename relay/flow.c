@@ -14,7 +14,8 @@
 /* docs/ARCHITECTURE.md draws this table. Any state may end: its session may have lost the receiver. */
 static const struct sm_state states[FLOW_STATE_COUNT] = {
 	[FLOW_NEW] = {"new", SM_BIT(FLOW_PARKED) | SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_ENDED)},
-	[FLOW_PARKED] = {"parked", SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_ENDED)},
+	[FLOW_PARKED] = {"parked",
+			 SM_BIT(FLOW_RECV) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_HELD) | SM_BIT(FLOW_ENDED)},
 	[FLOW_RECV] = {"recv", SM_BIT(FLOW_STOPPING) | SM_BIT(FLOW_ENDED)},
 	[FLOW_STOPPING] = {"stopping",
 			   SM_BIT(FLOW_PARKED) | SM_BIT(FLOW_BULK) | SM_BIT(FLOW_HELD) | SM_BIT(FLOW_ENDED)},
@@ -94,7 +95,8 @@ static void arm(struct worker *worker, struct session *session, enum side source
 		return;
 	switch (bit) {
 	case FLOW_OP_RECV:
-		ring_recv(worker->ring, source_fd, session_tag(worker, session, TAG_KIND_RECV, source));
+		(flow->limits & BANDWIDTH_SLOW ? ring_recv_once : ring_recv)(
+			worker->ring, source_fd, session_tag(worker, session, TAG_KIND_RECV, source));
 		session_arm_timer(worker, session); /* to park it when it falls quiet */
 		break;
 	case FLOW_OP_POLL_IN:
@@ -156,13 +158,13 @@ static void arm_wanted(struct worker *worker, struct session *session, enum side
 	flow->starved = false;
 	if (flow->blocked && flow->state != FLOW_ENDED)
 		arm(worker, session, source, FLOW_OP_POLL_OUT);
-	if (!flow_wants_watch(flow))
+	if (!flow_wants_watch(worker, flow))
 		cancel(worker, session, source, FLOW_OP_WATCH);
 }
 
-bool flow_wants_watch(const struct flow *flow)
+bool flow_wants_watch(const struct worker *worker, const struct flow *flow)
 {
-	return flow->state == FLOW_ENDED || flow->blocked;
+	return flow->state == FLOW_ENDED || flow->blocked || flow->resume_ms > worker->now_ms + FLOW_WATCH_AFTER_MS;
 }
 
 void flow_watch(struct worker *worker, struct session *session, enum side source)
@@ -298,6 +300,12 @@ static bool holds_bytes(const struct flow *flow)
 	return flow->blocked || !spill_empty(&flow->residue);
 }
 
+/* is_held - is there a reason not to read? */
+static bool is_held(const struct flow *flow)
+{
+	return holds_bytes(flow) || flow->resume_ms != 0;
+}
+
 static struct lane_result send_residue(struct worker *worker, struct session *session, enum side source)
 {
 	struct flow *flow = &session->flows[source];
@@ -321,8 +329,8 @@ static struct lane_result move_bytes(struct worker *worker, struct session *sess
 	struct lane_result result = send_residue(worker, session, source);
 	if (result.sink == 0)
 		result = lane_interactive_deliver(worker, session, source);
-	bool pump = flow->state == FLOW_BULK && flow->readable && !flow->ended && !holds_bytes(flow);
-	if (result.sink == 0 && pump)
+	bool pump = flow->state == FLOW_BULK && flow->readable && !flow->ended && !is_held(flow);
+	if (result.sink == 0 && pump && (!flow->limits || bandwidth_admit(worker, session, source)))
 		result = lane_bulk_pump(worker, session, source);
 	return result;
 }
@@ -348,53 +356,78 @@ static void stopped(struct worker *worker, struct flow *flow)
 		flow_schedule(worker, flow);
 		return;
 	}
-	set_state(flow, holds_bytes(flow) ? FLOW_HELD : flow->goal);
+	set_state(flow, is_held(flow) ? FLOW_HELD : flow->goal);
 	flow->streak = flow->light_pumps = 0;
 	flow->readable = flow->state != FLOW_PARKED;
 	if (flow->state == FLOW_BULK)
 		counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
-	if (!holds_bytes(flow))
+	if (flow->state == FLOW_PARKED && flow->limits)
+		bandwidth_leave(worker, session_of(flow), flow->side);
+	if (!is_held(flow))
 		flow_schedule(worker, flow);
+}
+
+/* leave_parked - bytes wait: read them, or wait in turn where those of others are not paid for */
+static void leave_parked(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	bool bulk = forced_lane(worker, session, source) == CONFIG_LANE_BULK;
+	if (flow->limits && !bandwidth_admit(worker, session, source))
+		set_state(flow, FLOW_HELD);
+	else
+		set_state(flow, bulk ? FLOW_BULK : FLOW_RECV);
+	if (flow->state == FLOW_BULK)
+		flow_schedule(worker, flow);
+}
+
+/* leave_bulk - little at a time, for long: read it by the interactive lane again, which steps over urgent bytes, too */
+static void leave_bulk(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	if (flow->streak != UINT8_MAX && forced_lane(worker, session, source) != CONFIG_LANE_AUTO)
+		return;
+	flow->streak = 0;
+	cancel(worker, session, source, FLOW_OP_POLL_IN);
+	set_state(flow, FLOW_RECV);
+	counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+}
+
+/* leave_held - a receiver that was full once is likely to be so again: the bulk lane asks it before reading */
+static void leave_held(struct worker *worker, struct session *session, enum side source)
+{
+	struct flow *flow = &session->flows[source];
+	bool interactive = forced_lane(worker, session, source) == CONFIG_LANE_INTERACTIVE;
+	set_state(flow, interactive ? FLOW_RECV : FLOW_BULK);
+	flow->streak = flow->light_pumps = 0;
+	flow->readable = true;
+	flow_schedule(worker, flow);
 }
 
 /* steer - the state that the facts ask for */
 static void steer(struct worker *worker, struct session *session, enum side source)
 {
 	struct flow *flow = &session->flows[source];
-	enum config_lane lane = forced_lane(worker, session, source);
 	switch (flow->state) {
 	case FLOW_PARKED:
 		if (flow->readable)
-			set_state(flow, lane == CONFIG_LANE_BULK ? FLOW_BULK : FLOW_RECV);
-		if (flow->state == FLOW_BULK)
-			flow_schedule(worker, flow);
+			leave_parked(worker, session, source);
 		break;
 	case FLOW_RECV:
-		if (holds_bytes(flow))
+		if (is_held(flow))
 			leave_recv(worker, session, source, FLOW_HELD);
-		else if (lane == CONFIG_LANE_AUTO && lane_should_change(flow))
+		else if (lane_should_change(flow) && forced_lane(worker, session, source) == CONFIG_LANE_AUTO)
 			leave_recv(worker, session, source, FLOW_BULK);
 		break;
 	case FLOW_STOPPING:
 		stopped(worker, flow);
 		break;
 	case FLOW_BULK:
-		if (lane_should_change(flow) && !holds_bytes(flow) &&
-		    (lane == CONFIG_LANE_AUTO || flow->streak == UINT8_MAX)) {
-			flow->streak = 0;
-			cancel(worker, session, source, FLOW_OP_POLL_IN);
-			set_state(flow, FLOW_RECV);
-			counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
-		}
+		if (lane_should_change(flow) && !is_held(flow))
+			leave_bulk(worker, session, source);
 		break;
 	case FLOW_HELD:
-		if (holds_bytes(flow))
-			break;
-		/* A receiver that was full once is likely to be so again: the bulk lane asks it before reading. */
-		set_state(flow, lane == CONFIG_LANE_INTERACTIVE ? FLOW_RECV : FLOW_BULK);
-		flow->streak = flow->light_pumps = 0;
-		flow->readable = true;
-		flow_schedule(worker, flow);
+		if (!is_held(flow))
+			leave_held(worker, session, source);
 		break;
 	default:
 		break;
@@ -445,7 +478,9 @@ void flow_run(struct worker *worker, struct session *session, enum side source)
 void flow_start(struct worker *worker, struct session *session, enum side source, bool expect_bytes)
 {
 	struct flow *flow = &session->flows[source];
-	if (forced_lane(worker, session, source) == CONFIG_LANE_BULK)
+	if (flow->limits)
+		set_state(flow, FLOW_PARKED); /* to be admitted when there is something to read */
+	else if (forced_lane(worker, session, source) == CONFIG_LANE_BULK)
 		set_state(flow, FLOW_BULK);
 	else
 		set_state(flow, expect_bytes ? FLOW_RECV : FLOW_PARKED);
@@ -460,6 +495,12 @@ void flow_park(struct worker *worker, struct session *session, enum side source)
 		leave_recv(worker, session, source, FLOW_PARKED);
 }
 
+void flow_resume(struct worker *worker, struct session *session, enum side source)
+{
+	session->flows[source].resume_ms = 0;
+	flow_schedule(worker, &session->flows[source]);
+}
+
 void flow_discard(struct worker *worker, struct flow *flow)
 {
 	while (flow->arrived.head != RING_NO_BUFFER) {
@@ -470,5 +511,6 @@ void flow_discard(struct worker *worker, struct flow *flow)
 	flow->arrived = empty_chain;
 	spill_drop(&worker->spill, &flow->residue);
 	flow->blocked = false;
+	flow->resume_ms = 0;
 	list_remove(&flow->work);
 }

@@ -47,10 +47,16 @@ void flow_completed(struct worker *worker, struct session *session, struct tag t
 void flow_park(struct worker *worker, struct session *session, enum side source);
 
 /* flow_wants_watch - is its source not being read from, so that a reset would go unseen? */
-bool flow_wants_watch(const struct flow *flow);
+bool flow_wants_watch(const struct worker *worker, const struct flow *flow);
+
+/* A side that was not read from for so long gets a poll that notices its reset. */
+enum { FLOW_WATCH_AFTER_MS = 250 };
 
 /* flow_watch - wait for a reset of such a source */
 void flow_watch(struct worker *worker, struct session *session, enum side source);
+
+/* flow_resume - what it has read is paid for: it may be read from again */
+void flow_resume(struct worker *worker, struct session *session, enum side source);
 
 /* flow_discard - drop all it holds; nothing more is passed on */
 void flow_discard(struct worker *worker, struct flow *flow);

@@ -111,8 +111,9 @@ static int drained(struct worker *worker, struct flow *flow, int source_fd, int 
 	return outcome == IO_RETRY ? 0 : result;
 }
 
-/* move_once - one pipe full; bytes that came in, 0 when the pump should end with @result saying more */
-static size_t move_once(struct worker *worker, struct session *session, enum side source, struct lane_result *result)
+/* move_once - one pipe full, or @most; bytes that came in, 0 when the pump should end with @result saying more */
+static size_t move_once(struct worker *worker, struct session *session, enum side source, size_t most,
+			struct lane_result *result)
 {
 	struct flow *flow = &session->flows[source];
 	int sink_fd = session->fds[side_other(source)];
@@ -126,7 +127,7 @@ static size_t move_once(struct worker *worker, struct session *session, enum sid
 		flow->careful = CAREFUL_MOVES;
 		return 0;
 	}
-	ssize_t in = sys_splice_in(session->fds[source], worker->pipe_fds[1], want);
+	ssize_t in = sys_splice_in(session->fds[source], worker->pipe_fds[1], want < most ? want : most);
 	if (in <= 0) {
 		result->source = drained(worker, flow, session->fds[source], (int)in);
 		return 0;
@@ -150,7 +151,7 @@ static void judge(struct flow *flow, size_t moved)
 {
 	if (flow->streak == UINT8_MAX)
 		return;
-	if (flow->blocked || moved >= LIGHT_PUMP_BYTES) {
+	if (flow->blocked || flow->resume_ms || moved >= LIGHT_PUMP_BYTES) {
 		flow->light_pumps = flow->streak = 0;
 	} else if (++flow->light_pumps >= LIGHT_PUMPS) {
 		flow->light_pumps = 0;
@@ -158,17 +159,28 @@ static void judge(struct flow *flow, size_t moved)
 	}
 }
 
+/* turn_share - how much the flow may move now */
+static size_t turn_share(const struct worker *worker, const struct session *session, enum side source)
+{
+	if (!session->flows[source].limits)
+		return TURN_SHARE;
+	size_t quantum = bandwidth_quantum(worker, session, source);
+	return quantum < TURN_SHARE ? quantum : TURN_SHARE;
+}
+
 struct lane_result lane_bulk_pump(struct worker *worker, struct session *session, enum side source)
 {
 	struct flow *flow = &session->flows[source];
 	struct lane_result result = {0};
-	size_t moved = 0, n;
+	size_t share = turn_share(worker, session, source), moved = 0, n;
 	uint64_t spliced = flow->spliced;
 	do {
-		n = move_once(worker, session, source, &result);
+		n = move_once(worker, session, source, share - moved, &result);
 		moved += n;
-	} while (n > 0 && !flow->blocked && moved < TURN_SHARE);
-	if (flow->readable && !flow->blocked && list_empty(&flow->work))
+	} while (n > 0 && !flow->blocked && moved < share);
+	if (flow->limits)
+		bandwidth_charge(worker, session, source, moved);
+	if (flow->readable && !flow->blocked && !flow->resume_ms && list_empty(&flow->work))
 		flow_schedule(worker, flow);
 	if (moved > 0)
 		session_moved(worker, session, source);

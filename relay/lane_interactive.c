@@ -140,6 +140,8 @@ struct lane_result lane_interactive_deliver(struct worker *worker, struct sessio
 	size_t size = gather(worker, flow, &iov, &iov_count);
 	flow->bytes += size;
 	counter_add(worker->counters, COUNTER_BYTES_UP + source, size);
+	if (flow->limits)
+		bandwidth_charge(worker, session, source, size);
 	acknowledge(worker, session, flow);
 	session_moved(worker, session, source);
 	if (size < HEAVY_TURN_BYTES)

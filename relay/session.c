@@ -18,8 +18,6 @@ _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it"
 enum {
 	/* A flow that brought nothing for so long gives up its receive operation (1.6 KiB) for a poll (0.5 KiB). */
 	PARK_AFTER_MS = 2000,
-	/* A side that was not read from for so long gets a poll that notices its reset. */
-	WATCH_AFTER_MS = 250,
 	/* How long a RST waits for a receiver that has not taken what came before it. */
 	RESET_PATIENCE_MS = 5000,
 	RESET_RETRY_MIN_MS = 1,
@@ -78,7 +76,11 @@ static ssize_t read_client(void *ctx, void *buffer, size_t size)
 static int read_early(struct worker *worker, struct session *session)
 {
 	struct flow *flow = &session->flows[SIDE_CLIENT];
+	if (flow->limits && !bandwidth_admit(worker, session, SIDE_CLIENT))
+		return 0;
 	ssize_t n = spill_append_with(&worker->spill, &flow->residue, read_client, session);
+	if (flow->limits)
+		bandwidth_charge(worker, session, SIDE_CLIENT, n > 0 ? (size_t)n : 0);
 	if (n < 0) {
 		enum io_outcome outcome = io_outcome(IO_OP_RECV, (int)n);
 		return outcome == IO_RETRY || outcome == IO_EXHAUSTED ? 0 : (int)n;
@@ -115,6 +117,7 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	}
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
+	bandwidth_begin(&worker->shared->bandwidth, session);
 	bool greets = greeting_wanted(worker, session);
 	if (worker->records || greets || upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session))
 		note_peer(session);
@@ -148,17 +151,25 @@ static bool half_closed(const struct session *session)
 	return (session->flows[SIDE_CLIENT].state == FLOW_ENDED) != (session->flows[SIDE_SERVER].state == FLOW_ENDED);
 }
 
+/* silent_since - a session that waits for its share of the bandwidth is not silent */
+static uint64_t silent_since(const struct worker *worker, const struct session *session)
+{
+	bool throttled = (session->flows[SIDE_CLIENT].resume_ms | session->flows[SIDE_SERVER].resume_ms) != 0;
+	return throttled ? worker->now_ms : session->active_ms;
+}
+
 /* last_deadline - when an open session ends if nothing happens any more, and why; 0: never */
 static uint64_t last_deadline(const struct worker *worker, const struct session *session, enum cause *ret_cause)
 {
 	const struct config_timeouts *timeouts = &worker_relay(worker, session)->timeouts;
-	uint64_t idle = timeouts->idle_ms ? session->active_ms + timeouts->idle_ms : 0, half = 0;
+	uint64_t since = silent_since(worker, session), idle = timeouts->idle_ms ? since + timeouts->idle_ms : 0;
+	uint64_t half = 0;
 	if (session->give_up_ms) { /* a side is gone */
 		*ret_cause = session->cause;
 		return session->give_up_ms;
 	}
 	if (half_closed(session) && timeouts->half_close_ms)
-		half = session->active_ms + timeouts->half_close_ms;
+		half = since + timeouts->half_close_ms;
 	uint64_t at = earlier(idle, half);
 	*ret_cause = at == half ? CAUSE_HALF_CLOSE_TIMEOUT : CAUSE_IDLE_TIMEOUT;
 	return at;
@@ -170,8 +181,10 @@ static uint64_t deadline_open(const struct worker *worker, const struct session 
 	uint64_t active = session->active_ms, at = last_deadline(worker, session, &cause);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		const struct flow *flow = &session->flows[i];
-		if (flow_wants_watch(flow) && !(flow->armed & FLOW_OP_WATCH))
-			at = earlier(at, worker->now_ms + WATCH_AFTER_MS);
+		if (flow_wants_watch(worker, flow) && !(flow->armed & FLOW_OP_WATCH))
+			at = earlier(at, worker->now_ms + FLOW_WATCH_AFTER_MS);
+		if (flow->resume_ms)
+			at = earlier(at, flow->resume_ms);
 		if (flow->state == FLOW_RECV)
 			at = earlier(at, active + PARK_AFTER_MS > worker->now_ms ? active + PARK_AFTER_MS
 										: worker->now_ms + PARK_AFTER_MS);
@@ -383,6 +396,10 @@ static void finish(struct worker *worker, struct session *session)
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
 	upstream_leave(worker, session);
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		if (session->flows[i].limits)
+			bandwidth_leave(worker, session, (enum side)i);
+	}
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	if (worker->records)
@@ -433,6 +450,17 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 		client_stirred(worker, session);
 }
 
+/* resume_flows - those whose bytes are paid for are read from again; the session's silence begins only now */
+static void resume_flows(struct worker *worker, struct session *session)
+{
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		if (session->flows[i].resume_ms == 0 || worker->now_ms < session->flows[i].resume_ms)
+			continue;
+		flow_resume(worker, session, (enum side)i);
+		session->active_ms = worker->now_ms;
+	}
+}
+
 static void timer_fired_open(struct worker *worker, struct session *session)
 {
 	enum cause cause;
@@ -444,8 +472,9 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 			session_abort(worker, session, cause);
 		return;
 	}
+	resume_flows(worker, session);
 	for (int i = 0; i < SIDE_COUNT; i++) {
-		if (flow_wants_watch(&session->flows[i]))
+		if (flow_wants_watch(worker, &session->flows[i]))
 			flow_watch(worker, session, (enum side)i);
 		if (quiet >= PARK_AFTER_MS)
 			flow_park(worker, session, (enum side)i);

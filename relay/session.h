@@ -34,7 +34,7 @@ enum flow_state {
 	FLOW_RECV,     /* interactive lane: a multishot recv delivers into shared buffers */
 	FLOW_STOPPING, /* that recv is being cancelled; what it still delivers is passed on */
 	FLOW_BULK,     /* bulk lane: splice(2) whenever a poll says that bytes wait */
-	FLOW_HELD,     /* not read from, until the receiver took what is spilled */
+	FLOW_HELD,     /* not read from, until the receiver took what is spilled and what was read is paid for */
 	FLOW_ENDED,    /* the end of the stream was passed on, or nothing more can be */
 	FLOW_STATE_COUNT,
 };
@@ -50,6 +50,7 @@ struct flow {
 	uint64_t bytes;              /* taken from the source */
 	uint64_t spliced;            /* of these, without a copy */
 	struct spill residue;        /* read, and not taken by the receiver yet */
+	uint64_t resume_ms;          /* over its bandwidth: not read from until then; 0: it may be */
 	struct buffer_chain arrived; /* read in this turn */
 	struct buffer_chain sending; /* submitted in the last turn */
 	uint8_t side;                /* enum side that it reads from: its index in session.flows */
@@ -60,6 +61,7 @@ struct flow {
 	uint8_t streak;              /* steps towards a change of lane */
 	uint8_t careful;             /* bulk: ask the receiver how much it takes, for so many moves more */
 	uint8_t light_pumps;         /* bulk: pumps in a row that found little */
+	uint8_t limits;              /* BANDWIDTH_*: how its bandwidth is limited */
 	uint8_t quick_acks;          /* interactive: acknowledge at once, for so many turns more */
 	bool readable;               /* bulk: the source may hold bytes */
 	bool starved;                /* the last receive found no buffer */

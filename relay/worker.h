@@ -17,6 +17,7 @@
 #include "io/ring.h"
 #include "io/wheel.h"
 #include "relay/balance/balance.h"
+#include "relay/bandwidth.h"
 #include "relay/counters.h"
 #include "relay/health/health.h"
 #include "relay/limits.h"
@@ -38,6 +39,7 @@ struct shared {
 	_Atomic uint32_t connections; /* sessions of all threads */
 	struct balance balance;
 	struct shared_thread threads[LIMIT_THREADS];
+	struct bandwidth bandwidth;
 };
 
 struct listener {

@@ -19,6 +19,8 @@ enum {
 	BACKLOG_MAX = 65535,
 	LOG_RATE_MAX = 1000000,
 	CHECKS_MAX = 1000,
+	BANDWIDTH_MIN_KIB = 1,
+	BANDWIDTH_MAX_KIB = 1 << 30,
 };
 
 #define MAP(array)                                                                                           \
@@ -35,6 +37,7 @@ enum {
 #define MS(least, most)      .type = {VALUE_MS, .min = (least), .max = (most)}
 #define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
 #define PERCENT(least, most) .type = {VALUE_PERCENT, .min = (least), .max = (most)}
+#define BANDWIDTH            .type = {VALUE_BANDWIDTH, .min = BANDWIDTH_MIN_KIB, .max = BANDWIDTH_MAX_KIB}
 #define CHOICE(words)        .type = {VALUE_CHOICE, .choices = (words)}
 #define NAME(least, owner, field)                                                                            \
 	.offset = offsetof(struct owner, field),                                                             \
@@ -155,12 +158,35 @@ static const struct setting proxy_settings[] = {
 };
 static const struct setting_map proxy_map = MAP(proxy_settings);
 
+static const struct setting whole_limits[] = {
+	{"up", .option = "limit-up", RELAY(limits.relay.up), BANDWIDTH,
+	 .help = "bytes a second from all clients of a relay together; 0B/s: no limit"},
+	{"down", .option = "limit-down", RELAY(limits.relay.down), BANDWIDTH,
+	 .help = "bytes a second to all clients of a relay together; 0B/s: no limit"},
+};
+static const struct setting_map whole_limits_map = MAP(whole_limits);
+
+static const struct setting netns_limits[] = {
+	{"up", RELAY(limits.netns.up), BANDWIDTH,
+	 .help = "bytes a second from the clients that came by one namespace; 0B/s: no limit"},
+	{"down", RELAY(limits.netns.down), BANDWIDTH,
+	 .help = "bytes a second to the clients that came by one namespace; 0B/s: no limit"},
+};
+static const struct setting_map netns_limits_map = MAP(netns_limits);
+
+static const struct setting limit_settings[] = {
+	{"relay", .map = &whole_limits_map},
+	{"namespace", .map = &netns_limits_map},
+};
+static const struct setting_map limits_map = MAP(limit_settings);
+
 static const struct setting relay_settings[] = {
 	{"timeouts", .map = &timeouts_map},
 	{"tcp", .map = &tcp_map},
 	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
 	 .help = "how bytes are moved; fixed only to measure"},
 	{"proxy_protocol", .map = &proxy_map},
+	{"limits", .map = &limits_map},
 };
 const struct setting_map setting_relay = MAP(relay_settings);
 

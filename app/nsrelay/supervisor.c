@@ -26,6 +26,7 @@
 #include "nsctl/nssock.h"
 #include "relay/balance/balance.h"
 #include "relay/health/health.h"
+#include "relay/bandwidth.h"
 #include "relay/process.h"
 
 enum {
@@ -571,6 +572,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.mirror_sockets = config_mirror_sockets(s->config),
 		.checks = health_count(&s->plan),
 		.health_memory = health_memory(&s->plan),
+		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],
 	};

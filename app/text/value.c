@@ -20,6 +20,11 @@ static uint64_t ms_per_unit(const struct value_type *type)
 	return type->kind == VALUE_SECONDS ? MS_PER_S : 1;
 }
 
+static uint64_t bytes_of(uint32_t kib)
+{
+	return (uint64_t)kib * 1024;
+}
+
 static void store(void *ret, uint64_t value)
 {
 	uint32_t narrow = (uint32_t)value;
@@ -118,6 +123,18 @@ static const char *format_percent(uint32_t value, char *buf, size_t size)
 	return buf;
 }
 
+static int parse_bandwidth(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	uint64_t value;
+	int r = units_parse_bandwidth(text, &value, err);
+	if (r == -EINVAL)
+		return r;
+	if (r < 0 || (value && (value < bytes_of(type->min) || value > bytes_of(type->max))))
+		return refuse(type, ERANGE, text, "is out of range", err);
+	memcpy(ret, &value, sizeof(value));
+	return 0;
+}
+
 static int parse_choice(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	struct suggest suggest;
@@ -170,8 +187,13 @@ static int parse_octets(const struct value_type *type, const char *text, void *r
 int value_parse(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	static int (*const parsers[])(const struct value_type *, const char *, void *, struct err *) = {
-		[VALUE_BOOL] = parse_bool,        [VALUE_COUNT] = parse_count,   [VALUE_MS] = parse_duration,
-		[VALUE_SECONDS] = parse_duration, [VALUE_CHOICE] = parse_choice, [VALUE_NAME] = parse_name,
+		[VALUE_BOOL] = parse_bool,
+		[VALUE_COUNT] = parse_count,
+		[VALUE_MS] = parse_duration,
+		[VALUE_SECONDS] = parse_duration,
+		[VALUE_BANDWIDTH] = parse_bandwidth,
+		[VALUE_CHOICE] = parse_choice,
+		[VALUE_NAME] = parse_name,
 		[VALUE_PERCENT] = parse_percent,
 		[VALUE_PATH] = parse_path,
 		[VALUE_OCTETS] = parse_octets,
@@ -181,6 +203,7 @@ int value_parse(const struct value_type *type, const char *text, void *ret, stru
 
 const char *value_format(const struct value_type *type, const void *field, char *buf, size_t size)
 {
+	uint64_t bandwidth;
 	switch (type->kind) {
 	case VALUE_BOOL:
 		snprintf(buf, size, "%s", *(const bool *)field ? "true" : "false");
@@ -191,6 +214,10 @@ const char *value_format(const struct value_type *type, const void *field, char 
 	case VALUE_MS:
 	case VALUE_SECONDS:
 		units_format_duration(load(field) * ms_per_unit(type), buf, size);
+		break;
+	case VALUE_BANDWIDTH:
+		memcpy(&bandwidth, field, sizeof(bandwidth));
+		units_format_bandwidth(bandwidth, buf, size);
 		break;
 	case VALUE_CHOICE:
 		snprintf(buf, size, "%s", type->choices[load(field)]);
@@ -237,6 +264,11 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 		snprintf(buf, size, "a duration%s from %s to %s",
 			 type->kind == VALUE_SECONDS ? " of whole seconds" : "", min, max);
 		break;
+	case VALUE_BANDWIDTH:
+		snprintf(buf, size, "a bandwidth from %s to %s, or 0B/s",
+			 units_format_bandwidth(bytes_of(type->min), min, sizeof(min)),
+			 units_format_bandwidth(bytes_of(type->max), max, sizeof(max)));
+		break;
 	case VALUE_CHOICE:
 		join(type->choices, " or ", buf, size);
 		break;
@@ -262,8 +294,9 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 const char *value_placeholder(const struct value_type *type, char *buf, size_t size)
 {
 	static const char *const names[] = {
-		[VALUE_BOOL] = "true|false",  [VALUE_COUNT] = "N",   [VALUE_MS] = "DURATION",
-		[VALUE_SECONDS] = "DURATION", [VALUE_CHOICE] = NULL, [VALUE_NAME] = "NAME",
+		[VALUE_BOOL] = "true|false",     [VALUE_COUNT] = "N",             [VALUE_MS] = "DURATION",
+		[VALUE_SECONDS] = "DURATION",    [VALUE_BANDWIDTH] = "BANDWIDTH", [VALUE_CHOICE] = NULL,
+		[VALUE_NAME] = "NAME",
 		[VALUE_PERCENT] = "N%",
 		[VALUE_PATH] = "PATH",
 		[VALUE_OCTETS] = "TEXT",

@@ -24,7 +24,7 @@ enum {
 	SCRIBBLE = 0xA5,
 };
 
-enum op_kind { OP_ACCEPT, OP_RECV, OP_POLL, OP_POLL_EDGES, OP_SEND, OP_CANCEL };
+enum op_kind { OP_ACCEPT, OP_RECV, OP_RECV_ONCE, OP_POLL, OP_POLL_EDGES, OP_SEND, OP_CANCEL };
 
 struct sqe {
 	enum op_kind kind;
@@ -279,15 +279,21 @@ static void post_last(struct op *op, int32_t result)
 	retire(op);
 }
 
-/* post_more - false when this ended the operation, as an overflow of the completion queue does */
-static bool post_more(struct op *op, int32_t result, uint16_t buffer)
+static struct posted *post_buffer(struct op *op, int32_t result, uint16_t buffer)
 {
-	bool overflow = posted_count >= the_ring->config.cq_entries || fake_chance(kernel.options.chances.overflow);
 	struct posted *entry = post_for(op, result);
 	if (buffer != RING_NO_BUFFER) {
 		entry->completion.flags |= COMPLETION_BUFFER;
 		entry->completion.buffer = buffer;
 	}
+	return entry;
+}
+
+/* post_more - false when this ended the operation, as an overflow of the completion queue does */
+static bool post_more(struct op *op, int32_t result, uint16_t buffer)
+{
+	bool overflow = posted_count >= the_ring->config.cq_entries || fake_chance(kernel.options.chances.overflow);
+	struct posted *entry = post_buffer(op, result, buffer);
 	if (!overflow) {
 		entry->completion.flags |= COMPLETION_MORE;
 		return true;
@@ -332,6 +338,11 @@ static void run_recv(struct op *op)
 			untake_buffer(ring, buffer);
 			if (n != -EAGAIN)
 				post_last(op, (int32_t)n);
+			return;
+		}
+		if (op->kind == OP_RECV_ONCE) {
+			post_buffer(op, (int32_t)n, buffer);
+			retire(op);
 			return;
 		}
 		if (!post_more(op, (int32_t)n, buffer))
@@ -412,6 +423,7 @@ static void run(struct op *op)
 		run_accept(op);
 		break;
 	case OP_RECV:
+	case OP_RECV_ONCE:
 		run_recv(op);
 		break;
 	case OP_POLL:
@@ -514,7 +526,7 @@ static void submit(struct ring *ring)
 
 static void queue(struct ring *ring, struct sqe sqe)
 {
-	static const char *const kinds[] = {"arm", "arm", "arm", "arm", "send", "cancel"};
+	static const char *const kinds[] = {"arm", "arm", "arm", "arm", "arm", "send", "cancel"};
 	trace(kinds[sqe.kind], sqe.tag, sqe.fd);
 	if (ring->queued == ring->config.sq_entries)
 		submit(ring);
@@ -539,6 +551,11 @@ void ring_accept(struct ring *ring, int fd, uint64_t tag)
 void ring_recv(struct ring *ring, int fd, uint64_t tag)
 {
 	queue(ring, (struct sqe){.kind = OP_RECV, .fd = fd, .tag = tag});
+}
+
+void ring_recv_once(struct ring *ring, int fd, uint64_t tag)
+{
+	queue(ring, (struct sqe){.kind = OP_RECV_ONCE, .fd = fd, .tag = tag});
 }
 
 /* IO_POLL_UNMASK of the kernel's io_uring/poll.c: these always count */

@@ -45,6 +45,25 @@ static void each_kind_is_read_and_written_back(void **state)
 	}
 }
 
+static void bandwidth_is_none_or_within_its_range(void **state)
+{
+	static const struct value_type type = {VALUE_BANDWIDTH, .min = 1, .max = 1024};
+	static const char *const right[] = {"0B/s", "1KiB/s", "5Mbit/s", "1MiB/s"}, *const wrong[] = {"1B/s", "2MiB/s"};
+	uint64_t field = 77;
+	char text[VALUE_TEXT_MAX];
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
+		assert_int_equal(value_parse(&type, right[i], &field, NULL), 0);
+		assert_string_equal(value_format(&type, &field, text, sizeof(text)), right[i]);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+		struct err err = ERR_INIT;
+		assert_int_equal(value_parse(&type, wrong[i], &field, &err), -ERANGE);
+		assert_non_null(strstr(err.text, "is out of range; expected a bandwidth from 1KiB/s to 1MiB/s, or 0B/s"));
+	}
+	assert_true(field == 1 << 20);
+}
+
 static void bools_and_names_are_read(void **state)
 {
 	(void)state;
@@ -123,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_is_read_and_written_back),
+		cmocka_unit_test(bandwidth_is_none_or_within_its_range),
 		cmocka_unit_test(bools_and_names_are_read),
 		cmocka_unit_test(mistakes_are_refused_with_what_was_expected),
 		cmocka_unit_test(a_placeholder_names_the_kind),

@@ -63,6 +63,10 @@ static void mistakes_are_refused_with_what_was_expected(void **state)
 		{units_parse_size, "64K", EINVAL, "unknown unit 'K'; expected a size such as 512B, 64KiB"},
 		{units_parse_size, "64kb", EINVAL, "unknown unit 'kb'"},
 		{units_parse_size, "64", EINVAL, "has no unit"},
+		{units_parse_bandwidth, "10MiB", EINVAL, "unknown unit 'MiB'; expected a bandwidth such as 64KiB/s"},
+		{units_parse_bandwidth, "10", EINVAL, "has no unit"},
+		{units_parse_bandwidth, "10mbit/s", EINVAL, "unknown unit 'mbit/s'"},
+		{units_parse_bandwidth, "18446744073709551GiB/s", ERANGE, "too large"},
 		{units_parse_size, "17179869184GiB", ERANGE, "too large"},
 		{units_parse_count, "12x", EINVAL, "'12x' is not a number; expected a whole number"},
 		{units_parse_count, "0x10", EINVAL, "not a number"},
@@ -75,6 +79,26 @@ static void mistakes_are_refused_with_what_was_expected(void **state)
 		assert_int_equal(cases[i].parse(cases[i].text, &value, &err), -cases[i].code);
 		assert_contains(err.text, cases[i].why);
 		assert_true(value == 77);
+	}
+}
+
+static void bandwidths_are_read_and_written_back(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		uint64_t bytes_per_s;
+	} cases[] = {
+		{"0B/s", 0},           {"1B/s", 1},           {"64KiB/s", 65536},         {"10MiB/s", 10 << 20},
+		{"2GiB/s", 2ull << 30}, {"1kbit/s", 125},      {"100Mbit/s", 12500000},    {"1Gbit/s", 125000000},
+		{"1000MiB/s", 1048576000},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		uint64_t value = 1;
+		char text[UNITS_TEXT_MAX];
+		assert_int_equal(units_parse_bandwidth(cases[i].text, &value, NULL), 0);
+		assert_true(value == cases[i].bytes_per_s);
+		assert_string_equal(units_format_bandwidth(value, text, sizeof(text)), cases[i].text);
 	}
 }
 
@@ -101,6 +125,7 @@ int main(void)
 		cmocka_unit_test(durations_are_read_in_milliseconds),
 		cmocka_unit_test(sizes_are_read_in_bytes),
 		cmocka_unit_test(mistakes_are_refused_with_what_was_expected),
+		cmocka_unit_test(bandwidths_are_read_and_written_back),
 		cmocka_unit_test(durations_are_written_in_the_largest_unit_that_divides),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

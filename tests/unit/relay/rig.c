@@ -60,6 +60,7 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	relay->timeouts = rig->options.timeouts;
 	relay->proxy_send = rig->options.proxy_send;
 	relay->mirror = rig->options.mirror;
+	relay->limits = rig->options.limits;
 }
 
 static void configure(struct rig *rig)
@@ -75,6 +76,7 @@ static void configure(struct rig *rig)
 	add_relay(rig, CONFIG_LANE_AUTO, local);
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
+	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
 	rig->limits = (struct limits){
 		.threads = 1,
 		.connections = rig->options.connections,
@@ -643,6 +645,7 @@ static void free_rig(struct rig *rig)
 	sm_trace = NULL;
 	free(rig->records);
 	balance_fini(&rig->shared.balance);
+	bandwidth_fini(&rig->shared.bandwidth);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
 	fake_fini();
