@@ -13,8 +13,9 @@ enum {
 	/* The scheduler brings its sums up to date every tick, of 1 to 10 ms. */
 	WINDOW_MS = 20,
 	/*
-	 * Percent of a window: a thread that is awake for more has no time, nor one that waits for more. In a transfer that
-	 * takes all of two processors it waits for 57 to 67, in one of half the rate for 20 to 28: docs/FIGURES.md, "Mirrors".
+	 * Percent of a window: a thread that is awake for more has no time, nor one that waits for more. In a
+	 * transfer that takes all of two processors it waits for 57 to 67, in one of half the rate for 20 to
+	 * 28: docs/FIGURES.md, "Mirrors".
 	 */
 	AWAKE_MOST = 95,
 	WAITS_MOST = 40,

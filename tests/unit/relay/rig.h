@@ -19,6 +19,9 @@ enum rig_relay {
 	RIG_RELAYS,
 };
 
+/* The server of the fake kernel that receives what is mirrored; those before it are backends. */
+enum { RIG_RECEIVER = 6 };
+
 struct rig_options {
 	struct fake_options fake;
 	struct config_timeouts timeouts;

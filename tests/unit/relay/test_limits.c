@@ -23,6 +23,24 @@ static void connections_are_what_descriptors_permit(void **state)
 	assert_true(limits.spill_chunks >= 2 * limits.connections);
 }
 
+static void mirrors_take_their_descriptors(void **state)
+{
+	struct limits none, one, two;
+	(void)state;
+	struct limits_input input = typical();
+	assert_int_equal(limits_compute(&input, &none, NULL), 0);
+	assert_int_equal(none.mirrors, 0);
+	input.mirror_sockets = 1;
+	assert_int_equal(limits_compute(&input, &one, NULL), 0);
+	input.mirror_sockets = 2;
+	assert_int_equal(limits_compute(&input, &two, NULL), 0);
+	assert_in_range(one.connections, none.connections * 64 / 100, none.connections * 67 / 100);
+	assert_in_range(two.connections, none.connections * 48 / 100, none.connections * 50 / 100);
+	assert_true(two.mirrors >= two.connections);
+	assert_true(two.memory_per_connection > none.memory_per_connection);
+	assert_true(two.memory_fixed > none.memory_fixed);
+}
+
 static void wanted_number_of_connections_is_kept(void **state)
 {
 	struct limits limits;
@@ -106,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_are_what_descriptors_permit),
+		cmocka_unit_test(mirrors_take_their_descriptors),
 		cmocka_unit_test(wanted_number_of_connections_is_kept),
 		cmocka_unit_test(too_many_connections_are_refused_with_the_limit_to_raise),
 		cmocka_unit_test(too_few_descriptors_for_one_connection_are_refused),

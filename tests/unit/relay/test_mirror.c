@@ -7,9 +7,6 @@
 #include "relay/proxy_protocol.h"
 #include "tests/unit/relay/rig.h"
 
-/* The server of the fake kernel that receives copies. */
-enum { RECEIVER = 6 };
-
 static struct rig rig;
 
 static struct rig_options mirrored(void)
@@ -38,7 +35,7 @@ struct copy {
 
 static struct copy take_copy(const struct rig_peer *original)
 {
-	struct copy copy = {.conn = fake_server_accept(RECEIVER), .original = original};
+	struct copy copy = {.conn = fake_server_accept(RIG_RECEIVER), .original = original};
 	assert_non_null(copy.conn);
 	return copy;
 }
@@ -126,7 +123,7 @@ static void copy_follows_through_changes_of_lane(void **state)
 	}
 	assert_int_equal(copy.received, pair.client->sent);
 	check_sums(pair.client->sent);
-	assert_null(fake_server_accept(RECEIVER)); /* down is not copied */
+	assert_null(fake_server_accept(RIG_RECEIVER)); /* down is not copied */
 	rig_close(&rig);
 }
 
@@ -160,7 +157,7 @@ static void header_names_the_ends_in_the_order_of_the_bytes(void **state)
 	options.mirror.header = CONFIG_MIRROR_PROXY_V2;
 	rig_open(&rig, &options);
 	struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
-	struct fake_conn *copies[] = {fake_server_accept(RECEIVER), fake_server_accept(RECEIVER)};
+	struct fake_conn *copies[] = {fake_server_accept(RIG_RECEIVER), fake_server_accept(RIG_RECEIVER)};
 	rig_transfer(&rig, pair.client, 100);
 	rig_run(&rig, 2 * RIG_MS);
 	for (int i = 0; i < SIDE_COUNT; i++) {
@@ -194,7 +191,7 @@ static void fraction_of_the_connections_is_copied(void **state)
 		for (int j = 0; j < 50; j++)
 			rig_pair(&rig, RIG_AUTO);
 		rig_run(&rig, 2 * RIG_MS);
-		while (fake_server_accept(RECEIVER))
+		while (fake_server_accept(RIG_RECEIVER))
 			count++;
 		assert_in_range(count, cases[i].least, cases[i].most);
 		rig_close(&rig);
@@ -276,7 +273,7 @@ static void receiver_that_refuses_is_left_alone_for_a_while(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		open_with(CONFIG_MIRROR_UP);
-		fake_server_answer(RECEIVER, answers[i]);
+		fake_server_answer(RIG_RECEIVER, answers[i]);
 		for (int j = 0; j < 5; j++) {
 			struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
 			rig_transfer(&rig, pair.client, 1000);
@@ -285,7 +282,7 @@ static void receiver_that_refuses_is_left_alone_for_a_while(void **state)
 		assert_int_equal(rig_counter(&rig, COUNTER_MIRRORED), 0);
 		assert_int_equal(rig_counter(&rig, COUNTER_MIRROR_FAILURES), 1);
 		rig_run(&rig, MIRROR_RETRY_MS * RIG_MS);
-		fake_server_answer(RECEIVER, FAKE_ACCEPTS);
+		fake_server_answer(RIG_RECEIVER, FAKE_ACCEPTS);
 		struct rig_pair pair = rig_pair(&rig, RIG_AUTO);
 		struct copy copy = take_copy(pair.client);
 		transfer(pair.client, &copy, 1000);
@@ -303,8 +300,8 @@ static void first_bytes_are_held_for_a_receiver_that_answers_late(void **state)
 		rig_open(&rig, &options);
 		rig_pair(&rig, relay); /* fills the pools */
 		rig_run(&rig, 2 * RIG_MS);
-		fake_conn_forget(fake_server_accept(RECEIVER));
-		fake_server_answer(RECEIVER, FAKE_SILENT);
+		fake_conn_forget(fake_server_accept(RIG_RECEIVER));
+		fake_server_answer(RIG_RECEIVER, FAKE_SILENT);
 		struct rig_pair pair = rig_pair(&rig, relay);
 		rig_transfer(&rig, pair.client, 3000);
 		check_sums(0);
@@ -325,7 +322,7 @@ static void short_connection_is_copied_after_its_end(void **state)
 	struct rig_options options = mirrored();
 	options.mirror.direction = CONFIG_MIRROR_UP;
 	rig_open(&rig, &options);
-	fake_server_answer(RECEIVER, FAKE_ACCEPTS_LATER);
+	fake_server_answer(RIG_RECEIVER, FAKE_ACCEPTS_LATER);
 	struct rig_pair pair = rig_pair(&rig, RIG_BULK);
 	rig_transfer(&rig, pair.client, 500);
 	close_pair(&pair);
@@ -455,9 +452,9 @@ static void each_byte_is_counted_whatever_the_kernel_does(void **state)
 		options.mirror.when_slow = seed % 3 == 0 ? CONFIG_MIRROR_DROP : CONFIG_MIRROR_SKIP;
 		options.mirror.header = seed % 5 == 0 ? CONFIG_MIRROR_PROXY_V2 : CONFIG_MIRROR_PLAIN;
 		rig_open(&rig, &options);
-		fake_server_answer(RECEIVER, seed % 4 == 0 ? FAKE_ACCEPTS_LATER : FAKE_ACCEPTS);
+		fake_server_answer(RIG_RECEIVER, seed % 4 == 0 ? FAKE_ACCEPTS_LATER : FAKE_ACCEPTS);
 		struct rig_pair pair = rig_pair(&rig, (enum rig_relay)(seed % RIG_RELAYS));
-		struct fake_conn *copies[] = {fake_server_accept(RECEIVER), fake_server_accept(RECEIVER)};
+		struct fake_conn *copies[] = {fake_server_accept(RIG_RECEIVER), fake_server_accept(RIG_RECEIVER)};
 		for (uint64_t i = 0; i < 60; i++) {
 			static unsigned char bytes[64 * 1024];
 			rig_transfer(&rig, pair.client, 1 + (i * seed * 977) % 30000);

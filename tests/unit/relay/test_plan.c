@@ -104,6 +104,22 @@ static void each_unix_path_is_a_target_whatever_the_settings(void **state)
 	assert_int_equal(plan.routes[1].targets[1], 1);
 }
 
+static void mirrors_share_targets_with_each_other_and_with_no_backend(void **state)
+{
+	(void)state;
+	size_t pool = POOL("a/127.0.0.1:1");
+	for (int i = 0; i < 3; i++)
+		add_relay(pool, "x/127.0.0.1:80");
+	config.relays[0].mirror.to = endpoint_of("a/127.0.0.1:2");
+	config.relays[2].mirror.to = endpoint_of("a/127.0.0.1:3");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.target_count, 2);
+	assert_int_equal(plan.mirror_targets[0], plan.mirror_targets[2]);
+	assert_int_not_equal(plan.mirror_targets[0], plan.routes[0].targets[0]);
+	assert_true(plan.targets[plan.mirror_targets[0]].mirrors);
+	assert_int_equal(plan.mirror_targets[1], PLAN_NO_TARGET);
+}
+
 static void pool_without_backends_needs_nothing(void **state)
 {
 	(void)state;
@@ -131,6 +147,7 @@ int main(void)
 		PLAN_TEST(backends_of_one_namespace_and_family_share_a_target),
 		PLAN_TEST(other_tcp_settings_make_another_target),
 		PLAN_TEST(each_unix_path_is_a_target_whatever_the_settings),
+		PLAN_TEST(mirrors_share_targets_with_each_other_and_with_no_backend),
 		PLAN_TEST(pool_without_backends_needs_nothing),
 		PLAN_TEST(empty_configuration_is_an_empty_plan),
 	};

@@ -21,8 +21,12 @@ enum { STEPS = 5000 };
 
 enum { PEERS_MAX = 64, ACTIONS_A_STEP = 4 };
 
+/* Who receives copies, and may do to them what it likes. */
+enum { ONLOOKERS = 16 };
+
 struct script {
 	struct rig rig;
+	struct fake_conn *onlookers[ONLOOKERS];
 	uint32_t rude;	   /* 1/1000 of the peers' actions that are resets and the like */
 	uint32_t peers;
 	bool drained;
@@ -87,6 +91,27 @@ static void act(struct script *script, struct rig_peer *peer)
 	}
 }
 
+/* look_on - a receiver of copies takes the place of an older one, and another reads, ends or resets its own */
+static void look_on(struct script *script)
+{
+	static unsigned char bytes[64 * 1024];
+	for (struct fake_conn *conn; (conn = fake_server_accept(RIG_RECEIVER));) {
+		struct fake_conn **place = &script->onlookers[fake_random(ONLOOKERS)];
+		fake_conn_forget(*place);
+		*place = conn;
+	}
+	struct fake_conn *conn = script->onlookers[fake_random(ONLOOKERS)];
+	if (!conn)
+		return;
+	fake_peer_read(conn, bytes, some_size());
+	if (fake_chance(script->rude))
+		fake_peer_reset(conn);
+	else if (fake_chance(20))
+		fake_peer_shutdown(conn);
+	else if (fake_chance(50))
+		fake_peer_send(conn, bytes, some_size());
+}
+
 /* finished - no more will come, and what came has been read */
 static bool finished(struct script *script, const struct rig_peer *peer)
 {
@@ -131,6 +156,8 @@ static void change_world(struct script *script)
 	struct rig_source *source = &script->rig.source;
 	enum fake_answer answer = fake_random(5) ? fake_random(2) : fake_random(FAKE_ANSWER_COUNT);
 	fake_server_answer(fake_random(5), answer);
+	fake_server_answer(RIG_RECEIVER, fake_random(FAKE_ANSWER_COUNT));
+	fake_set_load(ONE_OF(0, 50, 100));
 	source->delay_ns = ONE_OF(0, 0, 100, 10000) * UINT64_C(1000);
 	source->error = (int)ONE_OF(0, 0, 0, 0, 0, 0, EMFILE, ENODEV);
 	source->made_first = fake_random(4);
@@ -161,6 +188,7 @@ static void step(struct script *script)
 	while (rig_accept_any(&script->rig))
 		;
 	count_peers(script);
+	look_on(script);
 	for (int i = 0; script->peers > 0 && i < ACTIONS_A_STEP; i++) {
 		struct rig_peer *peer = some_peer(script);
 		if (peer)
@@ -204,6 +232,15 @@ static struct rig_options some_options(uint64_t seed)
 	};
 	options.backend_most = ONE_OF(0, 0, 0, 0, 2, 8);
 	options.queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
+	if (fake_chance(500))
+		options.mirror = (struct config_mirror){
+			.to = rig_endpoint("ids/127.0.0.1:9006"),
+			.direction = ONE_OF(CONFIG_MIRROR_BOTH, CONFIG_MIRROR_UP, CONFIG_MIRROR_DOWN),
+			.when_slow = ONE_OF(CONFIG_MIRROR_SKIP, CONFIG_MIRROR_DROP),
+			.when_busy = ONE_OF(CONFIG_MIRROR_YIELD, CONFIG_MIRROR_COPY),
+			.fraction = ONE_OF(5000, CONFIG_FRACTION_ALL),
+			.header = ONE_OF(CONFIG_MIRROR_PLAIN, CONFIG_MIRROR_PROXY_V2),
+		};
 	options.connections = ONE_OF(4, 16, 64);
 	options.spill_chunks = ONE_OF(4, 64, 1024);
 	options.sq_entries = ONE_OF(1, 4, 64);
