@@ -77,6 +77,7 @@ struct config_pool *config_add_pool(struct config *config)
 		.balance = CONFIG_BALANCE_ROUND_ROBIN,
 		.retries = CONFIG_RETRIES_MAX, /* each backend once */
 		.queue = {.length = 128, .timeout_ms = 5000},
+		.sticky = {.by = CONFIG_STICKY_OFF, .timeout_ms = 30 * 60 * 1000, .size = 65536},
 	};
 	return pool;
 }

@@ -85,6 +85,15 @@ struct config_queue {
 	uint32_t timeout_ms; /* how long; 0: for ever */
 };
 
+/* Whether a client's later connections go to the backend of its earlier ones. */
+enum config_sticky_by { CONFIG_STICKY_OFF, CONFIG_STICKY_SOURCE };
+
+struct config_sticky {
+	enum config_sticky_by by;
+	uint32_t timeout_ms; /* how long a client is remembered after its last connection */
+	uint32_t size;       /* how many clients */
+};
+
 struct config_pool {
 	char name[CONFIG_NAME_MAX];
 	struct config_backend *backends; /* owned */
@@ -93,6 +102,7 @@ struct config_pool {
 	uint32_t retries; /* how many more backends a connection tries after its first; none is tried twice */
 	struct config_health health;
 	struct config_queue queue;
+	struct config_sticky sticky;
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 

@@ -32,15 +32,20 @@ static const struct balance_pool *balance_of(const struct worker *worker, const 
 
 bool upstream_wants_peer(const struct worker *worker, const struct session *session)
 {
-	return balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH;
+	const struct balance_pool *pool = balance_of(worker, session);
+	return pool->policy == CONFIG_BALANCE_SOURCE_HASH || pool->sticky;
+}
+
+static bool has_address(const struct session *session)
+{
+	return session->peer.family == AF_INET || session->peer.family == AF_INET6;
 }
 
 /* set_draw - clients that have no address, as those of unix sockets, are spread by chance */
 static void set_draw(const struct worker *worker, struct session *session, struct balance_cursor *cursor)
 {
-	sa_family_t family = session->peer.family;
-	if (upstream_wants_peer(worker, session) && (family == AF_INET || family == AF_INET6))
-		session->draw = balance_draw_of_source(session->peer.address, family);
+	if (balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH && has_address(session))
+		session->draw = balance_draw_of_source(session->peer.address, session->peer.family);
 	else
 		session->draw = balance_draw(cursor);
 }
@@ -53,18 +58,38 @@ static bool set_backend(const struct worker *worker, struct session *session, ui
 	return session->entered;
 }
 
+/* return_to_last - to the backend that the client had last; false when it had none, or that may not have it */
+static bool return_to_last(const struct worker *worker, struct session *session)
+{
+	const struct balance_pool *pool = balance_of(worker, session);
+	if (!pool->sticky || !has_address(session))
+		return false;
+	uint64_t client = balance_client(session->peer.address, session->peer.family);
+	uint32_t backend = balance_last(pool, client, worker->now_ms);
+	return backend != BALANCE_NONE && set_backend(worker, session, backend);
+}
+
+static void remember_backend(const struct worker *worker, const struct session *session)
+{
+	const struct balance_pool *pool = balance_of(worker, session);
+	if (pool->sticky && has_address(session))
+		balance_remember(pool, balance_client(session->peer.address, session->peer.family), session->backend,
+				 worker->now_ms);
+}
+
 /* upstream_choose - the backend to try first; false when none is usable that has room */
 bool upstream_choose(const struct worker *worker, struct session *session)
 {
 	const struct balance_pool *pool = balance_of(worker, session);
 	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
-	uint32_t backend;
 	set_draw(worker, session, cursor);
-	do {
-		backend = balance_first(pool, cursor, session->draw, worker->now_ms);
+	bool chosen = return_to_last(worker, session);
+	while (!chosen) {
+		uint32_t backend = balance_first(pool, cursor, session->draw, worker->now_ms);
 		if (backend == BALANCE_NONE)
 			return false;
-	} while (!set_backend(worker, session, backend));
+		chosen = set_backend(worker, session, backend);
+	}
 	session->first_backend = session->backend;
 	return true;
 }
@@ -104,6 +129,7 @@ static void set_deadline(struct worker *worker, struct session *session)
 static void try_backend(struct worker *worker, struct session *session)
 {
 	session->backends_tried++;
+	remember_backend(worker, session);
 	int fd = sockets_take(&worker->sockets, target_of(worker, session), &session->link);
 	if (fd >= 0) {
 		upstream_connect(worker, session, fd);

@@ -17,6 +17,7 @@ enum {
 	THREADS_MAX = 1024,
 	CONNECTIONS_MAX = 1 << 20, /* the kernel's default fs.nr_open: no process can have more descriptors */
 	BACKLOG_MAX = 65535,
+	STICKY_SIZE_MAX = 1 << 24,
 	LOG_RATE_MAX = 1000000,
 	CHECKS_MAX = 1000,
 	BANDWIDTH_MIN_KIB = 1,
@@ -80,6 +81,7 @@ static const char *const balance_words[] = {
 	NULL,
 };
 
+static const char *const sticky_words[] = {[CONFIG_STICKY_OFF] = "off", [CONFIG_STICKY_SOURCE] = "source", NULL};
 static const char *const state_words[] = {
 	[CONFIG_STATE_READY] = "ready",
 	[CONFIG_STATE_DRAIN] = "drain",
@@ -210,11 +212,20 @@ static const struct setting queue_settings[] = {
 };
 static const struct setting_map queue_map = MAP(queue_settings);
 
+static const struct setting sticky_settings[] = {
+	{"by", POOL(sticky.by), CHOICE(sticky_words), .help = "later connections of a client go where its earlier ones went"},
+	{"timeout", POOL(sticky.timeout_ms), MS(1000, DURATION_MAX_MS),
+	 .help = "how long a client is remembered after its last connection"},
+	{"size", POOL(sticky.size), COUNT(8, STICKY_SIZE_MAX), .help = "clients that are remembered, 8 bytes each"},
+};
+static const struct setting_map sticky_map = MAP(sticky_settings);
+
 static const struct setting pool_settings[] = {
 	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},
 	{"retries", POOL(retries), COUNT(0, CONFIG_RETRIES_MAX),
 	 .help = "how many more backends a connection tries after its first; none is tried twice"},
 	{"queue", .map = &queue_map},
+	{"sticky", .map = &sticky_map},
 	{"slow_start", POOL(slow_start_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long a backend that has come back takes to its whole share; 0s: none"},
 };

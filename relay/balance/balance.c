@@ -159,6 +159,11 @@ static int build_pool(struct balance_pool *pool, const struct config_pool *confi
 		return -ENOMEM;
 	set_backends(pool, config);
 	set_standing(pool, config);
+	if (config->sticky.by != CONFIG_STICKY_OFF) {
+		pool->sticky = sticky_new(config->sticky.size, config->sticky.timeout_ms);
+		if (!pool->sticky)
+			return -ENOMEM;
+	}
 	if (pool->positions == 0) /* nothing to choose from */
 		return 0;
 	pool->stride = find_stride(pool->positions, is_even(config));
@@ -192,6 +197,7 @@ void balance_fini(struct balance *balance)
 		free(balance->pools[i].standing);
 		free(balance->pools[i].active);
 		free(balance->pools[i].waiting);
+		free(balance->pools[i].sticky);
 		free(balance->pools[i].table);
 	}
 	free(balance->pools);
@@ -202,6 +208,8 @@ static size_t pool_memory(const struct config_pool *config)
 {
 	size_t size = sizeof(struct balance_pool) + config->backend_count * sizeof(struct balance_backend);
 	size += standing_memory(config->backend_count);
+	if (config->sticky.by != CONFIG_STICKY_OFF)
+		size += sticky_memory(config->sticky.size);
 	if (has_queue(config))
 		size += sizeof(struct waiting);
 	if (counts_connections(config))

@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "relay/balance/standing.h"
+#include "relay/balance/sticky.h"
 #include "relay/balance/waiting.h"
 #include "relay/config.h"
 
@@ -55,6 +56,7 @@ struct balance_pool {
 	_Atomic uint32_t *active;         /* connections of each; owned; NULL: nobody asks */
 	bool limited;                     /* some have `most` */
 	struct waiting *waiting;          /* for room; owned; NULL: nobody ever does */
+	struct sticky *sticky;            /* who had whom; owned; NULL: it does not matter */
 	uint16_t *table;                  /* source_hash: maglev.h; owned */
 };
 
@@ -84,11 +86,23 @@ void balance_cursor_init(struct balance_cursor *cursor, const struct balance_poo
 /* balance_draw - the draw of a connection whose source does not matter */
 uint32_t balance_draw(struct balance_cursor *cursor);
 
+/* balance_client - a hash of a client's address, as below */
+uint64_t balance_client(const uint8_t address[16], int family);
+
 /*
  * balance_draw_of_source - the draw of a client, by its address in network order; @family: AF_INET or AF_INET6
  * An IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2) is the IPv4 address.
  */
 uint32_t balance_draw_of_source(const uint8_t address[16], int family);
+
+/*
+ * balance_last - the backend that @client (balance_client()) had last and may have again; BALANCE_NONE when there is none
+ * One that is drained keeps its clients. Its room is balance_enter()'s business.
+ */
+uint32_t balance_last(const struct balance_pool *pool, uint64_t client, uint64_t now_ms);
+
+/* balance_remember - that @client has gone to @backend. A backup keeps nobody: it is for the time of need. */
+void balance_remember(const struct balance_pool *pool, uint64_t client, uint32_t backend, uint64_t now_ms);
 
 /* balance_usable - may @backend get new connections, if it has room? */
 bool balance_usable(const struct balance_pool *pool, uint32_t backend);

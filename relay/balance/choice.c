@@ -16,14 +16,19 @@ uint32_t balance_draw(struct balance_cursor *cursor)
 	return (uint32_t)(hash_mix(cursor->random) >> 32);
 }
 
-uint32_t balance_draw_of_source(const uint8_t address[16], int family)
+uint64_t balance_client(const uint8_t address[16], int family)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	if (family == AF_INET)
-		return (uint32_t)(hash_bytes(address, 4) >> 32);
+		return hash_bytes(address, 4);
 	if (memcmp(address, mapped, sizeof(mapped)) == 0)
-		return (uint32_t)(hash_bytes(address + sizeof(mapped), 4) >> 32);
-	return (uint32_t)(hash_bytes(address, 16) >> 32);
+		return hash_bytes(address + sizeof(mapped), 4);
+	return hash_bytes(address, 16);
+}
+
+uint32_t balance_draw_of_source(const uint8_t address[16], int family)
+{
+	return (uint32_t)(balance_client(address, family) >> 32);
 }
 
 void balance_cursor_init(struct balance_cursor *cursor, const struct balance_pool *pool, uint64_t seed)
@@ -120,6 +125,22 @@ static bool is_chosen(const struct balance_pool *pool, uint32_t backend, uint32_
 		return false;
 	uint32_t chance = (uint32_t)(hash_mix(~(((uint64_t)draw << 32) | backend)) % STANDING_WHOLE);
 	return chance < share(pool, backend, now_ms);
+}
+
+/* ---- the same as last time ---- */
+
+uint32_t balance_last(const struct balance_pool *pool, uint64_t client, uint64_t now_ms)
+{
+	uint32_t backend = sticky_find(pool->sticky, client, now_ms);
+	if (backend == STICKY_NONE || standing_reasons(pool->standing, backend) & ~(unsigned)STANDING_DRAIN)
+		return BALANCE_NONE;
+	return backend;
+}
+
+void balance_remember(const struct balance_pool *pool, uint64_t client, uint32_t backend, uint64_t now_ms)
+{
+	if (!pool->backends[backend].backup)
+		sticky_note(pool->sticky, client, backend, now_ms);
 }
 
 /* ---- the first choice ---- */

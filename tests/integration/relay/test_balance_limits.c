@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who of a pool gets connections, and how many: states of backends, their limits, the queue before them. */
+/* Who of a pool gets connections, and how many: states of backends, limits, the queue before them, clients that return. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -206,6 +206,120 @@ static void no_client_is_forgotten_in_the_queue(void **state)
 	assert_in_range(relayproc_counter(here.relay, "queued_total"), 1, CLIENTS_MAX - MOST);
 }
 
+/* ---- clients that return ---- */
+
+/* connect_from - by which backend client @number is served, for a moment */
+static size_t connect_from(unsigned number, const char *address)
+{
+	char source[32];
+	int server;
+
+	snprintf(source, sizeof(source), "127.0.1.%u", number + 1);
+	int client = testns_connect_from(here.front, source, address);
+	size_t index = serve(client, &server);
+	testns_close(client);
+	rig_expect_end(server);
+	testns_close(server);
+	return index;
+}
+
+static void client_returns_to_the_backend_it_had(void **state)
+{
+	enum { CLIENTS = 30 };
+	static const char *const ready[BACKENDS] = {"weight: 1", "weight: 1", "weight: 1"};
+	size_t had[CLIENTS], counts[BACKENDS] = {0};
+
+	(void)state;
+	make_places();
+	start("sticky: { by: source }", ready, BACKENDS, 2);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		counts[had[i] = connect_from(i, RIG_FRONT)]++;
+	for (size_t i = 0; i < BACKENDS; i++)
+		assert_in_range(counts[i], 1, CLIENTS);
+	for (unsigned i = 0; i < 3 * CLIENTS; i++)
+		assert_int_equal(connect_from(i % CLIENTS, RIG_FRONT), had[i % CLIENTS]);
+	/* One that fails is left for good. */
+	testns_close(here.listeners[1]);
+	here.listeners[1] = -1;
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		size_t now = connect_from(i, RIG_FRONT);
+
+		assert_true(had[i] == 1 ? now != 1 : now == had[i]);
+		had[i] = now;
+	}
+	here.listeners[1] = testns_listen(here.places[1], RIG_BACK);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		assert_int_equal(connect_from(i, RIG_FRONT), had[i]);
+}
+
+static void client_of_a_full_backend_goes_elsewhere(void **state)
+{
+	size_t index, first;
+
+	(void)state;
+	make_places();
+	start("sticky: { by: source }",
+	      (const char *const[]){"max_connections: 1", "max_connections: 1"}, 2, 1);
+	first = connect_from(1, RIG_FRONT);
+	int held = testns_connect_from(here.front, "127.0.1.2", RIG_FRONT), server;
+	assert_int_equal(serve(held, &server), first);
+	index = connect_from(1, RIG_FRONT);
+	assert_int_not_equal(index, first);
+	testns_close(held);
+	rig_expect_end(server);
+	testns_close(server);
+	assert_int_equal(connect_from(1, RIG_FRONT), index);
+}
+
+/* ---- the example ---- */
+
+static void start_example(void)
+{
+	char yaml[8192] = "threads: 2\n";
+	size_t size = strlen(yaml);
+	FILE *file = fopen(EXAMPLES "/balance-limits.yaml", "re");
+
+	assert_non_null(file);
+	size += fread(yaml + size, 1, sizeof(yaml) - 1 - size, file);
+	yaml[size] = '\0';
+	fclose(file);
+	here.relay = relayproc_start_config(yaml);
+}
+
+static void example_does_what_it_says(void **state)
+{
+	static const char *const names[] = {"app-1", "app-2"};
+	static const char *const ports[BACKENDS] = {"127.0.0.1:80", "127.0.0.1:80", "127.0.0.1:81"};
+	size_t counts[BACKENDS] = {0}, index;
+	int servers[3];
+
+	(void)state;
+	memset(&here, 0, sizeof(here));
+	here.front = testns_new_named("front");
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		here.places[i] = testns_new_named(names[i]);
+	here.places[2] = here.places[1];
+	for (size_t i = 0; i < BACKENDS; i++)
+		here.listeners[i] = testns_listen(here.places[i], ports[i]);
+	start_example();
+	for (size_t i = 0; i < 3; i++)
+		counts[serve(testns_connect(here.front, "127.0.0.1:8001"), &servers[i])]++;
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 2);
+	int waiting = testns_connect(here.front, "127.0.0.1:8001");
+	relayproc_await_counter(here.relay, "queued_total", 1);
+	testns_connect(here.front, "127.0.0.1:8001");
+	relayproc_await_counter(here.relay, "queued_total", 2);
+	rig_expect_reset(testns_connect(here.front, "127.0.0.1:8001"));
+	rig_reset(servers[0]);
+	testns_assert_connected(waiting, accept_any(&index));
+	for (unsigned i = 0; i < 6; i++) {
+		index = connect_from(i, "127.0.0.1:8002");
+		assert_in_range(index, 0, 1);
+		assert_int_equal(connect_from(i, "127.0.0.1:8002"), index);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +330,9 @@ int main(void)
 	        relayproc_test(client_that_resets_leaves_the_queue),
 	        relayproc_test(longest_waiting_goes_on_first),
 	        relayproc_test(no_client_is_forgotten_in_the_queue),
+	        relayproc_test(client_returns_to_the_backend_it_had),
+	        relayproc_test(client_of_a_full_backend_goes_elsewhere),
+	        relayproc_test(example_does_what_it_says),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }
