@@ -52,9 +52,20 @@ void config_health_init(struct config_health *health)
 		.interval_ms = 2000,
 		.fast_interval_ms = 500,
 		.timeout_ms = 1000,
-		.jitter = 10,
+		.jitter = CONFIG_FRACTION_ALL / 10,
 		.rise = 2,
 		.fall = 3,
+	};
+}
+
+void config_ejection_init(struct config_ejection *ejection)
+{
+	*ejection = (struct config_ejection){
+		.failures = 5,
+		.resets = 5,
+		.time_ms = 10000,
+		.time_max_ms = 300000,
+		.share_max = CONFIG_FRACTION_ALL / 2,
 	};
 }
 

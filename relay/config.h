@@ -65,10 +65,19 @@ struct config_health {
 	uint32_t interval_ms;      /* from one check of a backend to its next; 0: no checks */
 	uint32_t fast_interval_ms; /* the same while checks contradict what the backend is held for */
 	uint32_t timeout_ms;       /* of a check as a whole */
-	uint32_t jitter;           /* percent by which an interval is shortened or prolonged at random */
+	uint32_t jitter;           /* of CONFIG_FRACTION_ALL: by how much an interval varies at random */
 	uint32_t rise, fall;       /* checks in a row that bring a backend up, or take it down */
 	struct octets send;        /* said once connected */
 	struct octets expect;      /* how the answer begins; none: connecting is enough */
+};
+
+/* Ejection of backends by what connections meet: relay/health/ejection.h. */
+struct config_ejection {
+	uint32_t failures;    /* to connect, in a row; 0: they do not matter */
+	uint32_t resets;      /* before a byte came back, in a row; 0: they do not matter */
+	uint32_t time_ms;     /* how long the first time; the second time twice as long, and so on */
+	uint32_t time_max_ms;
+	uint32_t share_max;   /* of CONFIG_FRACTION_ALL: of the pool that may be out at once */
 };
 
 struct config_backend {
@@ -103,6 +112,7 @@ struct config_pool {
 	struct config_health health;
 	struct config_queue queue;
 	struct config_sticky sticky;
+	struct config_ejection ejection; /* without failures and resets: none */
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 
@@ -173,6 +183,9 @@ void config_backend_init(struct config_backend *backend);
 
 /* config_health_init - the defaults of checks where there are some: every 2 s; a pool has none unless it asks for them */
 void config_health_init(struct config_health *health);
+
+/* config_ejection_init - the defaults of ejection where there is some; a pool ejects nobody unless it asks for it */
+void config_ejection_init(struct config_ejection *ejection);
 
 /*
  * config_add_pool, config_add_relay - append one, initialized; the pointer is valid until the next call

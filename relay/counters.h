@@ -19,6 +19,8 @@
 	X(CHECK_FAILURES, "check_failures_total", "checks of backends that failed", "the log tells which backends go down") \
 	X(BACKENDS_DOWN, "backends_down_total", "times checks took a backend down", "look at the backend: the log names it") \
 	X(BACKENDS_UP, "backends_up_total", "times checks brought a backend up again", "")                             \
+	X(BACKENDS_EJECTED, "backends_ejected_total", "times a backend was ejected for what connections met",          \
+	  "look at the backend: the log names it")                                                                     \
 	X(BYTES_UP, "bytes_up_total", "bytes from clients to backends", "")                                            \
 	X(BYTES_DOWN, "bytes_down_total", "bytes from backends to clients", "")                                        \
 	X(BYTES_SPLICED, "bytes_spliced_total", "of these, bytes moved without a copy", "")                            \

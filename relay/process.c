@@ -296,7 +296,8 @@ static int prepare(struct relay *relay, struct err *err)
 		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
 	memset(relay->counters, 0, size);
 	if (balance_init(&relay->shared.balance, relay->process->plan->config) < 0 ||
-	    bandwidth_init(&relay->shared.bandwidth, relay->process->plan) < 0)
+	    bandwidth_init(&relay->shared.bandwidth, relay->process->plan) < 0 ||
+	    ejection_init(&relay->shared.ejection, relay->process->plan->config) < 0)
 		return err_set(err, ENOMEM, "relay: out of memory");
 	for (uint32_t i = 0; i < count; i++)
 		relay->threads[i].mailbox.doorbell_fd = -1;
@@ -396,6 +397,7 @@ static void release(struct relay *relay)
 	if (relay->doorbell_fd >= 0)
 		close(relay->doorbell_fd);
 	balance_fini(&relay->shared.balance);
+	ejection_fini(&relay->shared.ejection);
 	inspect_fini(&relay->inspect);
 	bandwidth_fini(&relay->shared.bandwidth);
 	free(relay->threads);

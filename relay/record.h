@@ -19,6 +19,8 @@ enum record_kind {
 	RECORD_CLOSED,       /* a connection; all fields but those that are said to be of backends */
 	RECORD_BACKEND_DOWN, /* route, backend and those */
 	RECORD_BACKEND_UP,
+	RECORD_BACKEND_EJECTED, /* duration_us: for how long */
+	RECORD_BACKEND_RETURNED,
 };
 
 /* Why a check of a backend failed. */

@@ -73,28 +73,37 @@ static const char *failure_text(const struct record *record)
 	return record->failure == CHECK_FAILED_BY_ERRNO ? strerror(-record->error) : texts[record->failure];
 }
 
+/* log_backend - a turn in what a backend is held for */
 static void log_backend(const struct plan *plan, const struct record *record)
 {
-	bool up = record->kind == RECORD_BACKEND_UP;
+	static const struct {
+		enum log_level level;
+		const char *message;
+	} turns[] = {
+		[RECORD_BACKEND_DOWN] = {LOG_LEVEL_WARNING, "backend down"},
+		[RECORD_BACKEND_UP] = {LOG_LEVEL_INFO, "backend up"},
+		[RECORD_BACKEND_EJECTED] = {LOG_LEVEL_WARNING, "backend ejected"},
+		[RECORD_BACKEND_RETURNED] = {LOG_LEVEL_INFO, "backend returned"},
+	};
 	const struct config_pool *pool = &plan->config->pools[plan->routes[record->route].pool];
 	struct log_record log;
-	if (!log_record_begin(&log, up ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, up ? "backend up" : "backend down"))
+	if (!log_record_begin(&log, turns[record->kind].level, turns[record->kind].message))
 		return;
 	log_record_add_text(&log, "pool", pool->name);
 	add_endpoint(&log, "backend", "backend_netns", &pool->backends[record->backend].endpoint);
-	if (!up)
+	if (record->kind == RECORD_BACKEND_DOWN)
 		log_record_add_text(&log, "reason", failure_text(record));
+	if (record->kind == RECORD_BACKEND_EJECTED)
+		log_record_add_u64(&log, "time_ms", record->duration_us / 1000);
 	log_record_end(&log);
 }
 
 void record_log(const struct plan *plan, const struct record *record)
 {
-	static void (*const loggers[])(const struct plan *plan, const struct record *record) = {
-		[RECORD_CLOSED] = log_closed,
-		[RECORD_BACKEND_DOWN] = log_backend,
-		[RECORD_BACKEND_UP] = log_backend,
-	};
-	loggers[record->kind](plan, record);
+	if (record->kind == RECORD_CLOSED)
+		log_closed(plan, record);
+	else
+		log_backend(plan, record);
 }
 
 void counters_log(const struct counters *threads, uint32_t count)

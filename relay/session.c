@@ -400,6 +400,8 @@ static void finish(struct worker *worker, struct session *session)
 		if (session->flows[i].limits)
 			bandwidth_leave(worker, session, (enum side)i);
 	}
+	if (session->backends_tried)
+		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
 	if (worker->records)

@@ -191,6 +191,7 @@ static void next_backend(struct worker *worker, struct session *session, int res
 static void connected(struct worker *worker, struct session *session)
 {
 	timer_disarm(&worker->wheel, &session->timer);
+	ejection_note_answer(worker, session);
 	session_open(worker, session);
 }
 
@@ -215,6 +216,13 @@ int upstream_dial(int fd, const struct endpoint *to)
 	return rc == -EINPROGRESS ? sys_connect(fd, &to->addr.any, to->addr_len) : rc;
 }
 
+/* backend_failed - it is the backend that failed, and not the making of a socket for it */
+static void backend_failed(struct worker *worker, struct session *session, int result)
+{
+	ejection_note_failure(worker, session, result);
+	upstream_failed(worker, session, result);
+}
+
 void upstream_connect(struct worker *worker, struct session *session, int fd)
 {
 	const struct endpoint *backend = worker_backend(worker, session);
@@ -232,7 +240,7 @@ void upstream_connect(struct worker *worker, struct session *session, int fd)
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {
 		wait_for_answer(worker, session);
 	} else {
-		upstream_failed(worker, session, rc);
+		backend_failed(worker, session, rc);
 	}
 }
 
@@ -254,7 +262,7 @@ void upstream_completed(struct worker *worker, struct session *session, int resu
 	if (rc == 0)
 		connected(worker, session);
 	else
-		upstream_failed(worker, session, rc);
+		backend_failed(worker, session, rc);
 }
 
 void upstream_timed_out(struct worker *worker, struct session *session)

@@ -63,6 +63,8 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	if (rc == 0)
 		rc = sockets_init(&worker->sockets, source, worker->plan);
 	if (rc == 0)
+		rc = ejected_init(&worker->ejected, &worker->shared->ejection);
+	if (rc == 0)
 		rc = health_init(&worker->health, worker->plan, worker->number, worker->limits->threads);
 	if (rc < 0)
 		return err_set(err, -rc, "relay thread: %s", strerror(-rc));
@@ -80,6 +82,7 @@ void worker_close(struct worker *worker)
 {
 	ring_close(worker->ring);
 	health_fini(&worker->health);
+	ejected_fini(&worker->ejected);
 	sockets_fini(&worker->sockets);
 	for (uint32_t i = 0; worker->listeners && i < worker->plan->listener_count; i++) {
 		if (worker->listeners[i].fd >= 0)
@@ -279,6 +282,8 @@ static void fire(void *ctx, struct timer *timer)
 		mirrors_fired(worker);
 	else if (health_owns(&worker->health, timer))
 		health_timer_fired(worker, timer);
+	else if (ejected_owns(&worker->ejected, timer))
+		ejection_timer_fired(worker, timer);
 	else
 		session_timer_fired(worker, LIST_ENTRY(timer, struct session, timer));
 }

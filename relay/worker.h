@@ -19,6 +19,7 @@
 #include "relay/balance/balance.h"
 #include "relay/bandwidth.h"
 #include "relay/counters.h"
+#include "relay/health/ejection.h"
 #include "relay/health/health.h"
 #include "relay/limits.h"
 #include "relay/mirror/mirror.h"
@@ -40,6 +41,7 @@ struct shared {
 	struct balance balance;
 	struct shared_thread threads[LIMIT_THREADS];
 	struct bandwidth bandwidth;
+	struct ejection ejection;
 };
 
 struct listener {
@@ -67,6 +69,7 @@ struct worker {
 	struct spill_pool spill;
 	struct socket_pools sockets;
 	struct health health;
+	struct ejected_all ejected;
 	struct list work;    /* flows to look at in this turn */
 	struct list want_spill;   /* flows that wait for spill memory before they read on */
 	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */

@@ -161,7 +161,16 @@ static void read_health(struct schema_reader *reader, const struct yaml_node *no
 	schema_read_mapping(reader, node, &schema, pool);
 }
 
+static void read_ejection(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_pool *pool = target;
+	static const struct schema schema = {.what = "ejection", .settings = &setting_ejection};
+	config_ejection_init(&pool->ejection);
+	schema_read_mapping(reader, node, &schema, pool);
+}
+
 static const struct schema_field pool_fields[] = {
+        {"ejection", read_ejection, NULL},
         {"health", read_health, NULL},
         {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]"},
 };

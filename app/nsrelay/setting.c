@@ -197,7 +197,8 @@ static const struct setting health_settings[] = {
 	{"fast_interval", POOL(health.fast_interval_ms), MS(10, DURATION_MAX_MS),
 	 .help = "the same while checks contradict what the backend is held for"},
 	{"timeout", POOL(health.timeout_ms), MS(1, DURATION_MAX_MS), .help = "of a check as a whole"},
-	{"jitter", POOL(health.jitter), COUNT(0, 100), .help = "percent by which an interval varies at random"},
+	{"jitter", POOL(health.jitter), PERCENT(0, CONFIG_FRACTION_ALL),
+	 .help = "by how much an interval varies at random"},
 	{"rise", POOL(health.rise), COUNT(1, CHECKS_MAX), .help = "successes in a row that bring a backend up"},
 	{"fall", POOL(health.fall), COUNT(1, CHECKS_MAX), .help = "failures in a row that take a backend down"},
 	{"send", POOL(health.send), OCTETS, .help = "said once connected"},
@@ -219,6 +220,18 @@ static const struct setting sticky_settings[] = {
 	{"size", POOL(sticky.size), COUNT(8, STICKY_SIZE_MAX), .help = "clients that are remembered, 8 bytes each"},
 };
 static const struct setting_map sticky_map = MAP(sticky_settings);
+
+static const struct setting ejection_settings[] = {
+	{"failures", POOL(ejection.failures), COUNT(0, CHECKS_MAX),
+	 .help = "to connect, in a row, that eject a backend; 0: they do not"},
+	{"resets", POOL(ejection.resets), COUNT(0, CHECKS_MAX),
+	 .help = "before a byte came back, in a row, that eject a backend; 0: they do not"},
+	{"time", POOL(ejection.time_ms), MS(1, DURATION_MAX_MS), .help = "for how long, the first time"},
+	{"time_max", POOL(ejection.time_max_ms), MS(1, DURATION_MAX_MS), .help = "for how long at most"},
+	{"share_max", POOL(ejection.share_max), PERCENT(0, CONFIG_FRACTION_ALL),
+	 .help = "of the pool that may be out at once; at least one, and never the last"},
+};
+const struct setting_map setting_ejection = MAP(ejection_settings);
 
 static const struct setting pool_settings[] = {
 	{"balance", POOL(balance), CHOICE(balance_words), .help = "who is tried first"},

@@ -25,6 +25,7 @@
 #include "nsctl/broker.h"
 #include "nsctl/nssock.h"
 #include "relay/balance/balance.h"
+#include "relay/health/ejection.h"
 #include "relay/health/health.h"
 #include "relay/bandwidth.h"
 #include "relay/process.h"
@@ -562,6 +563,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 	nofile.rlim_cur = nofile.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &nofile);
 	raise_memlock();
+	uint32_t threads = s->config->threads ? s->config->threads : processors();
 	struct limits_input input = {
 		.nofile = nofile.rlim_cur,
 		.threads = s->config->threads,
@@ -571,7 +573,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.balance_memory = balance_memory(s->config),
 		.mirror_sockets = config_mirror_sockets(s->config),
 		.checks = health_count(&s->plan),
-		.health_memory = health_memory(&s->plan),
+		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
 		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],

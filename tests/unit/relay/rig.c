@@ -47,6 +47,7 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	pool->balance = rig->options.balance;
 	pool->health = rig->options.health;
 	pool->queue = rig->options.queue;
+	pool->ejection = rig->options.ejection;
 	for (size_t i = 0; backends[i]; i++) {
 		struct endpoint backend = rig_endpoint(backends[i]);
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
@@ -77,6 +78,7 @@ static void configure(struct rig *rig)
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
 	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
+	assert_int_equal(ejection_init(&rig->shared.ejection, &rig->config), 0);
 	rig->limits = (struct limits){
 		.threads = 1,
 		.connections = rig->options.connections,
@@ -651,6 +653,7 @@ static void free_rig(struct rig *rig)
 	free(rig->records);
 	balance_fini(&rig->shared.balance);
 	bandwidth_fini(&rig->shared.bandwidth);
+	ejection_fini(&rig->shared.ejection);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
 	fake_fini();

@@ -32,6 +32,7 @@ struct rig_options {
 	struct config_mirror mirror; /* of every relay */
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
+	struct config_ejection ejection; /* of every pool */
 	const char *listener;  /* of every relay */
 	const char *greeting;  /* what every backend gets before its client's bytes */
 	size_t greeting_size;

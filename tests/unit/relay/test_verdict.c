@@ -4,7 +4,7 @@
 #include "tests/unit/unit.h"
 
 static const struct config_health health = {
-	.interval_ms = 2000, .fast_interval_ms = 500, .jitter = 10, .rise = 2, .fall = 3};
+	.interval_ms = 2000, .fast_interval_ms = 500, .jitter = CONFIG_FRACTION_ALL / 10, .rise = 2, .fall = 3};
 
 /* note_all - one check for each letter: 'y' has succeeded; which of them turned the verdict, as a bit each */
 static unsigned note_all(struct verdict *verdict, const char *checks)
@@ -55,7 +55,7 @@ static void jitter_shortens_and_prolongs_by_no_more_than_its_part(void **state)
 	struct verdict verdict = {0};
 	struct config_health without = health, most = health;
 	without.jitter = 0;
-	most.jitter = 100;
+	most.jitter = CONFIG_FRACTION_ALL;
 	assert_int_equal(verdict_pause_ms(&verdict, &health, 0), 1800);
 	assert_int_equal(verdict_pause_ms(&verdict, &health, UINT32_MAX), 2200);
 	assert_int_equal(verdict_pause_ms(&verdict, &without, 0), 2000);
