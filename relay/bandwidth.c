@@ -42,15 +42,15 @@ static size_t limits_of(const struct worker *worker, const struct session *sessi
 	uint32_t relay = worker->plan->listeners[session->listener].relay;
 	uint32_t netns = bandwidth->netns_of[session->listener];
 	size_t count = 0;
-	add_limit(ret, &count, &bandwidth->relays[relay].shapers[source], rate_of(&config->relay, source));
-	add_limit(ret, &count, &bandwidth->netns[netns].shapers[source], rate_of(&config->netns, source));
+	add_limit(ret, &count, &bandwidth->relays[relay].shapers[source], rate_of(&config->relay.bandwidth, source));
+	add_limit(ret, &count, &bandwidth->netns[netns].shapers[source], rate_of(&config->netns.bandwidth, source));
 	return count;
 }
 
 /* lowest_rate - 0: there is none */
 static uint64_t lowest_rate(const struct config_limits *config, enum side source)
 {
-	uint64_t relay = rate_of(&config->relay, source), netns = rate_of(&config->netns, source);
+	uint64_t relay = rate_of(&config->relay.bandwidth, source), netns = rate_of(&config->netns.bandwidth, source);
 	return relay == 0 || (netns != 0 && netns < relay) ? netns : relay;
 }
 

@@ -38,6 +38,12 @@ void config_relay_init(struct config_relay *relay)
 		.lane = CONFIG_LANE_AUTO,
 		.proxy_send = CONFIG_PROXY_OFF,
 		.mirror = {.fraction = CONFIG_FRACTION_ALL},
+		.limits = {
+			.ipv6_prefix = 64, /* what one network is given; the rest its hosts choose at will */
+			.sources = 16384,
+			.queue_length = 1024,
+			.queue_timeout_ms = 5000,
+		},
 	};
 }
 
@@ -126,6 +132,26 @@ int config_relay_add_listener(struct config_relay *relay, const struct endpoint 
 	return 0;
 }
 
+int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr)
+{
+	struct cidr *items = grow(cidrs->items, cidrs->count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	cidrs->items = items;
+	items[cidrs->count++] = *cidr;
+	return 0;
+}
+
+int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns)
+{
+	struct netns_ref *items = grow(namespaces->items, namespaces->count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	namespaces->items = items;
+	items[namespaces->count++] = *netns;
+	return 0;
+}
+
 uint32_t config_mirror_sockets(const struct config *config)
 {
 	uint32_t most = 0;
@@ -138,12 +164,21 @@ uint32_t config_mirror_sockets(const struct config *config)
 	return most;
 }
 
+static void relay_fini(struct config_relay *relay)
+{
+	free(relay->listeners);
+	free(relay->access.allow.items);
+	free(relay->access.deny.items);
+	free(relay->access.allow_namespaces.items);
+	free(relay->access.deny_namespaces.items);
+}
+
 void config_fini(struct config *config)
 {
 	if (!config)
 		return;
 	for (size_t i = 0; i < config->relay_count; i++)
-		free(config->relays[i].listeners);
+		relay_fini(&config->relays[i]);
 	for (size_t i = 0; i < config->pool_count; i++)
 		free(config->pools[i].backends);
 	free(config->relays);

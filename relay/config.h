@@ -12,6 +12,7 @@
 
 #include "base/endpoint.h"
 #include "base/octets.h"
+#include "relay/admission/cidr.h"
 
 enum {
 	CONFIG_NAME_MAX = 64,
@@ -137,10 +138,40 @@ struct config_bandwidth {
 	uint64_t up, down;
 };
 
-/* What may pass through a relay: all of it together, and what comes by the listeners in one namespace. */
+/* What is limited, of a relay as a whole, of each namespace it listens in, or of each source: 0 is no limit. */
+struct config_limit {
+	uint32_t connections; /* at the same time */
+	uint32_t rate;        /* new ones a second */
+	uint32_t burst;       /* of these, at once; 0: as many as come in a second */
+	struct config_bandwidth bandwidth;
+};
+
+/* What happens to a connection that would be one too many. */
+enum config_over { CONFIG_OVER_REFUSE, CONFIG_OVER_QUEUE };
+
 struct config_limits {
-	struct config_bandwidth relay;
-	struct config_bandwidth netns; /* each */
+	struct config_limit relay;  /* all of a relay together */
+	struct config_limit netns;  /* what comes by the listeners in one namespace, each */
+	struct config_limit source; /* of one client address, each */
+	uint32_t ipv6_prefix;       /* IPv6 addresses that have so many bits in common are one */
+	uint32_t sources;           /* client addresses known at the same time */
+	enum config_over over;
+	uint32_t queue_length;      /* connections that wait at the same time */
+	uint32_t queue_timeout_ms;  /* each */
+};
+
+/* Lists of who may connect; an empty one says nothing. */
+struct config_cidrs {
+	struct cidr *items; /* owned */
+	size_t count;
+};
+struct config_namespaces {
+	struct netns_ref *items; /* owned */
+	size_t count;
+};
+struct config_access {
+	struct config_cidrs allow, deny;                       /* by the client's address */
+	struct config_namespaces allow_namespaces, deny_namespaces; /* by that of the listener */
 };
 
 struct config_relay {
@@ -153,6 +184,7 @@ struct config_relay {
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_proxy proxy_send;
 	struct config_mirror mirror;
+	struct config_access access;
 	struct config_limits limits;
 };
 
@@ -197,6 +229,16 @@ struct config_relay *config_add_relay(struct config *config);
 /* config_pool_add_backend, config_relay_add_listener - append a copy, with every default; 0 or -ENOMEM */
 int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend);
 int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener);
+
+/* config_cidrs_add, config_namespaces_add - append a copy; 0 or -ENOMEM */
+int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr);
+int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns);
+
+/* config_limit_is_set - does @limit limit anything? */
+static inline bool config_limit_is_set(const struct config_limit *limit)
+{
+	return limit->connections || limit->rate;
+}
 
 /* config_relay_mirrors - are there copies of @relay's connections? */
 static inline bool config_relay_mirrors(const struct config_relay *relay)

@@ -161,17 +161,17 @@ static const struct setting proxy_settings[] = {
 static const struct setting_map proxy_map = MAP(proxy_settings);
 
 static const struct setting whole_limits[] = {
-	{"up", .option = "limit-up", RELAY(limits.relay.up), BANDWIDTH,
+	{"up", .option = "limit-up", RELAY(limits.relay.bandwidth.up), BANDWIDTH,
 	 .help = "bytes a second from all clients of a relay together; 0B/s: no limit"},
-	{"down", .option = "limit-down", RELAY(limits.relay.down), BANDWIDTH,
+	{"down", .option = "limit-down", RELAY(limits.relay.bandwidth.down), BANDWIDTH,
 	 .help = "bytes a second to all clients of a relay together; 0B/s: no limit"},
 };
 static const struct setting_map whole_limits_map = MAP(whole_limits);
 
 static const struct setting netns_limits[] = {
-	{"up", RELAY(limits.netns.up), BANDWIDTH,
+	{"up", RELAY(limits.netns.bandwidth.up), BANDWIDTH,
 	 .help = "bytes a second from the clients that came by one namespace; 0B/s: no limit"},
-	{"down", RELAY(limits.netns.down), BANDWIDTH,
+	{"down", RELAY(limits.netns.bandwidth.down), BANDWIDTH,
 	 .help = "bytes a second to the clients that came by one namespace; 0B/s: no limit"},
 };
 static const struct setting_map netns_limits_map = MAP(netns_limits);

@@ -19,7 +19,7 @@ static void open_limited(struct config_limits limits)
 
 static void open_relay_limit(uint64_t rate)
 {
-	open_limited((struct config_limits){.relay = {.up = rate, .down = rate}});
+	open_limited((struct config_limits){.relay.bandwidth = {.up = rate, .down = rate}});
 }
 
 static struct rig_peer *from(uint32_t i, enum side side)
@@ -148,7 +148,7 @@ static void short_connections_are_limited_too(void **state)
 static void directions_are_limited_apart(void **state)
 {
 	(void)state;
-	open_limited((struct config_limits){.relay = {.up = 100 * KIB}});
+	open_limited((struct config_limits){.relay.bandwidth = {.up = 100 * KIB}});
 	connect_pairs(1, RIG_AUTO);
 	rig_transfer(&rig, pairs[0].server, 2 * MIB); /* as fast as it goes */
 	assert_int_equal(rig_counter(&rig, COUNTER_THROTTLED), 0);
@@ -159,7 +159,7 @@ static void directions_are_limited_apart(void **state)
 static void lower_of_two_limits_holds(void **state)
 {
 	(void)state;
-	open_limited((struct config_limits){.relay = {.up = MIB}, .netns = {.up = 100 * KIB}});
+	open_limited((struct config_limits){.relay.bandwidth = {.up = MIB}, .netns.bandwidth = {.up = 100 * KIB}});
 	connect_pairs(2, RIG_BULK);
 	expect_rate(pour(2, SIDE_CLIENT, 10000 * RIG_MS, RIG_MS), 100 * KIB, 10000 * RIG_MS, "namespace");
 	rig_close(&rig);
@@ -205,7 +205,7 @@ static void waiting_for_a_share_is_not_silence(void **state)
 {
 	struct rig_options options = rig_defaults();
 	(void)state;
-	options.limits.relay.up = KIB; /* a buffer each 4 s */
+	options.limits.relay.bandwidth.up = KIB; /* a buffer each 4 s */
 	options.timeouts.idle_ms = options.timeouts.half_close_ms = 1000;
 	for (enum rig_relay relay = 0; relay < RIG_RELAYS; relay++) {
 		rig_open(&rig, &options);
@@ -272,7 +272,7 @@ static void listeners_in_one_namespace_share_its_limit(void **state)
 	config_add_pool(&config);
 	for (int i = 0; i < 2; i++) {
 		struct config_relay *relay = config_add_relay(&config);
-		relay->limits.netns.up = i == 0 ? MIB : UINT64_C(1024) * MIB;
+		relay->limits.netns.bandwidth.up = i == 0 ? MIB : UINT64_C(1024) * MIB;
 		for (size_t j = 0; j < ARRAY_COUNT(listeners); j++) {
 			struct endpoint endpoint;
 			assert_int_equal(endpoint_parse(listeners[j], &endpoint, NULL), 0);
