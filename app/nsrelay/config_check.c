@@ -157,6 +157,45 @@ static void check_mirror(const struct checker *checker, size_t index)
 			 endpoint_format(listener, listener_text, sizeof(listener_text)));
 }
 
+static bool listens_in(const struct config_relay *relay, const struct netns_ref *netns)
+{
+	for (size_t i = 0; i < relay->listener_count; i++)
+		if (netns_ref_equal(&relay->listeners[i].netns, netns))
+			return true;
+	return false;
+}
+
+/* check_listed - a list that names a namespace in which nobody listens is a slip, and the rule would not hold */
+static void check_listed(const struct checker *checker, size_t index, const struct config_namespaces *listed)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	const struct config_relay *relay = &checker->config->relays[index];
+	for (size_t i = 0; i < listed->count; i++)
+		if (!listens_in(relay, &listed->items[i]))
+			complain(checker, CONFIG_PART_RELAY, index,
+				 "the relay '%s' allows or denies the namespace '%s', where none of its listeners is; expected "
+				 "that of one",
+				 relay->name, netns_ref_format(&listed->items[i], text, sizeof(text)));
+}
+
+static void check_burst(const struct checker *checker, size_t index, const struct config_limit *limit, const char *what)
+{
+	if (limit->burst && !limit->rate)
+		complain(checker, CONFIG_PART_RELAY, index,
+			 "the relay '%s' limits the burst of its %s to %u, but not their rate; expected a rate as well",
+			 checker->config->relays[index].name, what, limit->burst);
+}
+
+static void check_admission(const struct checker *checker, size_t index)
+{
+	const struct config_relay *relay = &checker->config->relays[index];
+	check_listed(checker, index, &relay->access.allow_namespaces);
+	check_listed(checker, index, &relay->access.deny_namespaces);
+	check_burst(checker, index, &relay->limits.relay, "connections");
+	check_burst(checker, index, &relay->limits.netns, "namespaces");
+	check_burst(checker, index, &relay->limits.source, "sources");
+}
+
 static size_t count_primaries(const struct config_pool *pool)
 {
 	size_t count = 0;
@@ -194,6 +233,7 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 	for (size_t i = 0; i < config->relay_count; i++) {
 		check_loops(&checker, &config->relays[i]);
 		check_mirror(&checker, i);
+		check_admission(&checker, i);
 	}
 	for (size_t i = 0; i < config->pool_count; i++)
 		check_backups(&checker, i);

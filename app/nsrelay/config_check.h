@@ -25,7 +25,8 @@ typedef void config_complaint_fn(void *context, enum config_part part, size_t in
 
 /*
  * config_check - look for two relays of one name, a listener that overlaps an earlier one, a relay whose
- * backend or mirror is its own listener, backups that are never tried, and more than the limits above
+ * backend or mirror is its own listener, rules for a namespace
+ * it does not listen in, a burst without a rate, backups that are never tried, and more than the limits above
  */
 void config_check(const struct config *config, config_complaint_fn *complain, void *context);
 

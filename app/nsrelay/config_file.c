@@ -294,11 +294,63 @@ static void read_mirror(struct schema_reader *reader, const struct yaml_node *no
 	schema_read_mapping(reader, node, &mirror_schema, &relay->mirror);
 }
 
+static void read_cidr(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct err err = ERR_INIT;
+	struct cidr cidr;
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "an address, or a block such as 10.0.0.0/8"))
+		return;
+	if (cidr_parse(node->text, &cidr, &err) < 0)
+		report_add(&reader->report, node->at, "%s", err.text);
+	else
+		reader->out_of_memory |= config_cidrs_add(target, &cidr) < 0;
+}
+
+static void read_allow(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.allow);
+}
+
+static void read_deny(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.deny);
+}
+
+static void read_listed_namespace(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct err err = ERR_INIT;
+	struct netns_ref netns;
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "the name of a namespace"))
+		return;
+	if (netns_ref_parse(node->text, &netns, &err) < 0) {
+		report_add(&reader->report, node->at, "%s", err.text);
+		return;
+	}
+	resolve(loader_of(reader), &netns);
+	reader->out_of_memory |= config_namespaces_add(target, &netns) < 0;
+}
+
+static void read_allow_namespaces(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_relay *relay = target;
+	schema_read_items(reader, node, read_listed_namespace, &relay->access.allow_namespaces);
+}
+
+static void read_deny_namespaces(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_relay *relay = target;
+	schema_read_items(reader, node, read_listed_namespace, &relay->access.deny_namespaces);
+}
+
 static const struct schema_field relay_fields[] = {
         {"name", read_name, "name: NAME"},
         {"listen", read_listen, "listen: NETNS/ADDRESS:PORT"},
         {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
         {"mirror", read_mirror, NULL},
+        {"allow", read_allow, NULL},
+        {"deny", read_deny, NULL},
+        {"allow_namespaces", read_allow_namespaces, NULL},
+        {"deny_namespaces", read_deny_namespaces, NULL},
 };
 static const struct schema relay_schema = SCHEMA("a relay", relay_fields, &setting_relay);
 

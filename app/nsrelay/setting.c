@@ -22,6 +22,9 @@ enum {
 	CHECKS_MAX = 1000,
 	BANDWIDTH_MIN_KIB = 1,
 	BANDWIDTH_MAX_KIB = 1 << 30,
+	CONNECTION_RATE_MAX = 1000000, /* one a microsecond */
+	SOURCES_MAX = 1 << 20,
+	QUEUE_MAX = 65535,
 };
 
 #define MAP(array)                                                                                           \
@@ -39,6 +42,7 @@ enum {
 #define SECONDS(least, most) .type = {VALUE_SECONDS, .min = (least), .max = (most)}
 #define PERCENT(least, most) .type = {VALUE_PERCENT, .min = (least), .max = (most)}
 #define BANDWIDTH            .type = {VALUE_BANDWIDTH, .min = BANDWIDTH_MIN_KIB, .max = BANDWIDTH_MAX_KIB}
+#define RATE(least, most)    .type = {VALUE_RATE, .min = (least), .max = (most)}
 #define CHOICE(words)        .type = {VALUE_CHOICE, .choices = (words)}
 #define NAME(least, owner, field)                                                                            \
 	.offset = offsetof(struct owner, field),                                                             \
@@ -73,6 +77,7 @@ static const char *const direction_words[] = {
 static const char *const slow_words[] = {[CONFIG_MIRROR_SKIP] = "skip", [CONFIG_MIRROR_DROP] = "drop", NULL};
 static const char *const busy_words[] = {[CONFIG_MIRROR_YIELD] = "yield", [CONFIG_MIRROR_COPY] = "copy", NULL};
 static const char *const header_words[] = {[CONFIG_MIRROR_PLAIN] = "off", [CONFIG_MIRROR_PROXY_V2] = "v2", NULL};
+static const char *const over_words[] = {[CONFIG_OVER_REFUSE] = "refuse", [CONFIG_OVER_QUEUE] = "queue", NULL};
 static const char *const balance_words[] = {
 	[CONFIG_BALANCE_ROUND_ROBIN] = "round_robin",
 	[CONFIG_BALANCE_LEAST_CONNECTIONS] = "least_connections",
@@ -161,6 +166,12 @@ static const struct setting proxy_settings[] = {
 static const struct setting_map proxy_map = MAP(proxy_settings);
 
 static const struct setting whole_limits[] = {
+	{"connections", .option = "limit-connections", RELAY(limits.relay.connections), COUNT(0, CONNECTIONS_MAX),
+	 .help = "of a relay, at the same time; 0: no limit"},
+	{"rate", .option = "limit-rate", RELAY(limits.relay.rate), RATE(0, CONNECTION_RATE_MAX),
+	 .help = "new connections of a relay; 0/s: no limit"},
+	{"burst", .option = "limit-burst", RELAY(limits.relay.burst), COUNT(0, CONNECTION_RATE_MAX),
+	 .help = "of these, at once; 0: as many as in a second"},
 	{"up", .option = "limit-up", RELAY(limits.relay.bandwidth.up), BANDWIDTH,
 	 .help = "bytes a second from all clients of a relay together; 0B/s: no limit"},
 	{"down", .option = "limit-down", RELAY(limits.relay.bandwidth.down), BANDWIDTH,
@@ -169,6 +180,12 @@ static const struct setting whole_limits[] = {
 static const struct setting_map whole_limits_map = MAP(whole_limits);
 
 static const struct setting netns_limits[] = {
+	{"connections", RELAY(limits.netns.connections), COUNT(0, CONNECTIONS_MAX),
+	 .help = "by the listeners in one namespace, at the same time; 0: no limit"},
+	{"rate", RELAY(limits.netns.rate), RATE(0, CONNECTION_RATE_MAX),
+	 .help = "new connections by the listeners in one namespace; 0/s: no limit"},
+	{"burst", RELAY(limits.netns.burst), COUNT(0, CONNECTION_RATE_MAX),
+	 .help = "of these, at once; 0: as many as in a second"},
 	{"up", RELAY(limits.netns.bandwidth.up), BANDWIDTH,
 	 .help = "bytes a second from the clients that came by one namespace; 0B/s: no limit"},
 	{"down", RELAY(limits.netns.bandwidth.down), BANDWIDTH,
@@ -176,9 +193,30 @@ static const struct setting netns_limits[] = {
 };
 static const struct setting_map netns_limits_map = MAP(netns_limits);
 
+static const struct setting source_limits[] = {
+	{"connections", .option = "source-connections", RELAY(limits.source.connections), COUNT(0, CONNECTIONS_MAX),
+	 .help = "of one client address, at the same time; 0: no limit"},
+	{"rate", .option = "source-rate", RELAY(limits.source.rate), RATE(0, CONNECTION_RATE_MAX),
+	 .help = "new connections of one client address; 0/s: no limit"},
+	{"burst", .option = "source-burst", RELAY(limits.source.burst), COUNT(0, CONNECTION_RATE_MAX),
+	 .help = "of these, at once; 0: as many as in a second"},
+};
+static const struct setting_map source_limits_map = MAP(source_limits);
+
 static const struct setting limit_settings[] = {
 	{"relay", .map = &whole_limits_map},
 	{"namespace", .map = &netns_limits_map},
+	{"source", .map = &source_limits_map},
+	{"ipv6_prefix", RELAY(limits.ipv6_prefix), COUNT(1, 128),
+	 .help = "IPv6 addresses with so many bits in common are one client address"},
+	{"sources", RELAY(limits.sources), COUNT(1, SOURCES_MAX),
+	 .help = "client addresses known at the same time; when all of them have connections, no others may come"},
+	{"over", .option = "over-limit", RELAY(limits.over), CHOICE(over_words),
+	 .help = "what becomes of a connection that would be one too many"},
+	{"queue_length", RELAY(limits.queue_length), COUNT(1, QUEUE_MAX),
+	 .help = "over: queue: connections that wait at the same time"},
+	{"queue_timeout", RELAY(limits.queue_timeout_ms), MS(1, DURATION_MAX_MS),
+	 .help = "over: queue: how long each waits before it is refused"},
 };
 static const struct setting_map limits_map = MAP(limit_settings);
 

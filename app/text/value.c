@@ -135,6 +135,24 @@ static int parse_bandwidth(const struct value_type *type, const char *text, void
 	return 0;
 }
 
+static int parse_rate(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	char digits[VALUE_TEXT_MAX];
+	uint64_t value;
+	size_t length = strcspn(text, "/");
+	if (strcmp(text + length, "/s") != 0 || length >= sizeof(digits))
+		return refuse(type, EINVAL, text, "is not a rate", err);
+	memcpy(digits, text, length);
+	digits[length] = '\0';
+	int r = units_parse_count(digits, &value, NULL);
+	if (r == -EINVAL)
+		return refuse(type, EINVAL, text, "is not a rate", err);
+	if (r < 0 || value < type->min || value > type->max)
+		return refuse(type, ERANGE, text, "is out of range", err);
+	store(ret, value);
+	return 0;
+}
+
 static int parse_choice(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	struct suggest suggest;
@@ -195,6 +213,7 @@ int value_parse(const struct value_type *type, const char *text, void *ret, stru
 		[VALUE_CHOICE] = parse_choice,
 		[VALUE_NAME] = parse_name,
 		[VALUE_PERCENT] = parse_percent,
+		[VALUE_RATE] = parse_rate,
 		[VALUE_PATH] = parse_path,
 		[VALUE_OCTETS] = parse_octets,
 	};
@@ -210,6 +229,9 @@ const char *value_format(const struct value_type *type, const void *field, char 
 		break;
 	case VALUE_COUNT:
 		snprintf(buf, size, "%" PRIu32, load(field));
+		break;
+	case VALUE_RATE:
+		snprintf(buf, size, "%" PRIu32 "/s", load(field));
 		break;
 	case VALUE_MS:
 	case VALUE_SECONDS:
@@ -257,6 +279,9 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 	case VALUE_COUNT:
 		snprintf(buf, size, "a whole number from %" PRIu32 " to %" PRIu32, type->min, type->max);
 		break;
+	case VALUE_RATE:
+		snprintf(buf, size, "a rate from %" PRIu32 "/s to %" PRIu32 "/s", type->min, type->max);
+		break;
 	case VALUE_MS:
 	case VALUE_SECONDS:
 		units_format_duration(type->min * ms_per_unit(type), min, sizeof(min));
@@ -297,7 +322,7 @@ const char *value_placeholder(const struct value_type *type, char *buf, size_t s
 		[VALUE_BOOL] = "true|false",     [VALUE_COUNT] = "N",             [VALUE_MS] = "DURATION",
 		[VALUE_SECONDS] = "DURATION",    [VALUE_BANDWIDTH] = "BANDWIDTH", [VALUE_CHOICE] = NULL,
 		[VALUE_NAME] = "NAME",
-		[VALUE_PERCENT] = "N%",
+		[VALUE_PERCENT] = "N%",       [VALUE_RATE] = "N/s",
 		[VALUE_PATH] = "PATH",
 		[VALUE_OCTETS] = "TEXT",
 	};

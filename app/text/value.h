@@ -18,6 +18,7 @@ enum value_kind {
 	VALUE_MS,      /* a duration; uint32_t of milliseconds */
 	VALUE_SECONDS, /* a duration of whole seconds; uint32_t of seconds */
 	VALUE_BANDWIDTH, /* bytes a second; uint64_t; min and max are of KiB a second, and 0 is allowed: no limit */
+	VALUE_RATE,    /* "500/s", so many a second; uint32_t */
 	VALUE_CHOICE,  /* one of some words; an enum that counts them from 0 */
 	VALUE_PERCENT, /* "12.5%"; uint32_t of hundredths of a percent */
 	VALUE_OCTETS,  /* text with escapes: base/octets.h; struct octets */
