@@ -73,8 +73,8 @@ static void keys_that_nobody_knows_are_refused(void **state)
 		{"relays:\n- name: a\n  lisen: /1.2.3.4:1\n  " TO "\n", 3, 3, "lisen",
 		 "unknown key 'lisen' in a relay; did you mean 'listen'?"},
 		{"relays: [ { name: a, " LISTEN ", " TO ", weight: 1 } ]", 1, 70, "weight",
-		 "unknown key 'weight' in a relay; expected one of name, listen, to, mirror, timeouts, tcp, lane, "
-		 "proxy_protocol"},
+		 "unknown key 'weight' in a relay; expected one of name, listen, to, mirror, allow, deny, "
+		 "allow_namespaces, deny_namespaces, timeouts, tcp, lane, proxy_protocol, limits"},
 		{RELAY "log: { color: true }\n", 3, 8, "color",
 		 "unknown key 'color' in log; expected one of level, format, rate"},
 		{RELAY "defaults: { tcp: { keepalive: { idel: 1s } } }\n", 3, 33, "idel",
@@ -286,6 +286,59 @@ static void mistakes_in_a_mirror_are_refused(void **state)
 		 "directon", "unknown key 'directon' in a mirror; did you mean 'direction'?"},
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { direction: up }\n", 5, 11,
 		 "{", "there is no 'to' in a mirror; expected to: NETNS/ADDRESS:PORT"},
+	};
+	REFUSED_AT(cases);
+}
+
+#define ADMITTING "relays:\n- name: a\n  " LISTEN "\n  " TO "\n  "
+
+static void rules_of_who_may_connect_are_read(void **state)
+{
+	(void)state;
+	struct config config = accepted("namespaces: { batch: { pid: 7 } }\n"
+					"defaults: { limits: { source: { connections: 10 }, queue_timeout: 2s } }\n"
+					"relays:\n- name: a\n  listen: [ web/127.0.0.1:80, batch/127.0.0.1:80 ]\n  " TO "\n"
+					"  allow: [ 10.0.0.0/8, fd00::/8 ]\n  deny: 10.6.6.0/24\n"
+					"  allow_namespaces: web\n  deny_namespaces: [ batch ]\n"
+					"  limits:\n    relay: { connections: 1000, rate: 500/s, burst: 100 }\n"
+					"    namespace: { rate: 7/s }\n    over: queue\n");
+	const struct config_access *access = &config.relays[0].access;
+	const struct config_limits *limits = &config.relays[0].limits;
+	assert_int_equal(access->allow.count, 2);
+	assert_int_equal(access->allow.items[1].first.version, 6);
+	assert_int_equal(access->deny.count, 1);
+	assert_int_equal(access->deny.items[0].prefix, 24);
+	assert_string_equal(access->allow_namespaces.items[0].text, "web");
+	assert_int_equal(access->deny_namespaces.items[0].pid, 7);
+	assert_int_equal(limits->relay.connections, 1000);
+	assert_int_equal(limits->relay.rate, 500);
+	assert_int_equal(limits->relay.burst, 100);
+	assert_int_equal(limits->netns.rate, 7);
+	assert_int_equal(limits->source.connections, 10);
+	assert_int_equal(limits->over, CONFIG_OVER_QUEUE);
+	assert_int_equal(limits->queue_timeout_ms, 2000);
+	config_fini(&config);
+}
+
+static void rules_that_make_no_sense_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{ADMITTING "allow: [ 10.0.0.1/8 ]\n", 5, 12, "10.0.0.1/8",
+		 "'10.0.0.1/8' has bits set behind its prefix; expected 10.0.0.0/8, or 10.0.0.1 alone"},
+		{ADMITTING "deny: all\n", 5, 9, "all", "'all' has no address; expected an address or a block such as"},
+		{ADMITTING "allow: [ { a: b } ]\n", 5, 12, "{", "there is a mapping; expected an address, or a block"},
+		{ADMITTING "allow: []\n", 5, 10, "[", "the list is empty; expected at least one item"},
+		{ADMITTING "allow_namespaces: [ web, wbe ]\n", 2, 9, "a",
+		 "the relay 'a' allows or denies the namespace 'wbe', where none of its listeners is; expected"},
+		{ADMITTING "limits: { relay: { rate: 500 } }\n", 5, 28, "500",
+		 "'500' is not a rate; expected a rate from 0/s to 1000000/s"},
+		{ADMITTING "limits: { source: { conections: 5 } }\n", 5, 23, "conections",
+		 "unknown key 'conections' in source; did you mean 'connections'?"},
+		{ADMITTING "limits: { source: { burst: 5 } }\n", 2, 9, "a",
+		 "the relay 'a' limits the burst of its sources to 5, but not their rate; expected a rate as well"},
+		{ADMITTING "limits: { ipv6_prefix: 129 }\n", 5, 26, "129", "'129' is out of range; expected"},
+		{ADMITTING "limits: { over: wait }\n", 5, 19, "wait", "'wait' is not known; expected"},
 	};
 	REFUSED_AT(cases);
 }
@@ -633,6 +686,8 @@ int main(void)
 		cmocka_unit_test(listeners_that_collide_are_refused),
 		cmocka_unit_test(a_relay_that_calls_itself_is_refused),
 		cmocka_unit_test(mistakes_in_a_mirror_are_refused),
+		cmocka_unit_test(rules_of_who_may_connect_are_read),
+		cmocka_unit_test(rules_that_make_no_sense_are_refused),
 		cmocka_unit_test(text_that_is_no_yaml_is_refused),
 		cmocka_unit_test(all_mistakes_are_reported_in_order),
 		cmocka_unit_test(mistakes_beyond_a_screenful_are_counted),

@@ -14,6 +14,7 @@ static const struct value_type ms = {VALUE_MS, .min = 0, .max = 3600 * 1000};
 static const struct value_type seconds = {VALUE_SECONDS, .min = 1, .max = 100};
 static const struct value_type choice = {VALUE_CHOICE, .choices = words};
 static const struct value_type percent = {VALUE_PERCENT, .min = 0, .max = 10000};
+static const struct value_type rate = {VALUE_RATE, .min = 0, .max = 1000};
 static const struct value_type name = {VALUE_NAME, .min = 1, .max = 5};
 
 union field {
@@ -35,6 +36,7 @@ static void each_kind_is_read_and_written_back(void **state)
 		{&seconds, "1m", 60}, {&choice, "auto", 0}, {&choice, "bulk", 2},
 		{&percent, "0%", 0},  {&percent, "100%", 10000}, {&percent, "12.5%", 1250},
 		{&percent, "0.01%", 1}, {&percent, "7.09%", 709},
+		{&rate, "0/s", 0},    {&rate, "500/s", 500},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		union field field = {.number = 77};
@@ -115,6 +117,13 @@ static void mistakes_are_refused_with_what_was_expected(void **state)
 		{&percent, "10000%", ERANGE, "out of range"},
 		{&percent, "99999999999%", EINVAL, "is not a percentage"},
 		{&percent, "5 %", EINVAL, "is not a percentage"},
+		{&rate, "1001/s", ERANGE, "'1001/s' is out of range; expected a rate from 0/s to 1000/s"},
+		{&rate, "500", EINVAL, "'500' is not a rate; expected"},
+		{&rate, "500/m", EINVAL, "is not a rate"},
+		{&rate, "/s", EINVAL, "is not a rate"},
+		{&rate, "05/s", EINVAL, "is not a rate"},
+		{&rate, "5/s/s", EINVAL, "is not a rate"},
+		{&rate, "99999999999999999999/s", ERANGE, "out of range"},
 		{&name, "", EINVAL, "'' is empty; expected 1 to 5 letters"},
 		{&name, "sixsix", EINVAL, "'sixsix' is too long; expected 1 to 5"},
 		{&name, "a/b", EINVAL, "holds a character a name may not; expected"},
