@@ -125,8 +125,17 @@ static void copy_side(const struct session *session, enum side side, struct insp
 	if (fd < 0)
 		return;
 	note_address(fd, sys_local, &ret->local);
-	note_address(fd, sys_peer, &ret->remote);
 	ret->has_tcp = sys_tcp(fd, &ret->tcp) == 0;
+}
+
+/* copy_remotes - what is known already is not asked for */
+static void copy_remotes(const struct worker *worker, const struct session *session, struct inspect_side sides[SIDE_COUNT])
+{
+	sides[SIDE_CLIENT].remote = session->peer;
+	if (session->peer.family == AF_UNSPEC && session->fds[SIDE_CLIENT] >= 0)
+		note_address(session->fds[SIDE_CLIENT], sys_peer, &sides[SIDE_CLIENT].remote);
+	if (session->fds[SIDE_SERVER] >= 0)
+		peer_set(&sides[SIDE_SERVER].remote, &worker_backend(worker, session)->addr.any);
 }
 
 static void copy_session(const struct worker *worker, const struct session *session, uint32_t thread,
@@ -145,6 +154,7 @@ static void copy_session(const struct worker *worker, const struct session *sess
 	};
 	for (int side = 0; side < SIDE_COUNT; side++)
 		copy_side(session, (enum side)side, &ret->sides[side]);
+	copy_remotes(worker, session, ret->sides);
 }
 
 /* fill - true when there are no more */

@@ -31,7 +31,7 @@ struct shared;
 struct worker;
 
 enum {
-	INSPECT_ROWS = 64,    /* of a slice: eight system calls each, 30 us or so in all */
+	INSPECT_ROWS = 16,    /* of a slice: eight system calls each, 0.1 ms in all */
 	INSPECT_SLOTS = 4096, /* looked at for a slice: most may be free after a peak */
 	INSPECT_NO_BACKEND = UINT32_MAX,
 };

@@ -128,6 +128,25 @@ static void slab_agrees_with_a_naive_model(void **state)
 	slab_fini(&slab);
 }
 
+static void iteration_can_be_cut_where_it_would_take_too_long(void **state)
+{
+	(void)state;
+	uint64_t *things[10];
+	uint32_t index = 0;
+	assert_int_equal(slab_init(&slab, sizeof(uint64_t), sizeof(uint64_t), 10), 0);
+	for (int i = 0; i < 8; i++)
+		things[i] = slab_take(&slab);
+	for (int i = 0; i < 6; i++)
+		slab_give(&slab, things[i]);
+	assert_null(slab_next_below(&slab, &index, 4)); /* all of them were given back */
+	assert_int_equal(index, 4);
+	assert_ptr_equal(slab_next_below(&slab, &index, 8), things[6]);
+	assert_ptr_equal(slab_next_below(&slab, &index, 8), things[7]);
+	assert_null(slab_next_below(&slab, &index, 12));
+	assert_int_equal(index, 8); /* none was ever taken from there on */
+	slab_fini(&slab);
+}
+
 static void nothing_to_free_is_allowed(void **state)
 {
 	(void)state;
@@ -144,6 +163,7 @@ int main(void)
 		cmocka_unit_test(taken_object_is_cleared_as_far_as_was_asked),
 		cmocka_unit_test(handle_of_an_object_given_back_finds_nothing),
 		cmocka_unit_test(iteration_sees_what_is_in_use_even_while_it_is_given_back),
+		cmocka_unit_test(iteration_can_be_cut_where_it_would_take_too_long),
 		cmocka_unit_test(slab_agrees_with_a_naive_model),
 		cmocka_unit_test(nothing_to_free_is_allowed),
 	};
