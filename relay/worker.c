@@ -378,6 +378,6 @@ int worker_turn(struct worker *worker)
 	queue_serve(worker);
 	worker->busy = sessions_finish(worker);
 	if (worker->mirrors.slab.used)
-		worker->busy |= mirrors_turn(worker);
+		mirrors_turn(worker);
 	return rc;
 }

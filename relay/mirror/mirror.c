@@ -202,26 +202,23 @@ static void release_if_over(struct worker *worker, struct mirror *mirror)
 		slab_give(&worker->mirrors.slab, mirror);
 }
 
-/* finish_closing - give up descriptors that no operation names any more; true when another turn will do more
- */
-static bool finish_closing(struct worker *worker)
+/* finish_closing - give up the descriptors that no operation holds any more */
+static void finish_closing(struct worker *worker)
 {
-	bool more = false;
 	struct list *closing = &worker->mirrors.closing;
 	for (struct list *link = closing->next, *next; link != closing; link = next) {
 		next = link->next;
 		struct tap *tap = LIST_ENTRY(link, struct tap, due);
-		if (tap->queued_turn == worker->turn)
-			more = true;
-		if (tap->polling || tap->queued_turn == worker->turn)
+		if (tap->polling)
 			continue;
+		/* A queued operation names its file by number, which must not be free before it is submitted. */
+		CHECK(tap->queued_turn != worker->turn);
 		tap_settle(worker, tap);
 		close_socket(tap);
 		list_remove(&tap->due);
 		set_state(tap, TAP_GONE);
 		release_if_over(worker, mirror_of(tap));
 	}
-	return more;
 }
 
 /* ---- what a tap sends ---- */
@@ -273,14 +270,14 @@ static void submit(struct worker *worker, struct tap *tap)
 	list_append(&worker->mirrors.submitted, &tap->link);
 }
 
-bool mirrors_turn(struct worker *worker)
+void mirrors_turn(struct worker *worker)
 {
 	struct mirrors *mirrors = &worker->mirrors;
 	while (!list_empty(&mirrors->submitted))
 		tap_settle(worker, LIST_ENTRY(mirrors->submitted.next, struct tap, link));
 	for (struct list *link; (link = list_shift(&mirrors->queued));)
 		submit(worker, LIST_ENTRY(link, struct tap, link));
-	return finish_closing(worker);
+	finish_closing(worker);
 }
 
 /* ---- connecting ---- */

@@ -125,11 +125,8 @@ struct mirror_sums {
 int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const struct plan *plan);
 void mirrors_close(struct mirrors *mirrors);
 
-/*
- * mirrors_turn - at the end of a turn, when the sessions have queued theirs: submit what was queued, close
- * what is over True when another turn will close more, whatever happens.
- */
-bool mirrors_turn(struct worker *worker);
+/* mirrors_turn - at the end of a turn, behind the sessions: submit what is queued, close what is over */
+void mirrors_turn(struct worker *worker);
 
 /* mirrors_fired - the timer */
 void mirrors_fired(struct worker *worker);
