@@ -18,9 +18,13 @@
 	X(DRAINED,		"drained",		"the daemon was told to stop and the drain time was over")     \
 	X(KILLED,		"killed",		"an operator ended it")                                        \
 	X(POLICY,		"policy",		"a rule forbids it")                                           \
+	X(RELAY_LIMIT,		"relay_limit",		"the relay had as many connections as it may")                 \
+	X(NAMESPACE_LIMIT,	"namespace_limit",	"so had the listener's namespace")                             \
+	X(SOURCE_LIMIT,		"source_limit",		"so had the client's address, or too many addresses were known") \
+	X(RATE_LIMIT,		"rate_limit",		"new connections came faster than they may")                   \
 	X(NO_BACKEND,		"no_backend",		"no backend may be used")                                      \
 	X(QUEUE_FULL,		"queue_full",		"every backend had its max_connections, and the queue was full") \
-	X(QUEUE_TIMEOUT,	"queue_timeout",	"no backend had room within the queue's timeout")              \
+	X(QUEUE_TIMEOUT,	"queue_timeout",	"no backend or limit had room within the queue's timeout")     \
 	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
 	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
 

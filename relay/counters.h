@@ -41,6 +41,7 @@
 	  "the mirrors' receivers are slow or gone, or the machine has no time left")                                  \
 	X(MIRROR_FAILURES, "mirror_failures_total", "copies that could not be connected, broke, or were given up",     \
 	  "look at the mirror's receiver")                                                                             \
+	X(PENDING, "pending_total", "connections that waited to be let in", "raise the limits, or ask who comes so often") \
 	X(QUEUED, "queued_total", "connections that waited for room at a backend",                                     \
 	  "raise max_connections of the backends, or add some")                                                        \
 	X(LOG_DROPPED, "log_dropped_total", "closing records dropped because the log could not keep up",               \

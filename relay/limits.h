@@ -49,6 +49,7 @@ struct limits_input {
 	uint32_t mirror_sockets;  /* config_mirror_sockets() */
 	uint32_t checks;       /* backends that are checked: health_count() */
 	size_t health_memory;  /* bytes: health_memory() and ejection_memory() */
+	size_t admission_memory; /* bytes: admission_memory() */
 	size_t bandwidth_memory; /* bytes: bandwidth_memory() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */
 	bool control;             /* there is a control socket */

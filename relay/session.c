@@ -8,6 +8,8 @@
 #include "base/sm.h"
 #include "io/errno_table.h"
 #include "io/sys.h"
+#include "relay/admission/admission.h"
+#include "relay/admission/gate.h"
 #include "relay/flow.h"
 #include "relay/greeting.h"
 #include "relay/mirror/mirror.h"
@@ -26,7 +28,8 @@ enum {
 
 static const struct sm_state states[SESSION_STATE_COUNT] = {
 	[SESSION_WAITING] = {"waiting", SM_BIT(SESSION_CONNECTING) | SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_CLOSING) |
-						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED)},
+						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED) | SM_BIT(SESSION_PENDING)},
+	[SESSION_PENDING] = {"pending", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_QUEUED] = {"queued", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_CONNECTING] = {"connecting",
 				SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
@@ -101,8 +104,16 @@ static void session_init(struct worker *worker, struct session *session, uint32_
 	session->fds[SIDE_SERVER] = -1;
 	session->listener = listener;
 	session->route = worker->plan->listeners[listener].relay; /* its relay's own pool */
+	session->source = SOURCES_NONE;
 	session->accepted_ns = worker->now_ns;
 	session->active_ms = worker->now_ms;
+}
+
+/* wants_peer - does anybody have to know the client's address? */
+static bool wants_peer(const struct worker *worker, const struct session *session)
+{
+	return worker->records || greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
+	       upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session);
 }
 
 void session_accept(struct worker *worker, uint32_t listener, int fd)
@@ -118,10 +129,14 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
 	bandwidth_begin(&worker->shared->bandwidth, session);
-	bool greets = greeting_wanted(worker, session);
-	if (worker->records || greets || upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session))
+	if (wants_peer(worker, session))
 		note_peer(session);
-	if (greets && !greeting_put(worker, session)) {
+	gate_enter(worker, session);
+}
+
+void session_admitted(struct worker *worker, struct session *session)
+{
+	if (greeting_wanted(worker, session) && !greeting_put(worker, session)) {
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 		return;
 	}
@@ -396,6 +411,7 @@ static void finish(struct worker *worker, struct session *session)
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
 	upstream_leave(worker, session);
+	gate_leave(worker, session);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		if (session->flows[i].limits)
 			bandwidth_leave(worker, session, (enum side)i);
@@ -430,7 +446,7 @@ bool sessions_finish(struct worker *worker)
 
 /* ---- events ---- */
 
-/* client_stirred - a client that waits in a queue has reset its connection, or only ended its own stream */
+/* client_stirred - a client that waits to be let in, or in a queue, has reset its connection, or only ended its own stream */
 static void client_stirred(struct worker *worker, struct session *session)
 {
 	int error = sys_socket_error(session->fds[SIDE_CLIENT]);
@@ -441,6 +457,12 @@ static void client_stirred(struct worker *worker, struct session *session)
 		flow_watch(worker, session, SIDE_CLIENT); /* if it has ended */
 }
 
+/* is_waited_with - it is not read from, and goes on when there is room */
+static bool is_waited_with(const struct session *session)
+{
+	return session->state == SESSION_QUEUED || session->state == SESSION_PENDING;
+}
+
 void session_completed(struct worker *worker, struct session *session, struct tag tag,
 		       const struct completion *completion)
 {
@@ -448,7 +470,7 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 	flow_completed(worker, session, tag, completion);
 	if (connecting && tag.kind == TAG_KIND_POLL_OUT)
 		upstream_completed(worker, session, completion->result);
-	else if (session->state == SESSION_QUEUED && tag.kind == TAG_KIND_WATCH)
+	else if (is_waited_with(session) && tag.kind == TAG_KIND_WATCH)
 		client_stirred(worker, session);
 }
 
@@ -487,6 +509,9 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 void session_timer_fired(struct worker *worker, struct session *session)
 {
 	switch (session->state) {
+	case SESSION_PENDING:
+		session_abort(worker, session, CAUSE_QUEUE_TIMEOUT);
+		break;
 	case SESSION_QUEUED:
 	case SESSION_WAITING:
 	case SESSION_CONNECTING:

@@ -80,6 +80,7 @@ enum {
 
 enum session_state {
 	SESSION_WAITING,    /* for an upstream socket */
+	SESSION_PENDING,    /* to be let in: admission/gate.h */
 	SESSION_QUEUED,     /* for room at a backend: queue.h */
 	SESSION_CONNECTING, /* connect(2) is under way */
 	SESSION_OPEN,       /* bytes flow */
@@ -114,14 +115,19 @@ struct session {
 	uint64_t active_ms;          /* when a byte last moved */
 	uint64_t give_up_ms;         /* connect deadline; SESSION_RESETTING: when the RST is sent in any case */
 	struct timer timer;
-	struct list link;            /* in a target's queue (WAITING), in a line (QUEUED) or worker.closing (CLOSING) */
+	struct list link;            /* in a target's queue (WAITING), in a line (PENDING, QUEUED) or worker.closing (CLOSING) */
 	struct session_peer peer;
 	struct mirror *mirror;       /* relay/mirror/; NULL: it is not copied */
 	bool entered;                /* its backend counts it: upstream_leave() */
+	uint8_t admission;           /* ADMISSION_*: what it has of its limits */
+	uint32_t source;             /* index of its client in the relay's table of sources; SOURCES_NONE */
 };
 
 /* session_accept - take over the accepted socket @fd of @listener. Owns @fd from here on, whatever happens. */
 void session_accept(struct worker *worker, uint32_t listener, int fd);
+
+/* session_admitted - its client may come in: on to a backend */
+void session_admitted(struct worker *worker, struct session *session);
 
 /* session_set_state - the one setter; aborts on a move that the table does not have */
 void session_set_state(struct session *session, enum session_state state);

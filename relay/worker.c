@@ -51,6 +51,7 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	list_init(&worker->want_spill);
 	list_init(&worker->want_buffers);
 	list_init(&worker->closing);
+	gate_init(&worker->gate);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->ask_timer);
 	timer_init(&worker->drain_timer);
@@ -272,6 +273,8 @@ static void fire(void *ctx, struct timer *timer)
 		listener_close_all(worker);
 	else if (timer == &worker->accept_timer)
 		listener_retry(worker);
+	else if (timer == &worker->gate.timer)
+		gate_timer_fired(worker);
 	else if (timer == &worker->ask_timer)
 		sockets_ask_again(&worker->sockets);
 	else if (timer == &worker->drain_timer)
@@ -348,7 +351,7 @@ static void return_sent(struct worker *worker)
 static uint64_t wake_ns(const struct worker *worker)
 {
 	/* Buffers that are on loan come back after the next submission, which no completion need follow. */
-	if (worker->busy || worker->serves || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
+	if (worker->busy || worker->serves || gate_has_work(&worker->gate) || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
 		return 0;
 	uint64_t at_ms = wheel_next_ms(&worker->wheel);
 	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
@@ -375,6 +378,7 @@ int worker_turn(struct worker *worker)
 	run_work(worker);
 	feed_spill(worker);
 	ask_later(worker);
+	gate_turn(worker);
 	queue_serve(worker);
 	worker->busy = sessions_finish(worker);
 	if (worker->mirrors.slab.used)

@@ -16,6 +16,8 @@
 #include "io/mailbox.h"
 #include "io/ring.h"
 #include "io/wheel.h"
+#include "relay/admission/admission.h"
+#include "relay/admission/gate.h"
 #include "relay/balance/balance.h"
 #include "relay/bandwidth.h"
 #include "relay/counters.h"
@@ -41,6 +43,7 @@ struct shared {
 	struct balance balance;
 	struct shared_thread threads[LIMIT_THREADS];
 	struct bandwidth bandwidth;
+	struct admission admission;
 	struct ejection ejection;
 };
 
@@ -75,6 +78,7 @@ struct worker {
 	struct list want_buffers; /* flows whose receive found no buffer, the longest waiting first */
 	uint32_t returned;        /* buffers that came back since one of those was let go on */
 	struct mirrors mirrors;
+	struct gate gate;
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	struct balance_cursor *cursors; /* one for each pool */
 	struct list *lines; /* sessions that wait for room, the longest waiting first; one for each pool */

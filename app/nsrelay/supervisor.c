@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "nsctl/broker.h"
 #include "nsctl/nssock.h"
+#include "relay/admission/admission.h"
 #include "relay/balance/balance.h"
 #include "relay/health/ejection.h"
 #include "relay/health/health.h"
@@ -574,6 +575,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.mirror_sockets = config_mirror_sockets(s->config),
 		.checks = health_count(&s->plan),
 		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
+		.admission_memory = admission_memory(&s->plan),
 		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],

@@ -102,6 +102,9 @@ struct fake_conn;
 /* fake_dial - connect to the listening socket @listener_fd; NULL when it refuses */
 struct fake_conn *fake_dial(int listener_fd);
 
+/* fake_clients_come_from - what sys_peer() tells from now on: an IPv4 address in host order; 0: 127.0.0.1 */
+void fake_clients_come_from(uint32_t address);
+
 enum fake_answer {
 	FAKE_ACCEPTS,	     /* connect(2) returns 0 */
 	FAKE_ACCEPTS_LATER,  /* EINPROGRESS, then connected */

@@ -482,12 +482,19 @@ int sys_tcp(int fd, struct sys_tcp *ret)
 	return 0;
 }
 
+static uint32_t client_address; /* 0: loopback */
+
+void fake_clients_come_from(uint32_t address)
+{
+	client_address = address;
+}
+
 int sys_peer(int fd, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)ret;
 	file_at(fd, FILE_SOCKET);
 	*in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(40000)};
-	in4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in4->sin_addr.s_addr = htonl(client_address ? client_address : INADDR_LOOPBACK);
 	return 0;
 }
 

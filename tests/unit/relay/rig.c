@@ -62,6 +62,10 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	relay->proxy_send = rig->options.proxy_send;
 	relay->mirror = rig->options.mirror;
 	relay->limits = rig->options.limits;
+	for (size_t i = 0; i < rig->options.allow.count; i++)
+		assert_int_equal(config_cidrs_add(&relay->access.allow, &rig->options.allow.items[i]), 0);
+	for (size_t i = 0; i < rig->options.deny.count; i++)
+		assert_int_equal(config_cidrs_add(&relay->access.deny, &rig->options.deny.items[i]), 0);
 }
 
 static void configure(struct rig *rig)
@@ -77,6 +81,7 @@ static void configure(struct rig *rig)
 	add_relay(rig, CONFIG_LANE_AUTO, local);
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
+	assert_int_equal(admission_init(&rig->shared.admission, &rig->plan, 1), 0);
 	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
 	assert_int_equal(ejection_init(&rig->shared.ejection, &rig->config), 0);
 	rig->limits = (struct limits){
@@ -442,8 +447,13 @@ static void check_cause(struct rig *rig, const struct session *session)
 		break;
 	case CAUSE_QUEUE_FULL:
 	case CAUSE_QUEUE_TIMEOUT:
-		assert_true(rig->options.backend_most > 0);
+		assert_true(rig->options.backend_most > 0 || rig->options.limits.over == CONFIG_OVER_QUEUE);
 		/* fall through */
+	case CAUSE_POLICY:
+	case CAUSE_RELAY_LIMIT:
+	case CAUSE_NAMESPACE_LIMIT:
+	case CAUSE_SOURCE_LIMIT:
+	case CAUSE_RATE_LIMIT:
 	case CAUSE_NO_BACKEND:
 	case CAUSE_CONNECT_FAILED:
 	case CAUSE_CONNECT_TIMEOUT:
@@ -653,6 +663,7 @@ static void free_rig(struct rig *rig)
 	free(rig->records);
 	balance_fini(&rig->shared.balance);
 	bandwidth_fini(&rig->shared.bandwidth);
+	admission_fini(&rig->shared.admission);
 	ejection_fini(&rig->shared.ejection);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
@@ -667,6 +678,25 @@ static void check_counts(const struct rig *rig)
 		for (uint32_t j = 0; pool->active && j < pool->count; j++)
 			assert_int_equal(pool->active[j], 0);
 		assert_false(pool->waiting && waiting_any(pool->waiting));
+	}
+}
+
+/* check_meters - nobody is thought to be in, or to wait */
+static void check_meters(const struct rig *rig)
+{
+	const struct admission *admission = &rig->shared.admission;
+	for (size_t i = 0; i < rig->plan.listener_count; i++)
+		assert_int_equal(admission->listeners[i].meter.connections, 0);
+	for (size_t i = 0; i < admission->relay_count; i++) {
+		const struct sources *sources = &admission->relays[i].sources;
+		assert_int_equal(admission->relays[i].meter.connections, 0);
+		assert_int_equal(admission->relays[i].meter.waiting, 0);
+		assert_int_equal(admission->relays[i].waiting, 0);
+		for (uint32_t j = 0; j < sources->fresh; j++) {
+			assert_int_equal(sources->entries[j].held, 0);
+			assert_int_equal(sources->entries[j].meter.connections, 0);
+			assert_int_equal(sources->entries[j].meter.waiting, 0);
+		}
 	}
 }
 
@@ -687,6 +717,7 @@ void rig_close(struct rig *rig)
 	assert_int_equal(fake_closed_while_armed(), 0);
 	assert_int_equal(rig->shared.connections, 0);
 	check_counts(rig);
+	check_meters(rig);
 	worker_close(&rig->worker);
 	assert_int_equal(fake_open_fds(), 1); /* the source's */
 	free_rig(rig);

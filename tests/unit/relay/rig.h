@@ -34,6 +34,7 @@ struct rig_options {
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */
 	const char *listener;  /* of every relay */
+	struct config_cidrs allow, deny; /* of every relay; borrowed */
 	const char *greeting;  /* what every backend gets before its client's bytes */
 	size_t greeting_size;
 	uint32_t connections;  /* the limit */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a thread's connections come in, and where those stand that have to wait: oldest first, unread, each
+ * with a deadline (state "pending"). They are looked at when a connection of the same thread has ended, and
+ * otherwise, as places are given back by other threads and tokens come with time, by a timer that runs while
+ * somebody waits.
+ */
+#ifndef NSRELAY_RELAY_ADMISSION_GATE_H
+#define NSRELAY_RELAY_ADMISSION_GATE_H
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "io/wheel.h"
+
+struct session;
+struct worker;
+
+struct gate {
+	struct list pending; /* sessions */
+	struct timer timer;  /* armed while there are any */
+	bool look;           /* there may be a place */
+};
+
+void gate_init(struct gate *gate);
+
+/* gate_enter - a session whose client is known: goes on by session_admitted(), now or later, or is refused */
+void gate_enter(struct worker *worker, struct session *session);
+
+/* gate_leave - a session ends: give back what it has of its limits */
+void gate_leave(struct worker *worker, struct session *session);
+
+/* gate_has_work - may somebody come in now? */
+static inline bool gate_has_work(const struct gate *gate)
+{
+	return gate->look && !list_empty(&gate->pending);
+}
+
+/* gate_turn - once a turn: let in who can come in by now */
+void gate_turn(struct worker *worker);
+
+/* gate_timer_fired - its timer is due */
+void gate_timer_fired(struct worker *worker);
+
+#endif
