@@ -37,14 +37,16 @@ static uint64_t sum_of(const json_t *connection, const char *name)
 const char *live_format_bytes(uint64_t bytes, char *buf, size_t size)
 {
 	static const char units[] = "KMGTPE";
-	double value = (double)bytes;
+	double value = (double)bytes / 1024;
 	size_t unit = 0;
 	if (bytes < 1024) {
 		snprintf(buf, size, "%" PRIu64, bytes);
 		return buf;
 	}
-	for (value /= 1024; value >= 1023.95; value /= 1024)
+	while (value >= 1023.95) { /* it would be written as 1024.0 */
+		value /= 1024;
 		unit++;
+	}
 	snprintf(buf, size, "%.1f%c", value, units[unit]);
 	return buf;
 }

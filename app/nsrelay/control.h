@@ -33,9 +33,9 @@ struct control {
 /* The call has gone meanwhile. */
 #define LENT_FOR_NOBODY UINT64_MAX
 
-/* control_begin - serve; call it where a thread may still be made. Errors: those of eventfd(2) and
- * pthread_create(3). */
-int control_begin(void *control, struct inspect *inspect, struct err *err);
-void control_end(void *control);
+/* control_begin - serve; call it where a thread may still be made. @ctx: struct control. Errors: those of
+ * eventfd(2) and pthread_create(3). */
+int control_begin(void *ctx, struct inspect *inspect, struct err *err);
+void control_end(void *ctx);
 
 #endif
