@@ -236,7 +236,6 @@ static void socket_is_the_owners_alone_and_goes_with_the_daemon(void **state)
 
 static void stale_socket_is_replaced_and_a_live_one_is_not(void **state)
 {
-	char byte;
 	(void)state;
 	struct relayproc *relay = start();
 	struct relayproc *second = relayproc_launch(TESTNS_ARGV("run", "--listen", "web/127.0.0.1:90", "--to",
@@ -256,7 +255,6 @@ static void stale_socket_is_replaced_and_a_live_one_is_not(void **state)
 	        TESTNS_ARGV("--listen", "web/127.0.0.1:90", "--to", "api/127.0.0.1:80", "--control", PATH));
 	ask("status");
 	assert_int_equal(relayproc_stop(second), 0);
-	(void)byte;
 }
 
 static void socket_works_again_after_the_relay_process_died(void **state)
@@ -411,6 +409,20 @@ static void slow_clients_are_let_go_and_nobody_waits_for_them(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+static void listing_that_is_given_up_hinders_nobody(void **state)
+{
+	static const char question[] = "{\"method\":\"io.nsrelay.Control.ListConnections\",\"more\":true}";
+	(void)state;
+	struct relayproc *relay = start();
+	for (int i = 0; i < 50; i++) {
+		int fd = dial_kept();
+		assert_int_equal(send(fd, question, sizeof(question), MSG_NOSIGNAL), sizeof(question));
+		testns_close(fd);
+		ask("connections");
+	}
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
 /* ---- many ---- */
 
 static const struct endpoint *parse(const char *text)
@@ -442,31 +454,63 @@ static int compare_ids(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* list_crowd - how many connections of relay two are listed; none of them twice */
-static size_t list_crowd(void)
-{
-	static json_int_t ids[2 * MANY];
+/* A listing of the connections of relay two. */
+struct listing {
 	struct varlink_client client;
+	json_int_t ids[2 * MANY];
+	size_t count;
+};
+
+static void listing_begin(struct listing *listing)
+{
 	struct err err = ERR_INIT;
-	bool continues = true;
-	size_t count = 0;
+	json_t *filter = json_pack("{s:s}", "relay", "two");
+	listing->count = 0;
+	assert_success(varlink_connect(&listing->client, PATH, &err), &err);
+	assert_success(
+	        varlink_send(&listing->client, "io.nsrelay.Control.ListConnections", filter, true, &err),
+	        &err);
+}
+
+/* listing_read - one reply; false when it was the last */
+static bool listing_read(struct listing *listing)
+{
+	struct err err = ERR_INIT;
+	bool continues;
 	json_t *reply;
-	assert_success(varlink_connect(&client, PATH, &err), &err);
-	assert_success(varlink_send(&client, "io.nsrelay.Control.ListConnections",
-	                            json_pack("{s:s}", "relay", "two"), true, &err),
-	               &err);
-	while (continues) {
-		assert_success(varlink_receive(&client, &reply, &continues, &err), &err);
-		const json_t *all = json_object_get(reply, "connections");
-		for (size_t i = 0; i < json_array_size(all) && count < ARRAY_COUNT(ids); i++)
-			ids[count++] = json_integer_value(json_object_get(json_array_get(all, i), "id"));
-		json_decref(reply);
-	}
-	varlink_disconnect(&client);
-	qsort(ids, count, sizeof(ids[0]), compare_ids);
-	for (size_t i = 1; i < count; i++)
-		assert_true(ids[i - 1] != ids[i]);
-	return count;
+	assert_success(varlink_receive(&listing->client, &reply, &continues, &err), &err);
+	const json_t *all = json_object_get(reply, "connections");
+	for (size_t i = 0; i < json_array_size(all) && listing->count < ARRAY_COUNT(listing->ids); i++)
+		listing->ids[listing->count++] = json_integer_value(
+		        json_object_get(json_array_get(all, i), "id"));
+	json_decref(reply);
+	return continues;
+}
+
+/* listing_end - the crowd was listed, each of it once */
+static void listing_end(struct listing *listing)
+{
+	varlink_disconnect(&listing->client);
+	assert_int_equal(listing->count, MANY);
+	qsort(listing->ids, MANY, sizeof(listing->ids[0]), compare_ids);
+	for (size_t i = 1; i < MANY; i++)
+		assert_true(listing->ids[i - 1] != listing->ids[i]);
+}
+
+/* list_crowd - twice at once, so that the two take turns */
+static void list_crowd(void)
+{
+	static struct listing a, b;
+	bool more = true;
+	listing_begin(&a);
+	listing_begin(&b);
+	while (more)
+		more = listing_read(&a);
+	do
+		more = listing_read(&b);
+	while (more);
+	listing_end(&a);
+	listing_end(&b);
 }
 
 static void allow_fds(void)
@@ -497,7 +541,7 @@ static void each_of_2000_connections_is_listed_once_while_others_come_and_go(voi
 	const struct load_counts *counts = load_start(web, api, "127.0.0.1:80", "127.0.0.1:80", 2);
 	for (int i = 0; i < 20; i++) {
 		load_await(10);
-		assert_int_equal(list_crowd(), MANY);
+		list_crowd();
 	}
 	load_stop();
 	assert_int_equal(counts->failed + counts->cut + counts->refused, 0);
@@ -521,6 +565,7 @@ int main(void)
 	        control_test(one_client_too_many_is_told_so),
 	        control_test(what_is_no_message_ends_the_connection),
 	        control_test(slow_clients_are_let_go_and_nobody_waits_for_them),
+	        control_test(listing_that_is_given_up_hinders_nobody),
 	        control_test(each_of_2000_connections_is_listed_once_while_others_come_and_go),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
