@@ -167,6 +167,7 @@ uint32_t config_mirror_sockets(const struct config *config)
 static void relay_fini(struct config_relay *relay)
 {
 	free(relay->listeners);
+	free(relay->mirror.from.items);
 	free(relay->access.allow.items);
 	free(relay->access.deny.items);
 	free(relay->access.allow_namespaces.items);

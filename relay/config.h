@@ -117,6 +117,12 @@ struct config_pool {
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 };
 
+/* Blocks of addresses. */
+struct config_cidrs {
+	struct cidr *items; /* owned */
+	size_t count;
+};
+
 /* Which of a connection's directions are copied, and what happens to a copy that its receiver is too slow for. */
 enum config_mirror_direction { CONFIG_MIRROR_BOTH, CONFIG_MIRROR_UP, CONFIG_MIRROR_DOWN };
 enum config_mirror_header { CONFIG_MIRROR_PLAIN, CONFIG_MIRROR_PROXY_V2 };
@@ -131,6 +137,7 @@ struct config_mirror {
 	enum config_mirror_busy when_busy;
 	uint32_t fraction;                /* of the connections, 0 .. CONFIG_FRACTION_ALL */
 	enum config_mirror_header header; /* how a copy begins */
+	struct config_cidrs from;         /* of these clients; none: of all */
 };
 
 /* Bytes a second that may pass, up (from clients) and down; 0: any number. */
@@ -161,10 +168,6 @@ struct config_limits {
 };
 
 /* Lists of who may connect; an empty one says nothing. */
-struct config_cidrs {
-	struct cidr *items; /* owned */
-	size_t count;
-};
 struct config_namespaces {
 	struct netns_ref *items; /* owned */
 	size_t count;

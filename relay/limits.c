@@ -44,10 +44,10 @@ static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 	       input->checks;
 }
 
-static size_t mirror_memory(const struct limits *limits)
+static size_t mirror_memory(const struct limits *limits, const struct limits_input *input)
 {
-	size_t chunks = LIMIT_MIRROR_CHUNKS * SPILL_CHUNK_SIZE;
-	return limits->mirrors ? chunks + LIMIT_PIPE_SIZE + 2 * LIMIT_ACCEPT_SLACK * sizeof(struct mirror) : 0;
+	size_t chunks = LIMIT_MIRROR_CHUNKS * SPILL_CHUNK_SIZE, slack = 2 * LIMIT_ACCEPT_SLACK * sizeof(struct mirror);
+	return limits->mirrors ? chunks + LIMIT_PIPE_SIZE + slack + input->mirror_memory : 0;
 }
 
 /* control_memory - of its thread: stack, connections on their way to the asker, what clients have sent and have not read */
@@ -68,7 +68,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
 	per_thread += THREAD_STACK;
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
-	per_thread += mirror_memory(limits);
+	per_thread += mirror_memory(limits, input);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */
 	limits->memory_fixed += input->admission_memory + input->bandwidth_memory + input->health_memory; /* of all threads together */
 	limits->memory_fixed += input->control ? control_memory() : 0;

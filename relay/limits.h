@@ -47,6 +47,7 @@ struct limits_input {
 	uint32_t listeners;   /* sockets a thread listens on */
 	size_t balance_memory; /* bytes: balance_memory() */
 	uint32_t mirror_sockets;  /* config_mirror_sockets() */
+	size_t mirror_memory;     /* of a thread, bytes: mirrors_memory() */
 	uint32_t checks;       /* backends that are checked: health_count() */
 	size_t health_memory;  /* bytes: health_memory() and ejection_memory() */
 	size_t admission_memory; /* bytes: admission_memory() */

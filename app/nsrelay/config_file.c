@@ -277,23 +277,6 @@ static void read_to(struct schema_reader *reader, const struct yaml_node *node, 
 		refuse_pool(loader, node);
 }
 
-static void read_mirror_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct config_mirror *mirror = target;
-	read_endpoint(loader_of(reader), node, &mirror->to);
-}
-
-static const struct schema_field mirror_fields[] = {
-        {"to", read_mirror_to, "to: NETNS/ADDRESS:PORT"},
-};
-static const struct schema mirror_schema = SCHEMA("a mirror", mirror_fields, &setting_mirror);
-
-static void read_mirror(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct config_relay *relay = target;
-	schema_read_mapping(reader, node, &mirror_schema, &relay->mirror);
-}
-
 static void read_cidr(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct err err = ERR_INIT;
@@ -304,6 +287,29 @@ static void read_cidr(struct schema_reader *reader, const struct yaml_node *node
 		report_add(&reader->report, node->at, "%s", err.text);
 	else
 		reader->out_of_memory |= config_cidrs_add(target, &cidr) < 0;
+}
+
+static void read_mirror_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_mirror *mirror = target;
+	read_endpoint(loader_of(reader), node, &mirror->to);
+}
+
+static void read_mirror_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_cidr, &((struct config_mirror *)target)->from);
+}
+
+static const struct schema_field mirror_fields[] = {
+        {"to", read_mirror_to, "to: NETNS/ADDRESS:PORT"},
+        {"from", read_mirror_from, NULL},
+};
+static const struct schema mirror_schema = SCHEMA("a mirror", mirror_fields, &setting_mirror);
+
+static void read_mirror(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_relay *relay = target;
+	schema_read_mapping(reader, node, &mirror_schema, &relay->mirror);
 }
 
 static void read_allow(struct schema_reader *reader, const struct yaml_node *node, void *target)

@@ -573,6 +573,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
 		.balance_memory = balance_memory(s->config),
 		.mirror_sockets = config_mirror_sockets(s->config),
+		.mirror_memory = mirrors_memory(s->config),
 		.checks = health_count(&s->plan),
 		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
 		.admission_memory = admission_memory(&s->plan),

@@ -100,7 +100,7 @@ void tap_broken(struct worker *worker, struct tap *tap)
 /* unreachable - it could not be connected: nor could those that come right after it */
 static void unreachable(struct worker *worker, struct tap *tap)
 {
-	worker->mirrors.retry_ms[mirror_of(tap)->relay] = worker->now_ms + MIRROR_RETRY_MS;
+	worker->mirrors.relays[mirror_of(tap)->relay].retry_ms = worker->now_ms + MIRROR_RETRY_MS;
 	fail(worker, tap);
 }
 
@@ -211,7 +211,8 @@ static void finish_closing(struct worker *worker)
 		struct tap *tap = LIST_ENTRY(link, struct tap, due);
 		if (tap->polling)
 			continue;
-		/* A queued operation names its file by number, which must not be free before it is submitted. */
+		/* A queued operation names its file by number, which must not be free before it is submitted.
+		 */
 		CHECK(tap->queued_turn != worker->turn);
 		tap_settle(worker, tap);
 		close_socket(tap);
@@ -346,14 +347,27 @@ void mirror_completed(struct worker *worker, struct tag tag, const struct comple
 bool mirror_wants_peer(const struct worker *worker, const struct session *session)
 {
 	const struct config_relay *relay = worker_relay(worker, session);
-	return config_relay_mirrors(relay) && relay->mirror.header != CONFIG_MIRROR_PLAIN;
+	const struct config_mirror *mirror = &relay->mirror;
+	return config_relay_mirrors(relay) &&
+	       (mirror->header != CONFIG_MIRROR_PLAIN || mirror->from.count > 0);
+}
+
+/* is_from - is the client one of @set's? One without an address, as of a unix socket, is in none. */
+static bool is_from(const struct cidr_set *set, const struct session_peer *peer)
+{
+	struct cidr_address address;
+	if (set->count == 0)
+		return true;
+	return cidr_address_set(&address, peer->family, peer->address) && cidr_set_has(set, &address);
 }
 
 /* chosen - is @session one of those that are copied? */
-static bool chosen(const struct config_mirror *config)
+static bool chosen(const struct worker *worker, const struct session *session)
 {
-	return config->fraction == CONFIG_FRACTION_ALL ||
-	       sys_random() % CONFIG_FRACTION_ALL < config->fraction;
+	uint32_t relay = worker->plan->listeners[session->listener].relay;
+	uint32_t fraction = worker->plan->config->relays[relay].mirror.fraction;
+	return is_from(&worker->mirrors.relays[relay].from, &session->peer) &&
+	       (fraction == CONFIG_FRACTION_ALL || sys_random() % CONFIG_FRACTION_ALL < fraction);
 }
 
 static bool copies(enum config_mirror_direction direction, enum side source)
@@ -378,7 +392,7 @@ static bool put_header(struct worker *worker, const struct session *session, str
 static void begin_tap(struct worker *worker, const struct session *session, struct tap *tap)
 {
 	uint32_t relay = mirror_of(tap)->relay;
-	if (worker->now_ms < worker->mirrors.retry_ms[relay] || !put_header(worker, session, tap)) {
+	if (worker->now_ms < worker->mirrors.relays[relay].retry_ms || !put_header(worker, session, tap)) {
 		set_state(tap, TAP_GONE);
 		return;
 	}
@@ -415,7 +429,7 @@ static void send_early(struct worker *worker, struct session *session)
 void mirror_begin(struct worker *worker, struct session *session)
 {
 	const struct config_mirror *config = &worker_relay(worker, session)->mirror;
-	struct mirror *mirror = chosen(config) ? slab_take(&worker->mirrors.slab) : NULL;
+	struct mirror *mirror = chosen(worker, session) ? slab_take(&worker->mirrors.slab) : NULL;
 	if (!mirror)
 		return;
 	mirror->relay = worker->plan->listeners[session->listener].relay;
@@ -456,6 +470,28 @@ struct mirror_sums mirror_end(struct worker *worker, struct session *session)
 
 /* ---- all of a thread ---- */
 
+static int open_relays(struct mirrors *mirrors, const struct config *config)
+{
+	int rc = 0;
+	mirrors->relays = calloc(config->relay_count, sizeof(*mirrors->relays));
+	if (!mirrors->relays)
+		return -ENOMEM;
+	for (mirrors->relay_count = 0; mirrors->relay_count < config->relay_count && rc == 0;
+	     mirrors->relay_count++) {
+		const struct config_cidrs *from = &config->relays[mirrors->relay_count].mirror.from;
+		rc = cidr_set_init(&mirrors->relays[mirrors->relay_count].from, from->items, from->count);
+	}
+	return rc;
+}
+
+size_t mirrors_memory(const struct config *config)
+{
+	size_t size = config->relay_count * sizeof(struct mirror_relay);
+	for (size_t i = 0; i < config->relay_count; i++)
+		size += config->relays[i].mirror.from.count * sizeof(struct cidr_range);
+	return size;
+}
+
 int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const struct plan *plan)
 {
 	mirrors->null_fd = -1;
@@ -468,10 +504,9 @@ int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const str
 	mirrors->null_fd = sys_open_null();
 	if (mirrors->null_fd < 0)
 		return mirrors->null_fd;
-	mirrors->retry_ms = calloc(plan->config->relay_count, sizeof(*mirrors->retry_ms));
-	if (!mirrors->retry_ms)
-		return -ENOMEM;
-	int rc = slab_init(&mirrors->slab, sizeof(struct mirror), sizeof(struct mirror), limits->mirrors);
+	int rc = open_relays(mirrors, plan->config);
+	if (rc == 0)
+		rc = slab_init(&mirrors->slab, sizeof(struct mirror), sizeof(struct mirror), limits->mirrors);
 	return rc < 0 ? rc : spill_pool_init(&mirrors->held, LIMIT_MIRROR_CHUNKS);
 }
 
@@ -487,7 +522,9 @@ void mirrors_close(struct mirrors *mirrors)
 	if (mirrors->null_fd >= 0)
 		sys_close(mirrors->null_fd);
 	share_close(&mirrors->share);
-	free(mirrors->retry_ms);
+	for (size_t i = 0; i < mirrors->relay_count; i++)
+		cidr_set_fini(&mirrors->relays[i].from);
+	free(mirrors->relays);
 	spill_pool_fini(&mirrors->held);
 	slab_fini(&mirrors->slab);
 }

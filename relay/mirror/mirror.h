@@ -35,9 +35,11 @@
 #include "io/sys.h"
 #include "io/tag.h"
 #include "io/wheel.h"
+#include "relay/admission/cidr.h"
 #include "relay/session.h"
 #include "relay/spill.h"
 
+struct config;
 struct limits;
 struct plan;
 struct worker;
@@ -99,6 +101,12 @@ struct mirror_share {
 
 enum { MIRROR_SHARE_ALL = 256 };
 
+/* What a thread knows of a relay's mirror. */
+struct mirror_relay {
+	uint64_t retry_ms;    /* until then no copy is tried: the receiver could not be reached */
+	struct cidr_set from; /* of whose connections there are copies; empty: of all */
+};
+
 /* What a thread has for its mirrors. */
 struct mirrors {
 	struct slab slab; /* of struct mirror; without slots when no relay has a mirror */
@@ -107,8 +115,9 @@ struct mirrors {
 	struct list submitted; /* taps sent to in the last one */
 	struct list waiting;   /* taps by due_ms */
 	struct list closing;
-	struct timer timer; /* for the first of `waiting` */
-	uint64_t *retry_ms; /* [relay] */
+	struct timer timer;          /* for the first of `waiting` */
+	struct mirror_relay *relays; /* [relay] */
+	size_t relay_count;
 	struct mirror_share share;
 	int pipe_fds[2]; /* set by the creator; empty between moves */
 	int null_fd;
@@ -124,6 +133,9 @@ struct mirror_sums {
 /* mirrors_open - 0 or -errno; takes mirrors.pipe_fds. Thread: the one that uses it, before it is shut in. */
 int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const struct plan *plan);
 void mirrors_close(struct mirrors *mirrors);
+
+/* mirrors_memory - bytes that mirrors_open() takes for @config's relays, beside what relay/limits.h has */
+size_t mirrors_memory(const struct config *config);
 
 /* mirrors_turn - at the end of a turn, behind the sessions: submit what is queued, close what is over */
 void mirrors_turn(struct worker *worker);

@@ -276,6 +276,8 @@ static void mistakes_in_a_mirror_are_refused(void **state)
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: web/127.0.0.1:80 }\n", 2, 9, "a",
 		 "the mirror of the relay 'a', web/127.0.0.1:80, is reached by its listener web/127.0.0.1:80; "
 		 "expected"},
+		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, from: [ 10.0.0.1/8 ] }\n", 5,
+		 40, "10.0.0.1/8", "'10.0.0.1/8'"},
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, fraction: 101% }\n", 5,
 		 42, "101%", "'101%' is out of range; expected a percentage from 0% to 100%"},
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { to: ids/1.2.3.4:1, when_slow: wait }\n", 5,

@@ -61,6 +61,9 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	relay->timeouts = rig->options.timeouts;
 	relay->proxy_send = rig->options.proxy_send;
 	relay->mirror = rig->options.mirror;
+	relay->mirror.from = (struct config_cidrs){0}; /* the configuration owns its lists */
+	for (size_t i = 0; i < rig->options.mirror.from.count; i++)
+		assert_int_equal(config_cidrs_add(&relay->mirror.from, &rig->options.mirror.from.items[i]), 0);
 	relay->limits = rig->options.limits;
 	for (size_t i = 0; i < rig->options.allow.count; i++)
 		assert_int_equal(config_cidrs_add(&relay->access.allow, &rig->options.allow.items[i]), 0);

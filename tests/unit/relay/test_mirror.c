@@ -198,6 +198,27 @@ static void fraction_of_the_connections_is_copied(void **state)
 	}
 }
 
+static void connections_of_some_clients_are_copied(void **state)
+{
+	/* Clients of the fake kernel are 127.0.0.1. */
+	static const struct {
+		const char *from;
+		bool copied;
+	} cases[] = {{"127.0.0.0/8", true}, {"10.0.0.0/8", false}, {"::/0", false}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cidr cidr;
+		struct rig_options options = mirrored();
+		assert_int_equal(cidr_parse(cases[i].from, &cidr, NULL), 0);
+		options.mirror.from = (struct config_cidrs){&cidr, 1};
+		rig_open(&rig, &options);
+		rig_pair(&rig, RIG_AUTO);
+		rig_run(&rig, 2 * RIG_MS);
+		assert_int_equal(fake_server_accept(RIG_RECEIVER) != NULL, cases[i].copied);
+		rig_close(&rig);
+	}
+}
+
 static void end_of_one_direction_is_the_end_of_its_copy(void **state)
 {
 	(void)state;
@@ -483,6 +504,7 @@ int main(void)
 	        cmocka_unit_test(first_bytes_come_before_the_later_ones),
 	        cmocka_unit_test(header_names_the_ends_in_the_order_of_the_bytes),
 	        cmocka_unit_test(fraction_of_the_connections_is_copied),
+	        cmocka_unit_test(connections_of_some_clients_are_copied),
 	        cmocka_unit_test(end_of_one_direction_is_the_end_of_its_copy),
 	        cmocka_unit_test(stalled_receiver_is_skipped_and_nobody_waits),
 	        cmocka_unit_test(dropped_copy_is_reset_and_has_no_gap),
