@@ -274,14 +274,24 @@ static void tell_suppressed(struct log_record *record)
 	finish(record);
 }
 
-bool log_record_begin(struct log_record *record, enum log_level level, const char *message)
+static bool begin(struct log_record *record, bool wanted, enum log_level level, const char *message)
 {
-	record->wanted = log_enabled(level) && admitted(level);
-	if (!record->wanted)
+	record->wanted = wanted;
+	if (!wanted)
 		return false;
 	tell_suppressed(record);
 	start(record, level, message);
 	return true;
+}
+
+bool log_record_begin(struct log_record *record, enum log_level level, const char *message)
+{
+	return begin(record, log_enabled(level) && admitted(level), level, message);
+}
+
+bool log_event_begin(struct log_record *record, enum log_level level, const char *message)
+{
+	return begin(record, log_enabled(level), level, message);
 }
 
 void log_record_end(struct log_record *record)

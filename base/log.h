@@ -22,7 +22,7 @@
  * cut=true, and stays well-formed.
  *
  * Records above the configured rate are counted instead of written; the next one to be written is preceded by
- * one that tells how many were suppressed. Errors are never suppressed.
+ * one that tells how many were suppressed. Errors and events are never suppressed.
  */
 #ifndef NSRELAY_BASE_LOG_H
 #define NSRELAY_BASE_LOG_H
@@ -63,6 +63,9 @@ bool log_enabled(enum log_level level);
  * False when it will not be written, because of its level or the rate: its fields may then be left out.
  */
 bool log_record_begin(struct log_record *record, enum log_level level, const char *message);
+
+/* log_event_begin - the same for what is rare and must not be missed: whatever the rate, it is written */
+bool log_event_begin(struct log_record *record, enum log_level level, const char *message);
 
 /* log_record_add_* - append a field; @key is an identifier, @text any bytes or NULL; a double gets three
  * decimals */

@@ -87,7 +87,7 @@ static void log_backend(const struct plan *plan, const struct record *record)
 	};
 	const struct config_pool *pool = &plan->config->pools[plan->routes[record->route].pool];
 	struct log_record log;
-	if (!log_record_begin(&log, turns[record->kind].level, turns[record->kind].message))
+	if (!log_event_begin(&log, turns[record->kind].level, turns[record->kind].message))
 		return;
 	log_record_add_text(&log, "pool", pool->name);
 	add_endpoint(&log, "backend", "backend_netns", &pool->backends[record->backend].endpoint);
@@ -109,7 +109,7 @@ void record_log(const struct plan *plan, const struct record *record)
 void counters_log(const struct counters *threads, uint32_t count)
 {
 	struct log_record log;
-	log_record_begin(&log, LOG_LEVEL_INFO, "counters");
+	log_event_begin(&log, LOG_LEVEL_INFO, "counters");
 	for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
 		uint64_t sum = 0;
 		for (uint32_t i = 0; i < count; i++)

@@ -344,7 +344,7 @@ static void command(struct supervisor *s, enum control_type type, uint64_t value
 static void log_ready(const struct supervisor *s)
 {
 	struct log_record log;
-	log_record_begin(&log, LOG_LEVEL_INFO, s->was_ready ? "ready again" : "ready");
+	log_event_begin(&log, LOG_LEVEL_INFO, s->was_ready ? "ready again" : "ready");
 	log_record_add_u64(&log, "relays", s->config->relay_count);
 	log_record_add_u64(&log, "listeners", s->plan.listener_count);
 	log_record_add_u64(&log, "threads", s->limits.threads);
@@ -381,7 +381,7 @@ static void stop(struct supervisor *s)
 	command(s, CONTROL_DRAIN, s->config->drain_ms);
 	kill_within(s, (uint64_t)s->config->drain_ms + STOP_GRACE_MS);
 	struct log_record log;
-	log_record_begin(&log, LOG_LEVEL_INFO, "stopping");
+	log_event_begin(&log, LOG_LEVEL_INFO, "stopping");
 	log_record_add_u64(&log, "drain_ms", s->config->drain_ms);
 	log_record_end(&log);
 	notify_systemd("STOPPING=1");

@@ -290,6 +290,22 @@ static void *log_from_thread(void *arg)
 	return NULL;
 }
 
+static void events_are_never_suppressed(void **state)
+{
+	struct log_record record;
+	(void)state;
+	log_configure(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, 1);
+	divert();
+	for (int i = 0; i < 100; i++) {
+		log_event_begin(&record, LOG_LEVEL_INFO, "turn");
+		log_record_end(&record);
+	}
+	assert_false(log_event_begin(&record, LOG_LEVEL_DEBUG, "below the level"));
+	log_record_end(&record);
+	assert_int_equal(count_of(written(), "msg=turn\n"), 100);
+	assert_int_equal(count_of(written(), "below"), 0);
+}
+
 static void records_of_several_threads_do_not_mix(void **state)
 {
 	(void)state;
@@ -353,6 +369,7 @@ int main(void)
 		cmocka_unit_test(levels_below_the_configured_are_not_written),
 		cmocka_unit_test(suppressed_records_are_counted_and_told),
 		cmocka_unit_test(errors_are_never_suppressed),
+		cmocka_unit_test(events_are_never_suppressed),
 		cmocka_unit_test(records_of_several_threads_do_not_mix),
 		cmocka_unit_test(a_full_standard_error_changes_nothing),
 		cmocka_unit_test(times_are_those_of_the_calendar),
