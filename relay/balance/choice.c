@@ -309,14 +309,13 @@ uint32_t balance_next(const struct balance_pool *pool, uint32_t draw, uint32_t f
 {
 	uint64_t current_rank = current == first ? 0 : rank(pool, draw, current), best_rank = UINT64_MAX;
 	uint32_t best = BALANCE_NONE;
-	bool hindered = standing_hindered(pool->standing);
 	for (uint32_t i = 0; i < pool->count; i++) {
-		if (hindered && !may_come(pool, i))
+		if (!balance_usable(pool, i) || i == first || i == current)
 			continue;
 		uint64_t candidate = rank(pool, draw, i);
-		bool tried = i == first || i == current ||
-			     (current != first && (candidate < current_rank || (candidate == current_rank && i < current)));
-		if (tried || (best != BALANCE_NONE && candidate >= best_rank))
+		bool tried = current != first && (candidate < current_rank || (candidate == current_rank && i < current));
+		/* Room is asked for last: few come so far. */
+		if (tried || (best != BALANCE_NONE && candidate >= best_rank) || !has_room(pool, i, memory_order_relaxed))
 			continue;
 		best = i;
 		best_rank = candidate;

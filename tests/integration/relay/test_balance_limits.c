@@ -255,19 +255,23 @@ static void client_returns_to_the_backend_it_had(void **state)
 static void client_of_a_full_backend_goes_elsewhere(void **state)
 {
 	size_t index, first;
+	struct relayproc_record closed;
 
 	(void)state;
 	make_places();
 	start("sticky: { by: source }",
 	      (const char *const[]){"max_connections: 1", "max_connections: 1"}, 2, 1);
 	first = connect_from(1, RIG_FRONT);
+	relayproc_await_closed(here.relay, "client_closed", &closed);
 	int held = testns_connect_from(here.front, "127.0.1.2", RIG_FRONT), server;
 	assert_int_equal(serve(held, &server), first);
 	index = connect_from(1, RIG_FRONT);
 	assert_int_not_equal(index, first);
+	relayproc_await_closed(here.relay, "client_closed", &closed);
 	testns_close(held);
 	rig_expect_end(server);
 	testns_close(server);
+	relayproc_await_closed(here.relay, "client_closed", &closed);
 	assert_int_equal(connect_from(1, RIG_FRONT), index);
 }
 

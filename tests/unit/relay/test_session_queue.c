@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Backends that have all the connections they may: who waits, who goes on, and who is refused. */
 #include "relay/queue.h"
+
+#include <string.h>
+
+#include "base/sm.h"
 #include "tests/unit/relay/rig.h"
 
 static struct rig rig;
@@ -219,6 +223,61 @@ static void backend_that_comes_back_serves_those_that_wait(void **state)
 	rig_close(&rig);
 }
 
+static sm_trace_fn *rig_trace;
+
+/* make_room_unseen - another thread's connection ends just when a client has joined, and looked for those that wait before */
+static void make_room_unseen(const struct sm *sm, const void *object, uint8_t from, uint8_t to)
+{
+	rig_trace(sm, object, from, to);
+	if (to == SESSION_QUEUED && strcmp(sm->name, "session") == 0)
+		atomic_store(&rig.shared.balance.pools[RIG_INTERACTIVE].active[0], 0);
+}
+
+static void room_that_comes_as_a_client_joins_is_seen(void **state)
+{
+	(void)state;
+	open_limited(1, 8, 0);
+	rig_trace = sm_trace;
+	sm_trace = make_room_unseen;
+	atomic_store(&rig.shared.balance.pools[RIG_INTERACTIVE].active[0], 1);
+	struct rig_peer *client = dial();
+	assert_int_equal(rig_counter(&rig, COUNTER_QUEUED), 1);
+	assert_ptr_equal(client->partner, rig_accept(&rig, 3));
+	rig_close(&rig);
+}
+
+/* Room that nobody was called for yet is not the newcomer's. */
+static void newcomer_stands_behind_those_that_wait(void **state)
+{
+	(void)state;
+	open_limited(1, 8, 0);
+	_Atomic uint32_t *active = &rig.shared.balance.pools[RIG_INTERACTIVE].active[0];
+	atomic_store(active, 1);
+	struct rig_peer *first = dial();
+	assert_int_equal(rig_counter(&rig, COUNTER_QUEUED), 1);
+	atomic_store(active, 0);
+	struct rig_peer *second = dial();
+	assert_ptr_equal(first->partner, rig_accept(&rig, 3));
+	assert_null(second->partner);
+	rig_close(&rig);
+}
+
+/* Who leaves may have been called for room that then is the next one's. */
+static void room_of_one_that_leaves_goes_to_the_next(void **state)
+{
+	(void)state;
+	open_limited(1, 8, 0);
+	_Atomic uint32_t *active = &rig.shared.balance.pools[RIG_INTERACTIVE].active[0];
+	atomic_store(active, 1);
+	struct rig_peer *leaver = dial(), *next = dial();
+	atomic_store(active, 0);
+	fake_peer_reset(leaver->conn);
+	rig_run(&rig, 5 * RIG_MS);
+	assert_int_equal(leaver->cause, CAUSE_CLIENT_RESET);
+	assert_ptr_equal(next->partner, rig_accept(&rig, 3));
+	rig_close(&rig);
+}
+
 static void those_that_wait_are_ended_by_a_stop(void **state)
 {
 	(void)state;
@@ -247,6 +306,9 @@ int main(void)
 		cmocka_unit_test(way_on_passes_over_the_full),
 		cmocka_unit_test(client_is_refused_when_no_backend_is_usable),
 		cmocka_unit_test(backend_that_comes_back_serves_those_that_wait),
+		cmocka_unit_test(room_that_comes_as_a_client_joins_is_seen),
+		cmocka_unit_test(newcomer_stands_behind_those_that_wait),
+		cmocka_unit_test(room_of_one_that_leaves_goes_to_the_next),
 		cmocka_unit_test(those_that_wait_are_ended_by_a_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
