@@ -75,7 +75,7 @@ bool balance_has_room(const struct balance_pool *pool)
 {
 	bool backup = false;
 	for (uint32_t i = 0; i < pool->count; i++) {
-		if (!balance_usable(pool, i) || !has_room(pool, i, memory_order_seq_cst))
+		if (standing_reasons_now(pool->standing, i) != 0 || !has_room(pool, i, memory_order_seq_cst))
 			continue;
 		if (!pool->backends[i].backup)
 			return true;

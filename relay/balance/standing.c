@@ -25,10 +25,10 @@ void standing_hinder(struct standing *standing)
 }
 
 /* replace - one step of a change; false when another thread came between, and *before is then what that one left */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the exchange writes to it */
 static bool replace(struct standing *standing, uint32_t backend, uint32_t *before, uint32_t after)
 {
-	if (!atomic_compare_exchange_weak_explicit(&standing->backends[backend].reasons, before, after,
-						   memory_order_relaxed, memory_order_relaxed))
+	if (!atomic_compare_exchange_weak(&standing->backends[backend].reasons, before, after))
 		return false;
 	if (*before == 0 && after != 0)
 		atomic_fetch_add_explicit(&standing->hindered, 1, memory_order_relaxed);

@@ -9,8 +9,9 @@
  * A backend that becomes usable again begins slowly, where its pool asks for that: its share of the load grows from a tenth
  * to the whole in a straight line.
  *
- * All functions may be called by any thread. Everything is relaxed: a choice that is made at the moment of a change may go
- * either way. `hindered` lets a choice see by one load that there is nothing to look at.
+ * All functions may be called by any thread. Choices look relaxed: one that is made at the moment of a change may go either
+ * way. `hindered` lets them see by one load that there is nothing to look at. Changes themselves are sequentially consistent,
+ * so that who waits for a backend to come back cannot miss it (waiting.h); queue_room() is to be called then.
  */
 #ifndef NSRELAY_RELAY_BALANCE_STANDING_H
 #define NSRELAY_RELAY_BALANCE_STANDING_H
@@ -67,6 +68,12 @@ static inline unsigned standing_reasons(const struct standing *standing, uint32_
 {
 	return atomic_load_explicit(&standing->backends[backend].reasons, memory_order_relaxed) &
 	       ~(unsigned)STANDING_STARTING;
+}
+
+/* standing_reasons_now - the same in the one order of all threads' changes */
+static inline unsigned standing_reasons_now(const struct standing *standing, uint32_t backend)
+{
+	return atomic_load(&standing->backends[backend].reasons) & ~(unsigned)STANDING_STARTING;
 }
 
 /* standing_share - of the connections it would get by its weight, in parts of STANDING_WHOLE. Ends a start that is over. */

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "io/errno_table.h"
+#include "relay/queue.h"
 #include "relay/worker.h"
 
 uint32_t ejection_time_ms(const struct config_ejection *config, uint32_t times)
@@ -159,8 +160,9 @@ void ejection_timer_fired(struct worker *worker, struct timer *timer)
 	uint32_t index = pool_index(worker, ejected->route);
 	struct ejection_pool *pool = &worker->shared->ejection.pools[index];
 	struct ejection_backend *backend = &worker->shared->ejection.backends[pool->first + ejected->backend];
-	standing_clear(worker->shared->balance.pools[index].standing, ejected->backend, STANDING_EJECTED,
-		       worker->now_ms);
+	if (standing_clear(worker->shared->balance.pools[index].standing, ejected->backend, STANDING_EJECTED,
+			   worker->now_ms))
+		queue_room(worker, index);
 	/* What connections that were under way have met since does not count against it. */
 	atomic_store_explicit(&backend->failures, 0, memory_order_relaxed);
 	atomic_store_explicit(&backend->resets, 0, memory_order_relaxed);
