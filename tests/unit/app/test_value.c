@@ -147,6 +147,23 @@ static void a_placeholder_names_the_kind(void **state)
 	assert_string_equal(value_placeholder(&choice, text, sizeof(text)), "auto|interactive|bulk");
 }
 
+static void path_is_absolute_or_nothing(void **state)
+{
+	static const struct value_type path = {VALUE_PATH, .max = 7};
+	char field[8] = "before", text[VALUE_TEXT_MAX];
+	struct err err = ERR_INIT;
+	(void)state;
+	assert_int_equal(value_parse(&path, "/run/ab", field, NULL), 0);
+	assert_string_equal(value_format(&path, field, text, sizeof(text)), "/run/ab");
+	assert_int_equal(value_parse(&path, "run", field, &err), -EINVAL);
+	assert_contains(err.text, "'run' does not begin with '/'; expected the absolute path of a file");
+	assert_int_equal(value_parse(&path, "/run/abc", field, &err), -EINVAL);
+	assert_contains(err.text, "at most 7 bytes");
+	assert_string_equal(field, "/run/ab"); /* untouched */
+	assert_int_equal(value_parse(&path, "", field, NULL), 0);
+	assert_string_equal(field, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test(bools_and_names_are_read),
 		cmocka_unit_test(mistakes_are_refused_with_what_was_expected),
 		cmocka_unit_test(a_placeholder_names_the_kind),
+		cmocka_unit_test(path_is_absolute_or_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

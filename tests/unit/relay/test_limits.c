@@ -41,6 +41,20 @@ static void mirrors_take_their_descriptors(void **state)
 	assert_true(two.memory_fixed > none.memory_fixed);
 }
 
+static void control_socket_has_its_descriptors_and_memory(void **state)
+{
+	struct limits without, with;
+	(void)state;
+	struct limits_input input = typical();
+	assert_int_equal(limits_compute(&input, &without, NULL), 0);
+	input.control = true;
+	assert_int_equal(limits_compute(&input, &with, NULL), 0);
+	assert_true(2 * (without.connections - with.connections) > LIMIT_CONTROL_CLIENTS);
+	assert_true(with.memory_fixed - without.memory_fixed >
+		    (size_t)LIMIT_CONTROL_CLIENTS * (LIMIT_CONTROL_MESSAGE + LIMIT_CONTROL_REPLY));
+	assert_int_equal(with.memory_per_connection, without.memory_per_connection);
+}
+
 static void wanted_number_of_connections_is_kept(void **state)
 {
 	struct limits limits;
@@ -125,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_are_what_descriptors_permit),
 		cmocka_unit_test(mirrors_take_their_descriptors),
+		cmocka_unit_test(control_socket_has_its_descriptors_and_memory),
 		cmocka_unit_test(wanted_number_of_connections_is_kept),
 		cmocka_unit_test(too_many_connections_are_refused_with_the_limit_to_raise),
 		cmocka_unit_test(too_few_descriptors_for_one_connection_are_refused),
