@@ -198,6 +198,26 @@ static void fraction_of_the_connections_is_copied(void **state)
 	}
 }
 
+static void receiver_may_be_a_unix_socket(void **state)
+{
+	enum { UNIX_RECEIVER = 5 };
+	(void)state;
+	for (enum rig_relay relay = RIG_AUTO; relay < RIG_UNIX; relay++) {
+		struct rig_options options = mirrored();
+		options.mirror.to = rig_endpoint("unix:/run/ids");
+		options.mirror.direction = CONFIG_MIRROR_UP;
+		rig_open(&rig, &options);
+		struct rig_pair pair = rig_pair(&rig, relay);
+		struct copy copy = {.conn = fake_server_accept(UNIX_RECEIVER), .original = pair.client};
+		assert_non_null(copy.conn);
+		transfer(pair.client, &copy, 100000);
+		close_pair(&pair);
+		assert_int_equal(copy.received, 100000);
+		assert_true(fake_peer_at_end(copy.conn));
+		rig_close(&rig);
+	}
+}
+
 static void connections_of_some_clients_are_copied(void **state)
 {
 	/* Clients of the fake kernel are 127.0.0.1. */
@@ -504,6 +524,7 @@ int main(void)
 	        cmocka_unit_test(first_bytes_come_before_the_later_ones),
 	        cmocka_unit_test(header_names_the_ends_in_the_order_of_the_bytes),
 	        cmocka_unit_test(fraction_of_the_connections_is_copied),
+	        cmocka_unit_test(receiver_may_be_a_unix_socket),
 	        cmocka_unit_test(connections_of_some_clients_are_copied),
 	        cmocka_unit_test(end_of_one_direction_is_the_end_of_its_copy),
 	        cmocka_unit_test(stalled_receiver_is_skipped_and_nobody_waits),
