@@ -501,10 +501,45 @@ static void pools_say_how_they_balance(void **state)
 	config_fini(&config);
 }
 
+static void pools_say_who_may_be_chosen(void **state)
+{
+	(void)state;
+	struct config config = accepted(
+		RELAY "pools:\n"
+		      "  plain: { backends: [ a/1.2.3.4:1 ] }\n"
+		      "  full:\n    queue: { length: 0, timeout: 0s }\n    sticky: { by: source, timeout: 1m, size: 8 }\n"
+		      "    slow_start: 30s\n    backends:\n"
+		      "    - { address: a/1.2.3.4:1, state: drain, max_connections: 7 }\n"
+		      "    - { address: b/1.2.3.4:1, state: maintenance }\n");
+	const struct config_pool *plain = &config.pools[0], *full = &config.pools[1];
+	assert_int_equal(plain->queue.length, 128);
+	assert_int_equal(plain->queue.timeout_ms, 5000);
+	assert_int_equal(plain->sticky.by, CONFIG_STICKY_OFF);
+	assert_int_equal(plain->slow_start_ms, 0);
+	assert_int_equal(plain->backends[0].state, CONFIG_STATE_READY);
+	assert_int_equal(plain->backends[0].max_connections, 0);
+	assert_int_equal(full->queue.length, 0);
+	assert_int_equal(full->queue.timeout_ms, 0);
+	assert_int_equal(full->sticky.by, CONFIG_STICKY_SOURCE);
+	assert_int_equal(full->sticky.timeout_ms, 60000);
+	assert_int_equal(full->sticky.size, 8);
+	assert_int_equal(full->slow_start_ms, 30000);
+	assert_int_equal(full->backends[0].state, CONFIG_STATE_DRAIN);
+	assert_int_equal(full->backends[0].max_connections, 7);
+	assert_int_equal(full->backends[1].state, CONFIG_STATE_MAINTENANCE);
+	config_fini(&config);
+}
+
 static void pools_that_cannot_work_are_refused(void **state)
 {
 	(void)state;
 	static const struct mistake cases[] = {
+		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, state: off } ] } }\n", 3, 57, "off",
+		 "'off' is not known; expected one of ready, drain, maintenance"},
+		{RELAY "pools: { p: { sticky: { by: source, size: 7 }, backends: [ /1.2.3.4:1 ] } }\n", 3, 43, "7",
+		 "'7' is out of range; expected a whole number from 8 to 16777216"},
+		{RELAY "pools: { p: { queue: { lenght: 7 }, backends: [ /1.2.3.4:1 ] } }\n", 3, 24, "lenght",
+		 "unknown key 'lenght' in queue; did you mean 'length'?"},
 		{RELAY "pools: { p: { backends: [ { address: /1.2.3.4:1, weight: 0 } ] } }\n", 3, 58, "0",
 		 "'0' is out of range; expected a whole number from 1 to 256"},
 		{RELAY "pools: { p: { retries: 255, backends: [ /1.2.3.4:1 ] } }\n", 3, 24, "255",
@@ -564,7 +599,8 @@ static void the_examples_are_right(void **state)
 {
 	(void)state;
 	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml",
-					    EXAMPLES "/balance-policies.yaml", EXAMPLES "/mirror.yaml",
+					    EXAMPLES "/balance-policies.yaml",
+					    EXAMPLES "/balance-limits.yaml", EXAMPLES "/mirror.yaml",
 					    EXAMPLES "/fan-in.yaml"};
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
 		struct config config;
@@ -598,6 +634,11 @@ static void the_example_tells_the_defaults(void **state)
 	assert_int_equal(db->retries, implied->retries);
 	assert_int_equal(db->backends[1].weight, implied->backends[1].weight);
 	assert_int_equal(db->backends[1].backup, implied->backends[1].backup);
+	assert_int_equal(db->backends[1].state, implied->backends[1].state);
+	assert_int_equal(db->backends[1].max_connections, implied->backends[1].max_connections);
+	assert_memory_equal(&db->queue, &implied->queue, sizeof(db->queue));
+	assert_memory_equal(&db->sticky, &implied->sticky, sizeof(db->sticky));
+	assert_int_equal(db->slow_start_ms, implied->slow_start_ms);
 	assert_int_equal(config.threads, plain.threads);
 	assert_int_equal(config.max_connections, plain.max_connections);
 	assert_int_equal(config.drain_ms, plain.drain_ms);
@@ -698,6 +739,7 @@ int main(void)
 		cmocka_unit_test(every_setting_reaches_its_field),
 		cmocka_unit_test(a_relay_overrides_the_defaults_of_all),
 		cmocka_unit_test(pools_say_how_they_balance),
+		cmocka_unit_test(pools_say_who_may_be_chosen),
 		cmocka_unit_test(pools_that_cannot_work_are_refused),
 		cmocka_unit_test(declared_namespaces_are_resolved),
 		cmocka_unit_test(relays_find_their_pools),
