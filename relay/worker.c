@@ -40,6 +40,8 @@ static int open_memory(struct worker *worker)
 	}
 	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
 			   limits->connections + LIMIT_ACCEPT_SLACK);
+	if (rc == 0)
+		rc = gate_open(&worker->gate, worker->plan->config->relay_count);
 	return rc < 0 ? rc : spill_pool_init(&worker->spill, limits->spill_chunks);
 }
 
@@ -51,7 +53,6 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	list_init(&worker->want_spill);
 	list_init(&worker->want_buffers);
 	list_init(&worker->closing);
-	gate_init(&worker->gate);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->ask_timer);
 	timer_init(&worker->drain_timer);
@@ -95,6 +96,7 @@ void worker_close(struct worker *worker)
 		mirrors_close(&worker->mirrors);
 	spill_pool_fini(&worker->spill);
 	slab_fini(&worker->sessions);
+	gate_close(&worker->gate);
 	free(worker->listeners);
 	free(worker->cursors);
 	free(worker->lines);

@@ -9,6 +9,8 @@
 #define NSRELAY_RELAY_ADMISSION_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "io/wheel.h"
@@ -16,13 +18,23 @@
 struct session;
 struct worker;
 
-struct gate {
-	struct list pending; /* sessions */
-	struct timer timer;  /* armed while there are any */
-	bool look;           /* there may be a place */
+/* Those that wait for one relay. */
+struct gate_line {
+	struct list pending; /* sessions, and the mark while a look has not come to the end */
+	struct list mark;    /* where it goes on */
 };
 
-void gate_init(struct gate *gate);
+struct gate {
+	struct gate_line *lines; /* by relay; owned */
+	size_t line_count;
+	uint32_t count;     /* of those that wait */
+	struct timer timer; /* armed while there are any */
+	bool look;          /* there may be a place */
+};
+
+/* gate_open - 0 or -ENOMEM */
+int gate_open(struct gate *gate, size_t relay_count);
+void gate_close(struct gate *gate);
 
 /* gate_enter - a session whose client is known: goes on by session_admitted(), now or later, or is refused */
 void gate_enter(struct worker *worker, struct session *session);
@@ -33,7 +45,7 @@ void gate_leave(struct worker *worker, struct session *session);
 /* gate_has_work - may somebody come in now? */
 static inline bool gate_has_work(const struct gate *gate)
 {
-	return gate->look && !list_empty(&gate->pending);
+	return gate->look && gate->count > 0;
 }
 
 /* gate_turn - once a turn: let in who can come in by now */

@@ -231,6 +231,16 @@ static struct rig_options some_options(uint64_t seed)
 		.half_close_ms = ONE_OF(0, 200, 5000, 20000),
 	};
 	options.backend_most = ONE_OF(0, 0, 0, 0, 2, 8);
+	options.limits = (struct config_limits){
+		.relay = {.connections = ONE_OF(0, 0, 0, 3, 10), .rate = ONE_OF(0, 0, 50), .burst = ONE_OF(1, 5)},
+		.netns.connections = ONE_OF(0, 0, 5),
+		.source = {.connections = ONE_OF(0, 0, 4), .rate = ONE_OF(0, 0, 20)},
+		.ipv6_prefix = 64,
+		.sources = ONE_OF(1, 100),
+		.over = ONE_OF(CONFIG_OVER_REFUSE, CONFIG_OVER_QUEUE, CONFIG_OVER_QUEUE),
+		.queue_length = ONE_OF(1, 8, 64),
+		.queue_timeout_ms = ONE_OF(5, 500),
+	};
 	options.queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
 	if (fake_chance(500))
 		options.mirror = (struct config_mirror){
