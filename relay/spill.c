@@ -93,8 +93,35 @@ ssize_t spill_append_with(struct spill_pool *pool, struct spill *spill, spill_fi
 	return n;
 }
 
-/* forget - take @size sent bytes off the front */
-static void forget(struct spill_pool *pool, struct spill *spill, size_t size)
+ssize_t spill_fill(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx)
+{
+	struct spill_chunk *chunk = spill->tail;
+	if (!chunk)
+		return spill_append_with(pool, spill, fill, ctx);
+	size_t room = SPILL_CHUNK_SIZE - chunk->end;
+	CHECK(room > 0);
+	ssize_t n = fill(ctx, chunk->data + chunk->end, room);
+	CHECK(n <= (ssize_t)room);
+	if (n > 0)
+		chunk->end += (uint32_t)n;
+	return n;
+}
+
+bool spill_prepend(struct spill_pool *pool, struct spill *spill, const void *data, size_t size)
+{
+	struct spill front = {0};
+	if (!spill_append(pool, &front, data, size))
+		return false;
+	if (spill_empty(&front))
+		return true;
+	front.tail->next = spill->head;
+	if (spill_empty(spill))
+		spill->tail = front.tail;
+	spill->head = front.head;
+	return true;
+}
+
+void spill_skip(struct spill_pool *pool, struct spill *spill, size_t size)
 {
 	while (size > 0) {
 		struct spill_chunk *chunk = spill->head;
@@ -125,7 +152,7 @@ ssize_t spill_send(struct spill_pool *pool, struct spill *spill, int fd, int fla
 		if (n < 0)
 			return sent > 0 && n == -EAGAIN ? sent : n;
 		sent += n;
-		forget(pool, spill, (size_t)n);
+		spill_skip(pool, spill, (size_t)n);
 	}
 	return sent;
 }

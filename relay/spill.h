@@ -47,6 +47,15 @@ bool spill_append(struct spill_pool *pool, struct spill *spill, const void *data
 typedef ssize_t spill_fill_fn(void *ctx, void *buffer, size_t size);
 ssize_t spill_append_with(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx);
 
+/* spill_fill - the same into what is free of the last chunk, or into a fresh one when there is none; that has to be room */
+ssize_t spill_fill(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx);
+
+/* spill_prepend - as spill_append(), to the front */
+bool spill_prepend(struct spill_pool *pool, struct spill *spill, const void *data, size_t size);
+
+/* spill_skip - take @size bytes, which are there, off the front */
+void spill_skip(struct spill_pool *pool, struct spill *spill, size_t size);
+
 /* spill_view - describe what is in front by at most @iov_count vectors, which last until it is changed; how many */
 size_t spill_view(const struct spill *spill, struct iovec *ret_iov, size_t iov_count);
 
