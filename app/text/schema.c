@@ -34,20 +34,28 @@ bool schema_read_value(struct schema_reader *reader, const struct yaml_node *nod
 	return false;
 }
 
+static bool has_field(const struct schema *schema, const char *key)
+{
+	for (size_t i = 0; i < schema->field_count; i++)
+		if (strcmp(schema->fields[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 /* check_key - refuse a key that the schema does not have */
 static void check_key(struct schema_reader *reader, const struct yaml_node *key, const struct schema *schema)
 {
 	struct suggest suggest;
 	suggest_init(&suggest, key->text);
-	for (size_t i = 0; i < schema->field_count; i++) {
-		if (strcmp(schema->fields[i].key, key->text) == 0)
-			return;
+	if (has_field(schema, key->text))
+		return;
+	for (size_t i = 0; i < schema->field_count; i++)
 		suggest_add(&suggest, schema->fields[i].key);
-	}
 	for (size_t i = 0; schema->settings && i < schema->settings->count; i++) {
 		if (strcmp(schema->settings->settings[i].key, key->text) == 0)
 			return;
-		suggest_add(&suggest, schema->settings->settings[i].key);
+		if (!has_field(schema, schema->settings->settings[i].key))
+			suggest_add(&suggest, schema->settings->settings[i].key);
 	}
 	report_add(&reader->report, key->at, "unknown key '%.64s' in %s; %s", key->text, schema->what,
 	           suggest_text(&suggest));
@@ -67,13 +75,15 @@ static void read_fields(struct schema_reader *reader, const struct yaml_node *no
 	}
 }
 
-static void read_settings(struct schema_reader *reader, const struct yaml_node *node,
-                          const struct setting_map *settings, void *target)
+/* read_settings - those that no field of the same name stands for */
+static void read_settings(struct schema_reader *reader, const struct yaml_node *node, const struct schema *schema,
+                          void *target)
 {
+	const struct setting_map *settings = schema->settings;
 	for (size_t i = 0; i < settings->count; i++) {
 		const struct setting *setting = &settings->settings[i];
 		const struct schema inner = {.what = setting->key, .settings = setting->map};
-		const struct yaml_node *value = yaml_get(node, setting->key);
+		const struct yaml_node *value = has_field(schema, setting->key) ? NULL : yaml_get(node, setting->key);
 		if (value && setting->map)
 			schema_read_mapping(reader, value, &inner, target);
 		else if (value)
@@ -91,7 +101,7 @@ void schema_read_mapping(struct schema_reader *reader, const struct yaml_node *n
 		check_key(reader, child->key, schema);
 	read_fields(reader, node, schema, target);
 	if (schema->settings)
-		read_settings(reader, node, schema->settings, target);
+		read_settings(reader, node, schema, target);
 }
 
 void schema_read_items(struct schema_reader *reader, const struct yaml_node *node, schema_fn *read_item,
