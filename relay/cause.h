@@ -25,6 +25,8 @@
 	X(NO_BACKEND,		"no_backend",		"no backend may be used")                                      \
 	X(QUEUE_FULL,		"queue_full",		"every backend had its max_connections, and the queue was full") \
 	X(QUEUE_TIMEOUT,	"queue_timeout",	"no backend or limit had room within the queue's timeout")     \
+	X(BAD_HEADER,		"bad_header",		"the client had to begin with a PROXY protocol header, and did not") \
+	X(HEADER_TIMEOUT,	"header_timeout",	"that header was not complete in time")                        \
 	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
 	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
 

@@ -35,6 +35,7 @@ void config_relay_init(struct config_relay *relay)
 			.congestion = "cubic",
 			.backlog = 4096,
 		},
+		.accept = {.others = CONFIG_OTHERS_PLAIN, .timeout_ms = 5000},
 		.lane = CONFIG_LANE_AUTO,
 		.proxy_send = CONFIG_PROXY_OFF,
 		.mirror = {.fraction = CONFIG_FRACTION_ALL},
@@ -168,6 +169,7 @@ static void relay_fini(struct config_relay *relay)
 {
 	free(relay->listeners);
 	free(relay->mirror.from.items);
+	free(relay->accept.from.items);
 	free(relay->access.allow.items);
 	free(relay->access.deny.items);
 	free(relay->access.allow_namespaces.items);

@@ -44,6 +44,9 @@ struct config_tcp {
 /* The header that backends get before the client's bytes: relay/proxy_protocol.h. */
 enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 
+/* What becomes of clients that are not in config_accept.from. */
+enum config_others { CONFIG_OTHERS_PLAIN, CONFIG_OTHERS_REFUSE };
+
 enum config_lane { CONFIG_LANE_AUTO, CONFIG_LANE_INTERACTIVE, CONFIG_LANE_BULK };
 
 /* How the first backend for a connection is chosen; relay/balance/ has them. */
@@ -177,6 +180,14 @@ struct config_access {
 	struct config_namespaces allow_namespaces, deny_namespaces; /* by that of the listener */
 };
 
+/* Who has to begin with such a header: relay/preread.h. */
+struct config_accept {
+	struct config_cidrs from; /* clients by the addresses of their sockets */
+	bool from_unix;           /* clients of unix sockets */
+	enum config_others others;
+	uint32_t timeout_ms;      /* for the header as a whole */
+};
+
 struct config_relay {
 	char name[CONFIG_NAME_MAX];
 	struct endpoint *listeners; /* owned */
@@ -186,6 +197,7 @@ struct config_relay {
 	struct config_tcp tcp;
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_proxy proxy_send;
+	struct config_accept accept;
 	struct config_mirror mirror;
 	struct config_access access;
 	struct config_limits limits;
@@ -247,6 +259,12 @@ static inline bool config_limit_is_set(const struct config_limit *limit)
 static inline bool config_relay_mirrors(const struct config_relay *relay)
 {
 	return relay->mirror.to.addr.family != AF_UNSPEC;
+}
+
+/* config_relay_accepts_proxy - are there clients of @relay that begin with a header? */
+static inline bool config_relay_accepts_proxy(const struct config_relay *relay)
+{
+	return relay->accept.from.count > 0 || relay->accept.from_unix;
 }
 
 /* config_mirror_sockets - how many sockets the copies of one connection take at the most: 0, 1 or 2 */

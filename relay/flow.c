@@ -172,6 +172,11 @@ void flow_watch(struct worker *worker, struct session *session, enum side source
 	arm(worker, session, source, FLOW_OP_WATCH);
 }
 
+void flow_await(struct worker *worker, struct session *session, enum side source)
+{
+	arm(worker, session, source, FLOW_OP_POLL_IN);
+}
+
 /* ---- facts ---- */
 
 static void append_arrived(struct worker *worker, struct flow *flow, uint16_t buffer, uint32_t size)

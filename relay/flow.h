@@ -55,6 +55,9 @@ enum { FLOW_WATCH_AFTER_MS = 250 };
 /* flow_watch - wait for a reset of such a source */
 void flow_watch(struct worker *worker, struct session *session, enum side source);
 
+/* flow_await - the session is not open yet, and cannot go on without its client's bytes: one poll for reading */
+void flow_await(struct worker *worker, struct session *session, enum side source);
+
 /* flow_resume - what it has read is paid for: it may be read from again */
 void flow_resume(struct worker *worker, struct session *session, enum side source);
 

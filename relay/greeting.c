@@ -16,11 +16,18 @@ static bool is_wildcard(const struct endpoint *endpoint)
 	return endpoint->addr.family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&endpoint->addr.in6.sin6_addr);
 }
 
-/* note_destination - the address the client connected to; only behind a wildcard does it take a system call to know it */
-static void note_destination(const struct session *session, const struct endpoint *listener, struct session_peer *ret)
+/*
+ * note_destination - the address the client connected to: the one a header told, or the listener's; only behind a wildcard
+ * does it take a system call to know that
+ */
+static void note_destination(const struct worker *worker, const struct session *session, struct session_peer *ret)
 {
+	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
+	const struct preread_told *told = preread_told(worker, session);
 	struct sockaddr_storage addr = {0};
-	if (!is_wildcard(listener))
+	if (told)
+		*ret = told->destination;
+	else if (!is_wildcard(listener))
 		peer_set(ret, &listener->addr.any);
 	else if (sys_local(session->fds[SIDE_CLIENT], &addr) == 0)
 		peer_set(ret, (const struct sockaddr *)&addr);
@@ -45,18 +52,32 @@ size_t greeting_anonymous(const struct worker *worker, uint32_t relay, uint8_t b
 	}
 }
 
+static size_t encode(const struct worker *worker, const struct session *session, enum config_proxy version,
+		     const struct proxy_header *header, uint8_t buf[PROXY_ENCODED_MAX])
+{
+	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
+	char name[PROXY_NETNS_MAX];
+	if (version == CONFIG_PROXY_V1)
+		return proxy_encode_v1(header, buf);
+	return proxy_encode_v2(header, name_of(&listener->netns, name, sizeof(name)), buf);
+}
+
 size_t greeting_write(const struct worker *worker, const struct session *session, enum config_proxy version,
 		      bool reversed, uint8_t buf[PROXY_ENCODED_MAX])
 {
-	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
 	struct proxy_header header = {.source = session->peer};
-	char name[PROXY_NETNS_MAX];
-	note_destination(session, listener, &header.destination);
+	note_destination(worker, session, &header.destination);
 	if (reversed)
 		header = (struct proxy_header){.source = header.destination, .destination = header.source};
-	if (version == CONFIG_PROXY_V1)
-		return proxy_encode_v1(&header, buf);
-	return proxy_encode_v2(&header, name_of(&listener->netns, name, sizeof(name)), buf);
+	return encode(worker, session, version, &header, buf);
+}
+
+size_t greeting_write_on(const struct worker *worker, const struct session *session, const struct proxy_header *told,
+			 uint8_t buf[PROXY_ENCODED_MAX])
+{
+	struct proxy_header header = {.source = session->peer, .tlvs = told->tlvs, .tlv_size = told->tlv_size};
+	note_destination(worker, session, &header.destination);
+	return encode(worker, session, worker_relay(worker, session)->proxy_send, &header, buf);
 }
 
 bool greeting_put(struct worker *worker, struct session *session)

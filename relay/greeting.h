@@ -24,6 +24,13 @@ bool greeting_wanted(const struct worker *worker, const struct session *session)
  */
 size_t greeting_anonymous(const struct worker *worker, uint32_t relay, uint8_t buf[PROXY_ENCODED_MAX]);
 
+/*
+ * greeting_write_on - write to @buf what backends get of a client that was told by the header @told: its addresses, and of
+ * version 2 its entries too. Without addresses it is the connection's own. bytes
+ */
+size_t greeting_write_on(const struct worker *worker, const struct session *session, const struct proxy_header *told,
+			 uint8_t buf[PROXY_ENCODED_MAX]);
+
 /* greeting_put - queue it, before anything else; false when the thread's spill memory has run out */
 bool greeting_put(struct worker *worker, struct session *session);
 

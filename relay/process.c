@@ -298,6 +298,7 @@ static int prepare(struct relay *relay, struct err *err)
 	if (balance_init(&relay->shared.balance, relay->process->plan->config) < 0 ||
 	    bandwidth_init(&relay->shared.bandwidth, relay->process->plan) < 0 ||
 	    admission_init(&relay->shared.admission, relay->process->plan, sys_random()) < 0 ||
+	    preread_init(&relay->shared.preread, relay->process->plan->config) < 0 ||
 	    ejection_init(&relay->shared.ejection, relay->process->plan->config) < 0)
 		return err_set(err, ENOMEM, "relay: out of memory");
 	for (uint32_t i = 0; i < count; i++)
@@ -400,6 +401,7 @@ static void release(struct relay *relay)
 	balance_fini(&relay->shared.balance);
 	ejection_fini(&relay->shared.ejection);
 	inspect_fini(&relay->inspect);
+	preread_fini(&relay->shared.preread);
 	bandwidth_fini(&relay->shared.bandwidth);
 	admission_fini(&relay->shared.admission);
 	free(relay->threads);

@@ -46,6 +46,7 @@ struct record {
 	uint32_t connect_us;
 	uint8_t cause;
 	struct session_peer peer;
+	struct session_peer via; /* the proxy that named it; AF_UNSPEC: none did */
 	struct mirror_sums mirror;
 };
 

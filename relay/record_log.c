@@ -41,6 +41,8 @@ static void log_closed(const struct plan *plan, const struct record *record)
 		return; /* under load most are: formatting them all cost more than writing the rest */
 	log_record_add_text(&log, "relay", relay->name);
 	log_record_add_text(&log, "client", peer_text(&record->peer, text, sizeof(text)));
+	if (record->via.family != AF_UNSPEC)
+		log_record_add_text(&log, "via", peer_text(&record->via, text, sizeof(text)));
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
 	if (record->backend != RECORD_NO_BACKEND)
 		add_endpoint(&log, "backend", "backend_netns",

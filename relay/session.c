@@ -13,6 +13,7 @@
 #include "relay/flow.h"
 #include "relay/greeting.h"
 #include "relay/mirror/mirror.h"
+#include "relay/preread.h"
 #include "relay/worker.h"
 
 _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it");
@@ -28,7 +29,9 @@ enum {
 
 static const struct sm_state states[SESSION_STATE_COUNT] = {
 	[SESSION_WAITING] = {"waiting", SM_BIT(SESSION_CONNECTING) | SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_CLOSING) |
-						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED) | SM_BIT(SESSION_PENDING)},
+						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED) | SM_BIT(SESSION_PENDING) |
+						SM_BIT(SESSION_PREREAD)},
+	[SESSION_PREREAD] = {"preread", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_PENDING] = {"pending", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_QUEUED] = {"queued", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_CONNECTING] = {"connecting",
@@ -112,7 +115,8 @@ static void session_init(struct worker *worker, struct session *session, uint32_
 /* wants_peer - does anybody have to know the client's address? */
 static bool wants_peer(const struct worker *worker, const struct session *session)
 {
-	return worker->records || greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
+	return worker->records || config_relay_accepts_proxy(worker_relay(worker, session)) ||
+	       greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
 	       upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session);
 }
 
@@ -131,19 +135,19 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	bandwidth_begin(&worker->shared->bandwidth, session);
 	if (wants_peer(worker, session))
 		note_peer(session);
-	gate_enter(worker, session);
+	preread_begin(worker, session);
 }
 
 void session_admitted(struct worker *worker, struct session *session)
 {
-	if (greeting_wanted(worker, session) && !greeting_put(worker, session)) {
+	if (!session->greeted && greeting_wanted(worker, session) && !greeting_put(worker, session)) {
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 		return;
 	}
-	int rc = read_early(worker, session);
+	/* What came behind a header of its own is in hand already. */
+	int rc = session->flows[SIDE_CLIENT].bytes ? 0 : read_early(worker, session);
 	if (rc < 0)
-		session_abort(worker, session,
-			      io_outcome(IO_OP_RECV, rc) == IO_TIMED_OUT ? CAUSE_CLIENT_LOST : CAUSE_CLIENT_RESET);
+		session_lost_client(worker, session, rc);
 	else
 		upstream_begin(worker, session);
 }
@@ -280,6 +284,12 @@ void session_abort(struct worker *worker, struct session *session, enum cause ca
 	close_session(worker, session);
 }
 
+void session_lost_client(struct worker *worker, struct session *session, int error)
+{
+	bool lost = io_outcome(IO_OP_RECV, error) == IO_TIMED_OUT;
+	session_abort(worker, session, lost ? CAUSE_CLIENT_LOST : CAUSE_CLIENT_RESET);
+}
+
 /* try_reset - pass the RST on if everything that came before it has arrived, or patience is over */
 static void try_reset(struct worker *worker, struct session *session)
 {
@@ -378,6 +388,9 @@ static void push_record(struct worker *worker, const struct session *session, co
 		.peer = session->peer,
 		.mirror = *mirror,
 	};
+	const struct preread_told *told = preread_told(worker, session);
+	if (told)
+		record.via = told->via;
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		record.bytes[i] = session->flows[i].bytes;
 		record.spliced[i] = session->flows[i].spliced;
@@ -451,8 +464,7 @@ static void client_stirred(struct worker *worker, struct session *session)
 {
 	int error = sys_socket_error(session->fds[SIDE_CLIENT]);
 	if (error < 0)
-		session_abort(worker, session,
-			      io_outcome(IO_OP_RECV, error) == IO_TIMED_OUT ? CAUSE_CLIENT_LOST : CAUSE_CLIENT_RESET);
+		session_lost_client(worker, session, error);
 	else
 		flow_watch(worker, session, SIDE_CLIENT); /* if it has ended */
 }
@@ -472,6 +484,8 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 		upstream_completed(worker, session, completion->result);
 	else if (is_waited_with(session) && tag.kind == TAG_KIND_WATCH)
 		client_stirred(worker, session);
+	else if (session->state == SESSION_PREREAD && tag.kind == TAG_KIND_POLL_IN)
+		preread_go_on(worker, session);
 }
 
 /* resume_flows - those whose bytes are paid for are read from again; the session's silence begins only now */
@@ -509,6 +523,9 @@ static void timer_fired_open(struct worker *worker, struct session *session)
 void session_timer_fired(struct worker *worker, struct session *session)
 {
 	switch (session->state) {
+	case SESSION_PREREAD:
+		session_abort(worker, session, CAUSE_HEADER_TIMEOUT);
+		break;
 	case SESSION_PENDING:
 		session_abort(worker, session, CAUSE_QUEUE_TIMEOUT);
 		break;

@@ -80,6 +80,7 @@ enum {
 
 enum session_state {
 	SESSION_WAITING,    /* for an upstream socket */
+	SESSION_PREREAD,    /* for what its client has to send first: preread.h */
 	SESSION_PENDING,    /* to be let in: admission/gate.h */
 	SESSION_QUEUED,     /* for room at a backend: queue.h */
 	SESSION_CONNECTING, /* connect(2) is under way */
@@ -119,6 +120,8 @@ struct session {
 	struct session_peer peer;
 	struct mirror *mirror;       /* relay/mirror/; NULL: it is not copied */
 	bool entered;                /* its backend counts it: upstream_leave() */
+	bool told;                   /* peer is the one that a header named: preread_told() */
+	bool greeted;                /* what backends get first is in front of its bytes already */
 	uint8_t admission;           /* ADMISSION_*: what it has of its limits */
 	uint32_t source;             /* index of its client in the relay's table of sources; SOURCES_NONE */
 };
@@ -156,6 +159,9 @@ void session_flow_ended(struct worker *worker, struct session *session, enum sid
 
 /* session_broken - @side was reset or lost: no more bytes go to it, and what came from it is still passed on */
 void session_broken(struct worker *worker, struct session *session, enum side side, int result);
+
+/* session_lost_client - the client's socket failed with @error before there was a backend: end it for that */
+void session_lost_client(struct worker *worker, struct session *session, int error);
 
 /* session_abort - end it now for @cause, with RST to both sides */
 void session_abort(struct worker *worker, struct session *session, enum cause cause);

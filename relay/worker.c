@@ -38,6 +38,11 @@ static int open_memory(struct worker *worker)
 		balance_cursor_init(&worker->cursors[i], &balance->pools[i], sys_random());
 		list_init(&worker->lines[i]);
 	}
+	if (worker->shared->preread.from) {
+		worker->told = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->told));
+		if (!worker->told)
+			return -ENOMEM;
+	}
 	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
 			   limits->connections + LIMIT_ACCEPT_SLACK);
 	if (rc == 0)
@@ -97,6 +102,7 @@ void worker_close(struct worker *worker)
 	spill_pool_fini(&worker->spill);
 	slab_fini(&worker->sessions);
 	gate_close(&worker->gate);
+	free(worker->told);
 	free(worker->listeners);
 	free(worker->cursors);
 	free(worker->lines);

@@ -27,6 +27,7 @@
 #include "relay/mirror/mirror.h"
 #include "relay/plan.h"
 #include "relay/record.h"
+#include "relay/preread.h"
 #include "relay/session.h"
 #include "relay/sockets.h"
 #include "relay/spill.h"
@@ -45,6 +46,7 @@ struct shared {
 	struct bandwidth bandwidth;
 	struct admission admission;
 	struct ejection ejection;
+	struct preread preread;
 };
 
 struct listener {
@@ -69,6 +71,7 @@ struct worker {
 	struct ring *ring;
 	struct wheel wheel;
 	struct slab sessions;
+	struct preread_told *told; /* one for each slot of sessions; NULL: no relay accepts headers */
 	struct spill_pool spill;
 	struct socket_pools sockets;
 	struct health health;

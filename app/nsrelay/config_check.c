@@ -196,6 +196,17 @@ static void check_admission(const struct checker *checker, size_t index)
 	check_burst(checker, index, &relay->limits.source, "sources");
 }
 
+/* check_proxy - a relay that refuses all who send no header, and lets nobody send one */
+static void check_proxy(const struct checker *checker, size_t index)
+{
+	const struct config_relay *relay = &checker->config->relays[index];
+	if (relay->accept.others == CONFIG_OTHERS_REFUSE && !config_relay_accepts_proxy(relay))
+		complain(checker, CONFIG_PART_RELAY, index,
+			 "the relay '%s' refuses all clients that are not in accept_from, which is empty; expected accept_from: [ "
+			 "ADDRESS/PREFIX ]",
+			 relay->name);
+}
+
 static size_t count_primaries(const struct config_pool *pool)
 {
 	size_t count = 0;
@@ -234,6 +245,7 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		check_loops(&checker, &config->relays[i]);
 		check_mirror(&checker, i);
 		check_admission(&checker, i);
+		check_proxy(&checker, i);
 	}
 	for (size_t i = 0; i < config->pool_count; i++)
 		check_backups(&checker, i);

@@ -312,6 +312,29 @@ static void read_mirror(struct schema_reader *reader, const struct yaml_node *no
 	schema_read_mapping(reader, node, &mirror_schema, &relay->mirror);
 }
 
+/* read_proxy_client - a block of addresses, or `unix` for the clients of unix sockets */
+static void read_proxy_client(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_accept *accept = target;
+	if (node->kind == YAML_SCALAR && strcmp(node->text, "unix") == 0)
+		accept->from_unix = true;
+	else
+		read_cidr(reader, node, &accept->from);
+}
+
+static void read_accept_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_proxy_client, &((struct config_relay *)target)->accept);
+}
+
+static const struct schema_field proxy_fields[] = {{"accept_from", read_accept_from, NULL}};
+static const struct schema proxy_schema = SCHEMA("proxy_protocol", proxy_fields, &setting_proxy);
+
+static void read_proxy(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_mapping(reader, node, &proxy_schema, target);
+}
+
 static void read_allow(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.allow);
@@ -353,6 +376,7 @@ static const struct schema_field relay_fields[] = {
         {"listen", read_listen, "listen: NETNS/ADDRESS:PORT"},
         {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
         {"mirror", read_mirror, NULL},
+        {"proxy_protocol", read_proxy, NULL},
         {"allow", read_allow, NULL},
         {"deny", read_deny, NULL},
         {"allow_namespaces", read_allow_namespaces, NULL},

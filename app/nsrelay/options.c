@@ -87,6 +87,21 @@ static int apply_to(struct parser *parser, const char *text, struct err *err)
 	return r;
 }
 
+static int apply_accept_proxy(struct parser *parser, const char *text, struct err *err)
+{
+	struct cidr cidr;
+	struct config_accept *accept = &relay_of(parser)->accept;
+	parser->setting_seen = "accept-proxy";
+	if (strcmp(text, "unix") == 0) {
+		accept->from_unix = true;
+		return 0;
+	}
+	int r = cidr_parse(text, &cidr, err);
+	if (r == 0 && config_cidrs_add(&accept->from, &cidr) < 0)
+		return err_set(err, ENOMEM, "out of memory");
+	return r;
+}
+
 static int apply_name(struct parser *parser, const char *text, struct err *err)
 {
 	parser->setting_seen = "name";
@@ -119,6 +134,10 @@ static const struct option_row rows[] = {
 	{{"to", 0, "ENDPOINT", "relay them to here; may be repeated, connections then take turns"},
 	 TAKES_CONFIG,
 	 apply_to},
+	{{"accept-proxy", 0, "ADDRESS", "clients from there begin with a PROXY protocol header: an address, a block such as "
+					"10.0.0.0/8, or unix; may be repeated"},
+	 TAKES_CONFIG,
+	 apply_accept_proxy},
 	{{"name", 0, "NAME", "what the relay is called in the log [" RELAY_NAME_DEFAULT "]"},
 	 TAKES_CONFIG,
 	 apply_name},

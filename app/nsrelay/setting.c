@@ -68,6 +68,7 @@ static const char *const proxy_words[] = {
 	[CONFIG_PROXY_V2] = "v2",
 	NULL,
 };
+static const char *const others_words[] = {[CONFIG_OTHERS_PLAIN] = "plain", [CONFIG_OTHERS_REFUSE] = "refuse", NULL};
 static const char *const direction_words[] = {
 	[CONFIG_MIRROR_BOTH] = "both",
 	[CONFIG_MIRROR_UP] = "up",
@@ -162,8 +163,12 @@ static const struct setting_map tcp_map = MAP(tcp_settings);
 static const struct setting proxy_settings[] = {
 	{"send", .option = "send-proxy", RELAY(proxy_send), CHOICE(proxy_words),
 	 .help = "tell backends who the client is: PROXY protocol header, by version"},
+	{"others", .option = "accept-proxy-others", RELAY(accept.others), CHOICE(others_words),
+	 .help = "clients that are not in accept_from: begin without a header, or are refused"},
+	{"timeout", .option = "accept-proxy-timeout", RELAY(accept.timeout_ms), MS(1, DURATION_MAX_MS),
+	 .help = "how long those who are in it may take for their header"},
 };
-static const struct setting_map proxy_map = MAP(proxy_settings);
+const struct setting_map setting_proxy = MAP(proxy_settings);
 
 static const struct setting whole_limits[] = {
 	{"connections", .option = "limit-connections", RELAY(limits.relay.connections), COUNT(0, CONNECTIONS_MAX),
@@ -225,7 +230,7 @@ static const struct setting relay_settings[] = {
 	{"tcp", .map = &tcp_map},
 	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
 	 .help = "how bytes are moved; fixed only to measure"},
-	{"proxy_protocol", .map = &proxy_map},
+	{"proxy_protocol", .map = &setting_proxy},
 	{"limits", .map = &limits_map},
 };
 const struct setting_map setting_relay = MAP(relay_settings);

@@ -29,6 +29,7 @@
 #include "relay/health/ejection.h"
 #include "relay/health/health.h"
 #include "relay/bandwidth.h"
+#include "relay/preread.h"
 #include "relay/process.h"
 
 enum {
@@ -578,6 +579,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
 		.admission_memory = admission_memory(&s->plan),
 		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
+		.preread_memory = preread_memory(s->config),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],
 	};

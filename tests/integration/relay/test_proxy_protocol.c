@@ -110,6 +110,37 @@ static void nothing_is_sent_unless_asked_for(void)
 	testns_assert_connected(client, server);
 }
 
+static void believed_client_is_told_on_and_logged(void)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.7 198.51.100.9 4660 443\r\n";
+	struct relayproc_record closed;
+	char via[64], text[64];
+	int client = testns_connect(here.web, "127.0.0.1:8004");
+
+	testns_write(client, line, 10);
+	testns_write(client, line + 10, sizeof(line) - 1 - 10);
+	int server = testns_accept(here.listener);
+	expect_bytes(server, line, sizeof(line) - 1);
+	testns_assert_connected(client, server);
+	snprintf(via, sizeof(via), "127.0.0.1:%u", ntohs(port_of(client)));
+	testns_close(client);
+	while (testns_await(server, POLLIN), recv(server, text, sizeof(text), 0) > 0)
+		;
+	testns_close(server);
+	relayproc_await_closed(here.relay, "client_closed", &closed);
+	assert_string_equal(relayproc_text(&closed, "client", text, sizeof(text)), "192.0.2.7:4660");
+	assert_string_equal(relayproc_text(&closed, "via", text, sizeof(text)), via);
+}
+
+static void client_without_its_header_is_refused(void)
+{
+	struct relayproc_record closed;
+	int client = testns_connect(here.web, "127.0.0.1:8004");
+
+	testns_write(client, "hello", 5);
+	relayproc_await_closed(here.relay, "bad_header", &closed);
+}
+
 static void example_does_what_it_says(void **state)
 {
 	(void)state;
@@ -119,6 +150,8 @@ static void example_does_what_it_says(void **state)
 	server_that_speaks_first_has_been_told();
 	header_is_not_counted();
 	nothing_is_sent_unless_asked_for();
+	believed_client_is_told_on_and_logged();
+	client_without_its_header_is_refused();
 }
 
 int main(void)

@@ -60,6 +60,10 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	relay->lane = lane;
 	relay->timeouts = rig->options.timeouts;
 	relay->proxy_send = rig->options.proxy_send;
+	relay->accept = rig->options.accept;
+	relay->accept.from = (struct config_cidrs){0}; /* the configuration owns its lists */
+	for (size_t i = 0; i < rig->options.accept.from.count; i++)
+		assert_int_equal(config_cidrs_add(&relay->accept.from, &rig->options.accept.from.items[i]), 0);
 	relay->mirror = rig->options.mirror;
 	relay->mirror.from = (struct config_cidrs){0}; /* the configuration owns its lists */
 	for (size_t i = 0; i < rig->options.mirror.from.count; i++)
@@ -86,6 +90,7 @@ static void configure(struct rig *rig)
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
 	assert_int_equal(admission_init(&rig->shared.admission, &rig->plan, 1), 0);
 	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
+	assert_int_equal(preread_init(&rig->shared.preread, &rig->config), 0);
 	assert_int_equal(ejection_init(&rig->shared.ejection, &rig->config), 0);
 	rig->limits = (struct limits){
 		.threads = 1,
@@ -452,6 +457,8 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_QUEUE_TIMEOUT:
 		assert_true(rig->options.backend_most > 0 || rig->options.limits.over == CONFIG_OVER_QUEUE);
 		/* fall through */
+	case CAUSE_BAD_HEADER:
+	case CAUSE_HEADER_TIMEOUT:
 	case CAUSE_POLICY:
 	case CAUSE_RELAY_LIMIT:
 	case CAUSE_NAMESPACE_LIMIT:
@@ -665,6 +672,7 @@ static void free_rig(struct rig *rig)
 	sm_trace = NULL;
 	free(rig->records);
 	balance_fini(&rig->shared.balance);
+	preread_fini(&rig->shared.preread);
 	bandwidth_fini(&rig->shared.bandwidth);
 	admission_fini(&rig->shared.admission);
 	ejection_fini(&rig->shared.ejection);

@@ -29,6 +29,7 @@ struct rig_options {
 	struct config_queue queue;   /* of every pool */
 	uint32_t backend_most;       /* max_connections of every backend */
 	enum config_proxy proxy_send;
+	struct config_accept accept; /* of every relay; its list is borrowed */
 	struct config_mirror mirror; /* of every relay */
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
