@@ -180,6 +180,28 @@ static void each_source_has_a_limit(void **state)
 	}
 }
 
+/* dial_as - by a proxy at 127.0.0.1 whose header says that the client is @source */
+static int dial_as(const char *source)
+{
+	char header[128];
+	int client = dial();
+
+	snprintf(header, sizeof(header), "PROXY TCP4 %s 10.0.0.9 40000 80\r\n", source);
+	testns_write(client, header, strlen(header));
+	return client;
+}
+
+static void behind_a_proxy_it_is_the_client_who_counts(void **state)
+{
+	(void)state;
+	start(2, "  proxy_protocol: { accept_from: [ 127.0.0.1 ] }\n  deny: [ 10.6.6.0/24 ]\n"
+	         "  limits: { source: { connections: 1 } }\n");
+	serve(dial_as("10.0.0.1"));
+	serve(dial_as("10.0.0.2"));
+	refused(dial_as("10.0.0.1"), "source_limit");
+	refused(dial_as("10.6.6.1"), "policy");
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec now;
@@ -296,6 +318,7 @@ int main(void)
 	        relayproc_test(as_many_come_in_as_the_limit_says),
 	        relayproc_test(a_place_that_is_given_back_is_taken_again),
 	        relayproc_test(each_source_has_a_limit),
+	        relayproc_test(behind_a_proxy_it_is_the_client_who_counts),
 	        relayproc_test(no_more_come_in_than_burst_and_rate),
 	        relayproc_test(who_waits_is_served_when_there_is_room),
 	        relayproc_test(who_waits_too_long_is_refused),
