@@ -186,12 +186,11 @@ void preread_go_on(struct worker *worker, struct session *session)
 void preread_begin(struct worker *worker, struct session *session)
 {
 	const struct config_relay *relay = worker_relay(worker, session);
-	if (!config_relay_accepts_proxy(relay)) {
-		gate_enter(worker, session);
-	} else if (is_trusted(worker, session)) {
+	bool accepts = config_relay_accepts_proxy(relay);
+	if (accepts && is_trusted(worker, session)) {
 		session_set_state(session, SESSION_PREREAD);
 		preread_go_on(worker, session);
-	} else if (relay->accept.others == CONFIG_OTHERS_REFUSE) {
+	} else if (accepts && relay->accept.others == CONFIG_OTHERS_REFUSE) {
 		session_abort(worker, session, CAUSE_POLICY);
 	} else {
 		gate_enter(worker, session);

@@ -326,6 +326,21 @@ static void rules_of_who_may_connect_are_read(void **state)
 	config_fini(&config);
 }
 
+static void clients_that_send_headers_are_read(void **state)
+{
+	(void)state;
+	struct config config = accepted("defaults: { proxy_protocol: { send: v2, timeout: 1s } }\n" ADMITTING
+					"proxy_protocol: { accept_from: [ 10.0.0.0/8, unix, \"::1\" ], others: refuse }\n");
+	const struct config_relay *relay = &config.relays[0];
+	assert_int_equal(relay->proxy_send, CONFIG_PROXY_V2);
+	assert_int_equal(relay->accept.from.count, 2);
+	assert_int_equal(relay->accept.from.items[0].prefix, 8);
+	assert_true(relay->accept.from_unix);
+	assert_int_equal(relay->accept.others, CONFIG_OTHERS_REFUSE);
+	assert_int_equal(relay->accept.timeout_ms, 1000);
+	config_fini(&config);
+}
+
 static void rules_that_make_no_sense_are_refused(void **state)
 {
 	(void)state;
@@ -341,6 +356,8 @@ static void rules_that_make_no_sense_are_refused(void **state)
 		 "'500' is not a rate; expected a rate from 0/s to 1000000/s"},
 		{ADMITTING "limits: { source: { conections: 5 } }\n", 5, 23, "conections",
 		 "unknown key 'conections' in source; did you mean 'connections'?"},
+		{ADMITTING "proxy_protocol: { others: refuse }\n", 2, 9, "a",
+		 "the relay 'a' refuses all clients that are not in accept_from, which is empty; expected accept_from"},
 		{ADMITTING "limits: { source: { burst: 5 } }\n", 2, 9, "a",
 		 "the relay 'a' limits the burst of its sources to 5, but not their rate; expected a rate as well"},
 		{ADMITTING "limits: { ipv6_prefix: 129 }\n", 5, 26, "129", "'129' is out of range; expected"},
@@ -734,6 +751,7 @@ int main(void)
 		cmocka_unit_test(a_relay_that_calls_itself_is_refused),
 		cmocka_unit_test(mistakes_in_a_mirror_are_refused),
 		cmocka_unit_test(rules_of_who_may_connect_are_read),
+		cmocka_unit_test(clients_that_send_headers_are_read),
 		cmocka_unit_test(rules_that_make_no_sense_are_refused),
 		cmocka_unit_test(text_that_is_no_yaml_is_refused),
 		cmocka_unit_test(all_mistakes_are_reported_in_order),

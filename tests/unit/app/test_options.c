@@ -138,6 +138,8 @@ static void bad_values_name_their_option(void **state)
 	REFUSED("--lane: 'fast' is not known; expected one of auto", "run", "--lane", "fast");
 	REFUSED("--listen: 'web' has no slash; expected NETNS/ADDRESS:PORT", "run", "--listen", "web");
 	REFUSED("--to: '0' is not a port; expected", "run", "--to", "web/127.0.0.1:0");
+	REFUSED("--accept-proxy: '10.0.0.1/8' has bits set behind its prefix; expected", "run", "--accept-proxy",
+		"10.0.0.1/8");
 	REFUSED("--name: 'a b' holds a character a name may not; expected", "run", "--name", "a b");
 }
 

@@ -182,10 +182,10 @@ static void header_that_is_not_complete_in_time_is_refused(void **state)
 	struct rig_peer *silent = rig_dial(&rig, RIG_AUTO), *slow = dial_with(LITERAL("PROXY "));
 	for (int i = 0; i < 4; i++) { /* time is not won by sending */
 		rig_run(&rig, (TIMEOUT_MS / 5) * RIG_MS);
-		send_raw(slow, "T", i == 0);
+		send_raw(slow, &"TCP4"[i], 1);
 	}
 	assert_int_equal(silent->cause, -1);
-	rig_run(&rig, (TIMEOUT_MS / 2) * RIG_MS);
+	rig_run(&rig, (TIMEOUT_MS / 5 + 5) * RIG_MS);
 	assert_refused(silent, CAUSE_HEADER_TIMEOUT);
 	assert_refused(slow, CAUSE_HEADER_TIMEOUT);
 	rig_close(&rig);

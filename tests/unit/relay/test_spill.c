@@ -172,6 +172,36 @@ static void broken_receiver_is_told(void **state)
 	spill_drop(&pool, &spill);
 }
 
+static ssize_t fill_ten(void *ctx, void *buffer, size_t size)
+{
+	size_t *from = ctx;
+	assert_true(size >= 10);
+	numbers(buffer, *from, 10);
+	*from += 10;
+	return 10;
+}
+
+static void pieces_fill_one_chunk_and_what_is_in_front_is_replaced(void **state)
+{
+	struct spill spill = {0};
+	unsigned char front[30];
+	size_t from = 0;
+	(void)state;
+	numbers(front, 0, sizeof(front));
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(spill_fill(&pool, &spill, fill_ten, &from), 10);
+	assert_int_equal(pool.chunks.used, 1);
+	spill_skip(&pool, &spill, sizeof(front));
+	assert_true(spill_prepend(&pool, &spill, front, sizeof(front)));
+	assert_true(spill_prepend(&pool, &spill, front, 0));
+	assert_true(append_numbers(&spill, 50, 100));
+	assert_int_equal(receive(&spill, 0), 150);
+	assert_true(spill_prepend(&pool, &spill, front, sizeof(front)));
+	assert_true(append_numbers(&spill, sizeof(front), 100));
+	assert_int_equal(receive(&spill, 0), sizeof(front) + 100);
+	assert_int_equal(pool.chunks.used, 0);
+}
+
 #define SPILL_TEST(name) cmocka_unit_test_setup_teardown(name, open_pool, close_pool)
 
 int main(void)
@@ -180,6 +210,7 @@ int main(void)
 		SPILL_TEST(bytes_come_out_as_they_went_in),
 		SPILL_TEST(full_socket_keeps_the_rest_in_order),
 		SPILL_TEST(append_that_does_not_fit_changes_nothing),
+		SPILL_TEST(pieces_fill_one_chunk_and_what_is_in_front_is_replaced),
 		SPILL_TEST(filled_chunk_is_kept_only_when_something_is_in_it),
 		SPILL_TEST(empty_pool_fills_nothing),
 		SPILL_TEST(dropped_bytes_free_their_memory),
