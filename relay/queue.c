@@ -33,12 +33,6 @@ static void call(struct worker *worker, uint32_t thread)
 		(void)mailbox_post(called->mailbox, (struct message){.type = WORKER_SERVE});
 }
 
-bool queue_is_waited_in(const struct worker *worker, uint32_t pool)
-{
-	const struct waiting *waiting = pool_at(worker, pool)->waiting;
-	return waiting && waiting_any(waiting);
-}
-
 bool queue_join(struct worker *worker, struct session *session, uint32_t pool)
 {
 	struct waiting *waiting = pool_at(worker, pool)->waiting;
@@ -68,7 +62,7 @@ void queue_leave(struct worker *worker, struct session *session, uint32_t pool)
 void queue_room(struct worker *worker, uint32_t pool)
 {
 	const struct balance_pool *balance = pool_at(worker, pool);
-	if (!queue_is_waited_in(worker, pool) || !balance_has_room(balance))
+	if (!balance->waiting || !waiting_any(balance->waiting) || !balance_has_room(balance))
 		return;
 	uint32_t thread = waiting_first(balance->waiting, worker->limits->threads);
 	if (thread != WAITING_NO_THREAD)
@@ -96,8 +90,6 @@ static void serve(struct worker *worker, uint32_t pool)
 
 void queue_serve(struct worker *worker)
 {
-	if (!worker->serves)
-		return;
 	worker->serves = false;
 	for (uint32_t i = 0; i < worker->shared->balance.pool_count; i++) {
 		if (pool_at(worker, i)->waiting)

@@ -13,9 +13,6 @@
 struct worker;
 struct session;
 
-/* queue_is_waited_in - does anybody wait for @pool already, so that others have to stand behind? */
-bool queue_is_waited_in(const struct worker *worker, uint32_t pool);
-
 /* queue_join - @session waits for @pool from now on; false when as many wait as may */
 bool queue_join(struct worker *worker, struct session *session, uint32_t pool);
 
@@ -25,7 +22,7 @@ void queue_leave(struct worker *worker, struct session *session, uint32_t pool);
 /* queue_room - @pool has room that it had not before: a connection has ended, or a backend has come back */
 void queue_room(struct worker *worker, uint32_t pool);
 
-/* queue_serve - once a turn: let those go on for which there is room */
+/* queue_serve - in a turn with worker.serves: let those go on for which there is room */
 void queue_serve(struct worker *worker);
 
 #endif

@@ -42,31 +42,32 @@ static bool has_address(const struct session *session)
 }
 
 /* set_draw - clients that have no address, as those of unix sockets, are spread by chance */
-static void set_draw(const struct worker *worker, struct session *session, struct balance_cursor *cursor)
+static void set_draw(const struct balance_pool *pool, struct session *session, struct balance_cursor *cursor)
 {
-	if (balance_of(worker, session)->policy == CONFIG_BALANCE_SOURCE_HASH && has_address(session))
+	if (pool->policy == CONFIG_BALANCE_SOURCE_HASH && has_address(session))
 		session->draw = balance_draw_of_source(session->peer.address, session->peer.family);
 	else
 		session->draw = balance_draw(cursor);
 }
 
 /* set_backend - the session counts as one of @backend's from now on; false when that has become full meanwhile */
-static bool set_backend(const struct worker *worker, struct session *session, uint32_t backend)
+static bool set_backend(const struct balance_pool *pool, struct session *session, uint32_t backend)
 {
-	session->entered = balance_enter(balance_of(worker, session), backend);
 	session->backend = (uint16_t)backend;
+	if (!pool->active) /* nobody counts */
+		return true;
+	session->entered = balance_enter(pool, backend);
 	return session->entered;
 }
 
 /* return_to_last - to the backend that the client had last; false when it had none, or that may not have it */
-static bool return_to_last(const struct worker *worker, struct session *session)
+static bool return_to_last(const struct worker *worker, const struct balance_pool *pool, struct session *session)
 {
-	const struct balance_pool *pool = balance_of(worker, session);
 	if (!pool->sticky || !has_address(session))
 		return false;
 	uint64_t client = balance_client(session->peer.address, session->peer.family);
 	uint32_t backend = balance_last(pool, client, worker->now_ms);
-	return backend != BALANCE_NONE && set_backend(worker, session, backend);
+	return backend != BALANCE_NONE && set_backend(pool, session, backend);
 }
 
 static void remember_backend(const struct worker *worker, const struct session *session)
@@ -82,13 +83,13 @@ bool upstream_choose(const struct worker *worker, struct session *session)
 {
 	const struct balance_pool *pool = balance_of(worker, session);
 	struct balance_cursor *cursor = &worker->cursors[route_of(worker, session)->pool];
-	set_draw(worker, session, cursor);
-	bool chosen = return_to_last(worker, session);
+	set_draw(pool, session, cursor);
+	bool chosen = return_to_last(worker, pool, session);
 	while (!chosen) {
 		uint32_t backend = balance_first(pool, cursor, session->draw, worker->now_ms);
 		if (backend == BALANCE_NONE)
 			return false;
-		chosen = set_backend(worker, session, backend);
+		chosen = set_backend(pool, session, backend);
 	}
 	session->first_backend = session->backend;
 	return true;
@@ -99,11 +100,11 @@ static bool choose_next(const struct worker *worker, struct session *session)
 {
 	if (session->backends_tried > pool_of(worker, session)->retries)
 		return false;
+	const struct balance_pool *pool = balance_of(worker, session);
 	uint32_t next;
 	do {
-		next = balance_next(balance_of(worker, session), session->draw, session->first_backend,
-				    session->backend);
-	} while (next != BALANCE_NONE && !set_backend(worker, session, next));
+		next = balance_next(pool, session->draw, session->first_backend, session->backend);
+	} while (next != BALANCE_NONE && !set_backend(pool, session, next));
 	return next != BALANCE_NONE;
 }
 
@@ -155,10 +156,11 @@ static void wait_in_queue(struct worker *worker, struct session *session)
 
 void upstream_begin(struct worker *worker, struct session *session)
 {
-	bool others_wait = queue_is_waited_in(worker, route_of(worker, session)->pool);
-	if (pool_of(worker, session)->backend_count > 0 && !others_wait && upstream_choose(worker, session))
+	const struct balance_pool *pool = balance_of(worker, session);
+	bool others_wait = pool->waiting && waiting_any(pool->waiting);
+	if (pool->count > 0 && !others_wait && upstream_choose(worker, session))
 		try_backend(worker, session);
-	else if (balance_any_usable(balance_of(worker, session)))
+	else if (balance_any_usable(pool))
 		wait_in_queue(worker, session);
 	else
 		session_abort(worker, session, CAUSE_NO_BACKEND);

@@ -387,7 +387,8 @@ int worker_turn(struct worker *worker)
 	feed_spill(worker);
 	ask_later(worker);
 	gate_turn(worker);
-	queue_serve(worker);
+	if (worker->serves)
+		queue_serve(worker);
 	worker->busy = sessions_finish(worker);
 	if (worker->mirrors.slab.used)
 		mirrors_turn(worker);
