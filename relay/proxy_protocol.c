@@ -20,6 +20,7 @@ enum {
 	V2_TCP6 = 0x21,
 	V2_FAMILY_MAX = 3,    /* unix */
 	V2_TRANSPORT_MAX = 2, /* datagrams */
+	CHECKSUM_SIZE = 4,
 };
 
 static size_t address_size(int family)
@@ -149,6 +150,38 @@ static bool tlvs_are_whole(const uint8_t *tlvs, size_t size)
 	return size == 0;
 }
 
+/* crc32c - RFC 3720, appendix B.4, of one more byte */
+static uint32_t crc32c(uint32_t crc, uint8_t byte)
+{
+	crc ^= byte;
+	for (int bit = 0; bit < 8; bit++)
+		crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0); /* the Castagnoli polynomial, reflected */
+	return crc;
+}
+
+/* checksum - of a whole header, in which the checksum itself, at @own, counts as zero */
+static uint32_t checksum(const uint8_t *header, size_t size, size_t own)
+{
+	uint32_t crc = UINT32_MAX;
+	for (size_t i = 0; i < size; i++)
+		crc = crc32c(crc, i >= own && i < own + CHECKSUM_SIZE ? 0 : header[i]);
+	return ~crc;
+}
+
+/* checksum_is_right - is it, in the @size bytes of @header, whose entries begin at @at and are whole? Without one it is. */
+static bool checksum_is_right(const uint8_t *header, size_t size, size_t at)
+{
+	while (at < size && header[at] != PROXY_TLV_CRC32C)
+		at += PROXY_TLV_FIXED + get16(header + at + 1);
+	if (at == size)
+		return true;
+	if (get16(header + at + 1) != CHECKSUM_SIZE)
+		return false;
+	const uint8_t *value = header + at + PROXY_TLV_FIXED;
+	uint32_t told = (uint32_t)get16(value) << 16 | (uint32_t)get16(value + 2);
+	return checksum(header, size, at + PROXY_TLV_FIXED) == told;
+}
+
 /* decode_block - addresses of @family and what follows them */
 static enum proxy_result decode_block(struct decoder *decoder, int family, const uint8_t *block, size_t size)
 {
@@ -164,6 +197,8 @@ static enum proxy_result decode_block(struct decoder *decoder, int family, const
 	header.tlv_size = size - addresses;
 	if (!tlvs_are_whole(header.tlvs, header.tlv_size))
 		return malformed(decoder, "an entry that is longer than the header");
+	if (!checksum_is_right(block - PROXY_V2_FIXED, PROXY_V2_FIXED + size, PROXY_V2_FIXED + addresses))
+		return malformed(decoder, "a checksum that is wrong");
 	*decoder->header = header;
 	return complete(decoder, PROXY_V2_FIXED + size);
 }

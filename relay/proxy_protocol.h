@@ -51,7 +51,8 @@ enum proxy_result {
  * proxy_decode - look for a header at the beginning of @data
  * @ret_size: PROXY_COMPLETE: of the header, in bytes; never more than PROXY_V2_MAX
  * @ret_why:  PROXY_MALFORMED: what is wrong with it, static memory
- * Never says PROXY_MORE of PROXY_V2_MAX bytes. The checksum of a CRC32C entry is not looked at.
+ * Never says PROXY_MORE of PROXY_V2_MAX bytes. A CRC32C entry has to be right (the first, if
+ * there are several); of LOCAL headers nothing but the size is looked at.
  */
 enum proxy_result proxy_decode(const uint8_t *data, size_t size, struct proxy_header *ret, size_t *ret_size,
 			       const char **ret_why);

@@ -267,6 +267,22 @@ static void namespace_is_told_once(void **state)
 	assert_binary(&header, "n", (struct bytes)LITERAL(V2_TCP4 "\0\x15" ADDRESSES4 "\x30\0\1x\xe0\0\2hi"));
 }
 
+static void checksum_has_to_be_right(void **state)
+{
+	static const char right[] = V2_TCP4 "\0\x17" ADDRESSES4 "\x03\0\4\xa4\xaa\x77\x09" "\xe0\0\1y";
+	static const char no_checksum[] = V2_TCP4 "\0\x11" ADDRESSES4 "\x03\0\2ab";
+	char wrong[sizeof(right)];
+	(void)state;
+	assert_int_equal(decode(right, sizeof(right) - 1).result, PROXY_COMPLETE);
+	for (size_t i = PROXY_V2_FIXED; i < sizeof(right) - 1; i++) {
+		memcpy(wrong, right, sizeof(right));
+		wrong[i] ^= 1;
+		if (i != PROXY_V2_FIXED + 12) /* its type: then there is none */
+			assert_int_equal(decode(wrong, sizeof(wrong) - 1).result, PROXY_MALFORMED);
+	}
+	assert_int_equal(decode(no_checksum, sizeof(no_checksum) - 1).result, PROXY_MALFORMED);
+}
+
 static void checksum_of_another_header_is_not_kept(void **state)
 {
 	static const uint8_t tlvs[] = "\x03\0\4crc!\xe0\0\1y";
@@ -318,6 +334,7 @@ int main(void)
 		cmocka_unit_test(lines_are_written_as_the_protocol_has_them),
 		cmocka_unit_test(mapped_addresses_are_told_as_ipv4),
 		cmocka_unit_test(namespace_is_told_once),
+		cmocka_unit_test(checksum_has_to_be_right),
 		cmocka_unit_test(checksum_of_another_header_is_not_kept),
 		cmocka_unit_test(client_without_an_address_is_local),
 		cmocka_unit_test(longest_header_can_be_sent_on),
