@@ -20,6 +20,7 @@ struct timer {
 
 struct wheel {
 	uint64_t now_ms;                 /* everything up to here has fired */
+	uint64_t next_ms;                /* where the next slot that holds anything begins; UINT64_MAX: none does */
 	uint64_t occupied[WHEEL_LEVELS]; /* a bit for each slot that is not empty */
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
@@ -42,7 +43,10 @@ static inline int timer_armed(const struct timer *timer)
 }
 
 /* wheel_next_ms - when wheel_advance() has something to do next, at the earliest; UINT64_MAX when nothing is armed */
-uint64_t wheel_next_ms(const struct wheel *wheel);
+static inline uint64_t wheel_next_ms(const struct wheel *wheel)
+{
+	return wheel->next_ms;
+}
 
 /* wheel_advance - move the clock to @now_ms and fire what is due, in order of slots */
 void wheel_advance(struct wheel *wheel, uint64_t now_ms, wheel_fire_fn *fire, void *ctx);
