@@ -56,35 +56,32 @@ struct level {
 	const struct config_limit *limit;
 };
 
-static struct level level_of(const struct worker *worker, const struct session *session, unsigned level)
+static void level_set(struct level *level, struct meter *meter, const struct config_limit *limit)
+{
+	level->meter = config_limit_is_set(limit) ? meter : NULL;
+	level->limit = limit;
+}
+
+static void find_levels(const struct worker *worker, const struct session *session,
+                        struct level ret[ADMISSION_LEVELS])
 {
 	const struct admission *admission = &worker->shared->admission;
-	const struct config_limits *limits = &worker_relay(worker, session)->limits;
-	struct admission_relay *relay = relay_of(worker, session);
-	switch (level) {
-	case ADMISSION_RELAY:
-		return (struct level){&relay->meter, &limits->relay};
-	case ADMISSION_NETNS:
-		return (struct level){&admission->listeners[listener_of(worker, session)->netns].meter,
-		                      &limits->netns};
-	default:
-		if (session->source == SOURCES_NONE)
-			return (struct level){NULL, &limits->source};
-		return (struct level){sources_meter(&relay->sources, session->source), &limits->source};
-	}
+	const struct plan_listener *listener = &worker->plan->listeners[session->listener];
+	const struct config_limits *limits = &worker->plan->config->relays[listener->relay].limits;
+	struct admission_relay *relay = &admission->relays[listener->relay];
+	bool known = session->source != SOURCES_NONE;
+	level_set(&ret[ADMISSION_RELAY], &relay->meter, &limits->relay);
+	level_set(&ret[ADMISSION_NETNS], &admission->listeners[listener_of(worker, session)->netns].meter,
+	          &limits->netns);
+	level_set(&ret[ADMISSION_SOURCE], known ? sources_meter(&relay->sources, session->source) : NULL,
+	          &limits->source);
 }
 
-static bool concerns(const struct level *level)
-{
-	return level->meter && config_limit_is_set(level->limit);
-}
-
-static void undo_below(const struct worker *worker, const struct session *session, unsigned end)
+static void undo_below(const struct level levels[ADMISSION_LEVELS], unsigned end)
 {
 	for (unsigned i = 0; i < end; i++) {
-		struct level level = level_of(worker, session, i);
-		if (concerns(&level))
-			meter_undo(level.meter, level.limit);
+		if (levels[i].meter)
+			meter_undo(levels[i].meter, levels[i].limit);
 	}
 }
 
@@ -96,23 +93,41 @@ static void undo_below(const struct worker *worker, const struct session *sessio
 static unsigned take_all(const struct worker *worker, const struct session *session, bool behind,
                          enum meter_verdict *ret_verdict)
 {
+	struct level levels[ADMISSION_LEVELS];
+	find_levels(worker, session, levels);
 	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
-		struct level level = level_of(worker, session, i);
-		if (!concerns(&level))
+		struct meter *meter = levels[i].meter;
+		if (!meter)
 			continue;
-		bool others = behind && atomic_load_explicit(&level.meter->waiting, memory_order_relaxed);
-		enum meter_verdict verdict = others ? METER_FULL
-		                                    : meter_take(level.meter, level.limit, worker->now_ns);
+		bool others = behind && atomic_load_explicit(&meter->waiting, memory_order_relaxed);
+		enum meter_verdict verdict = others ? METER_FULL : meter_take(meter, levels[i].limit, worker->now_ns);
 		if (verdict == METER_TAKEN)
 			continue;
-		undo_below(worker, session, i);
+		undo_below(levels, i);
 		*ret_verdict = verdict;
 		return i;
 	}
 	return ADMISSION_LEVELS;
 }
 
+static void give_all(const struct worker *worker, const struct session *session)
+{
+	struct level levels[ADMISSION_LEVELS];
+	find_levels(worker, session, levels);
+	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
+		if (levels[i].meter)
+			meter_give(levels[i].meter, levels[i].limit);
+	}
+}
+
 /* ---- waiting ---- */
+
+static struct meter *meter_of(const struct worker *worker, const struct session *session, unsigned level)
+{
+	struct level levels[ADMISSION_LEVELS];
+	find_levels(worker, session, levels);
+	return levels[level].meter;
+}
 
 /* count_up - unless there are @most already */
 static bool count_up(_Atomic uint32_t *counted, uint32_t most)
@@ -147,7 +162,7 @@ static bool begin_to_wait(const struct worker *worker, struct session *session, 
 	struct admission_relay *relay = relay_of(worker, session);
 	if (limits->over != CONFIG_OVER_QUEUE || !count_up(&relay->waiting, limits->queue_length))
 		return false;
-	if (!count_up(&level_of(worker, session, level).meter->waiting, most_waiting(limits, level))) {
+	if (!count_up(&meter_of(worker, session, level)->waiting, most_waiting(limits, level))) {
 		count_down(&relay->waiting);
 		return false;
 	}
@@ -157,7 +172,7 @@ static bool begin_to_wait(const struct worker *worker, struct session *session, 
 
 static struct meter *waited_for(const struct worker *worker, const struct session *session)
 {
-	return level_of(worker, session, session->admission - ADMISSION_WAITS).meter;
+	return meter_of(worker, session, session->admission - ADMISSION_WAITS);
 }
 
 /* ---- questions ---- */
@@ -254,11 +269,8 @@ void admission_leave(const struct worker *worker, struct session *session)
 		count_down(&waited_for(worker, session)->waiting);
 		count_down(&relay_of(worker, session)->waiting);
 	}
-	for (unsigned i = 0; session->admission == ADMISSION_ENTERED && i < ADMISSION_LEVELS; i++) {
-		struct level level = level_of(worker, session, i);
-		if (concerns(&level))
-			meter_give(level.meter, level.limit);
-	}
+	if (session->admission == ADMISSION_ENTERED)
+		give_all(worker, session);
 	session->admission = ADMISSION_NOTHING;
 	release_source(worker, session);
 }

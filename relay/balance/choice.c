@@ -20,9 +20,9 @@ uint64_t balance_client(const uint8_t address[16], int family)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	if (family == AF_INET)
-		return hash_bytes(address, 4);
+		return hash_word(address);
 	if (memcmp(address, mapped, sizeof(mapped)) == 0)
-		return hash_bytes(address + sizeof(mapped), 4);
+		return hash_word(address + sizeof(mapped));
 	return hash_bytes(address, 16);
 }
 

@@ -76,6 +76,16 @@ uint32_t sticky_find(const struct sticky *sticky, uint64_t client, uint64_t now_
 	return STICKY_NONE;
 }
 
+/* is_noted - is @place in @set already? So it is for most of those who return. */
+static bool is_noted(const _Atomic uint64_t *set, uint64_t place)
+{
+	for (int i = 0; i < WAYS; i++) {
+		if (atomic_load_explicit(&set[i], memory_order_relaxed) == place)
+			return true;
+	}
+	return false;
+}
+
 /* find_place - the client's own in @set, else the one that is missed least; *ret_place: what is in it */
 static _Atomic uint64_t *find_place(_Atomic uint64_t *set, uint64_t client, uint16_t tick, uint64_t *ret_place)
 {
@@ -96,6 +106,8 @@ void sticky_note(struct sticky *sticky, uint64_t client, uint32_t backend, uint6
 	CHECK(backend < UINT16_MAX);
 	_Atomic uint64_t *set = &sticky->places[set_of(sticky, client)], *place;
 	uint64_t before, after = place_of(client, backend, tick_of(sticky, now_ms));
+	if (is_noted(set, after))
+		return;
 	/* When another thread took the place, it may have been for the same client. */
 	do {
 		place = find_place(set, client, (uint16_t)after, &before);

@@ -77,23 +77,47 @@ static void mebibyte(size_t count)
 	rig_transfer(&rig, pairs[0].client, MIB);
 }
 
+/* ALL_ON: what a relay can be told is configured, and has nothing to do: no limit is reached, nobody is ill. */
+enum settings { PLAIN, ALL_ON };
+
 static const struct load {
 	const char *name;
 	void (*work)(size_t count);
 	size_t pairs;
 	unsigned times; /* in the shorter run; twice as often in the longer one */
 	bool keeps_connections;
+	enum settings settings;
 } loads[] = {
-        {"request", request, 1, 200, true},
-        {"request, 32 at once", request, 32, 10, true},
-        {"short connection", short_connection, 1, 50, false},
-        {"MiB", mebibyte, 1, 4, true},
+        {"request", request, 1, 200, true, PLAIN},
+        {"request, 32 at once", request, 32, 10, true, PLAIN},
+        {"short connection", short_connection, 1, 50, false, PLAIN},
+        {"MiB", mebibyte, 1, 4, true, PLAIN},
+        {"request, all on", request, 1, 200, true, ALL_ON},
+        {"short, all on", short_connection, 1, 50, false, ALL_ON},
+        {"MiB, all on", mebibyte, 1, 4, true, ALL_ON},
 };
+
+static void switch_all_on(struct rig_options *options)
+{
+	enum { HOUR_MS = 3600 * 1000, ENOUGH = 1000000 };
+	const struct config_limit enough = {.connections = ENOUGH, .rate = ENOUGH, .burst = ENOUGH};
+
+	options->queue = (struct config_queue){.length = ENOUGH, .timeout_ms = HOUR_MS};
+	options->sticky = (struct config_sticky){CONFIG_STICKY_SOURCE, HOUR_MS, 65536};
+	options->slow_start_ms = HOUR_MS;
+	options->backend_most = ENOUGH;
+	config_health_init(&options->health);
+	options->health.interval_ms = options->health.fast_interval_ms = HOUR_MS; /* checks are not what is counted */
+	config_ejection_init(&options->ejection);
+	options->limits.relay = options->limits.netns = options->limits.source = enough;
+}
 
 static int run_load(const struct load *load, unsigned times)
 {
 	struct rig_options options = rig_defaults();
 
+	if (load->settings == ALL_ON)
+		switch_all_on(&options);
 	rig_open(&rig, &options);
 	if (load->keeps_connections)
 		connect_all(load->pairs, load->work == mebibyte ? RIG_BULK : RIG_AUTO);

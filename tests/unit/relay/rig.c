@@ -46,6 +46,8 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 	struct config_pool *pool = config_add_pool(&rig->config);
 	pool->balance = rig->options.balance;
 	pool->health = rig->options.health;
+	pool->sticky = rig->options.sticky;
+	pool->slow_start_ms = rig->options.slow_start_ms;
 	pool->queue = rig->options.queue;
 	pool->ejection = rig->options.ejection;
 	for (size_t i = 0; backends[i]; i++) {

@@ -27,6 +27,8 @@ struct rig_options {
 	struct config_timeouts timeouts;
 	enum config_balance balance; /* of every pool */
 	struct config_queue queue;   /* of every pool */
+	struct config_sticky sticky; /* of every pool */
+	uint32_t slow_start_ms;      /* of every pool */
 	uint32_t backend_most;       /* max_connections of every backend */
 	enum config_proxy proxy_send;
 	struct config_accept accept; /* of every relay; its list is borrowed */
