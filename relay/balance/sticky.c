@@ -8,7 +8,7 @@
 
 enum { WAYS = 8, TICKS = 1000 };
 
-/* A place: 32 bits of the client's hash, the backend + 1, and the time in ticks, which wraps after 65 timeouts. */
+/* A place: 32 bits of the client's hash, the backend + 1, and the time in ticks, which wraps after 64 timeouts. */
 static uint64_t place_of(uint64_t client, uint32_t backend, uint16_t tick)
 {
 	return (client >> 32 << 32) | (uint64_t)(backend + 1) << 16 | tick;
@@ -29,10 +29,13 @@ static uint16_t tick_of(const struct sticky *sticky, uint64_t now_ms)
 	return (uint16_t)(now_ms / sticky->tick_ms);
 }
 
-/* age - of a place, in ticks; a free one is older than any */
+/* age - of a place, in ticks; a free one is older than any. One of another thread's, whose clock is ahead, is new. */
 static uint32_t age(uint64_t place, uint16_t tick)
 {
-	return place == 0 ? UINT32_MAX : (uint16_t)(tick - (uint16_t)place);
+	uint16_t ticks = (uint16_t)(tick - (uint16_t)place);
+	if (place == 0)
+		return UINT32_MAX;
+	return ticks > UINT16_MAX - TICKS ? 0 : ticks;
 }
 
 static uint32_t count_sets(uint32_t size)

@@ -46,6 +46,26 @@ static void last_backend_counts(void **state)
 	free(sticky);
 }
 
+/* Threads read their clocks at different moments: the note of one may be of a tick that another has not come to. */
+static void client_is_known_to_a_thread_whose_clock_is_behind(void **state)
+{
+	(void)state;
+	const uint64_t now_ms = UINT64_C(123456789);
+	static const uint32_t timeouts_ms[] = {1000, 30 * 60 * 1000};
+	for (size_t i = 0; i < ARRAY_COUNT(timeouts_ms); i++) {
+		struct sticky *sticky = sticky_new(8, timeouts_ms[i]);
+		assert_non_null(sticky);
+		uint64_t ahead_ms = now_ms / sticky->tick_ms * sticky->tick_ms;
+		for (uint32_t j = 1; j < 8; j++)
+			sticky_note(sticky, client(j), j, ahead_ms - 100 * sticky->tick_ms);
+		sticky_note(sticky, client(0), 0, ahead_ms);
+		assert_int_equal(sticky_find(sticky, client(0), ahead_ms - 1), 0);
+		sticky_note(sticky, client(8), 8, ahead_ms - 1); /* and its place is not the oldest */
+		assert_int_equal(sticky_find(sticky, client(0), ahead_ms), 0);
+		free(sticky);
+	}
+}
+
 /* Of 8 places each client but the ninth has one; who came least recently makes room. */
 static void oldest_is_forgotten_when_a_set_is_full(void **state)
 {
@@ -155,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(client_is_remembered_until_the_timeout_after_its_last_connection),
 		cmocka_unit_test(last_backend_counts),
+		cmocka_unit_test(client_is_known_to_a_thread_whose_clock_is_behind),
 		cmocka_unit_test(oldest_is_forgotten_when_a_set_is_full),
 		cmocka_unit_test(table_holds_nearly_as_many_as_its_size),
 		cmocka_unit_test(threads_share_the_table),
