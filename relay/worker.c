@@ -359,7 +359,8 @@ static void return_sent(struct worker *worker)
 static uint64_t wake_ns(const struct worker *worker)
 {
 	/* Buffers that are on loan come back after the next submission, which no completion need follow. */
-	if (worker->busy || worker->serves || gate_has_work(&worker->gate) || !list_empty(&worker->work) || !list_empty(&worker->want_buffers))
+	if (worker->busy || worker->serves || gate_has_work(&worker->gate) || !list_empty(&worker->work) ||
+	    !list_empty(&worker->want_buffers))
 		return 0;
 	uint64_t at_ms = wheel_next_ms(&worker->wheel);
 	return at_ms == UINT64_MAX ? UINT64_MAX : at_ms * 1000000;
