@@ -131,7 +131,7 @@ static bool take_place(struct ejection_pool *pool, struct ejection_backend *back
 static uint32_t next_times(struct ejection_backend *backend, const struct config_ejection *config, uint64_t now_ms)
 {
 	uint64_t returned_ms = atomic_load_explicit(&backend->returned_ms, memory_order_relaxed);
-	bool long_ago = now_ms - returned_ms > config->time_max_ms;
+	bool long_ago = now_ms > returned_ms + config->time_max_ms; /* another thread's clock may be ahead */
 	uint32_t times = long_ago ? 1 : atomic_load_explicit(&backend->times, memory_order_relaxed) + 1;
 	atomic_store_explicit(&backend->times, times, memory_order_relaxed);
 	return times;

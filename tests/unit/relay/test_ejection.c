@@ -192,6 +192,22 @@ static void time_grows_and_is_forgotten(void **state)
 	assert_false(is_out(SICK)); /* a first time again */
 }
 
+/* Threads read their clocks at different moments: a backend may have come back at a time that is still ahead here. */
+static void return_by_a_thread_whose_clock_is_ahead_is_not_long_ago(void **state)
+{
+	(void)state;
+	open_default();
+	fake_server_answer(SICK, FAKE_REFUSES);
+	connect_some(6 * SERVERS);
+	rig_run(&rig, 11000 * RIG_MS);
+	assert_false(is_out(SICK));
+	atomic_fetch_add(&rig.shared.ejection.backends[SICK].returned_ms, 3600 * 1000);
+	connect_some(6 * SERVERS);
+	assert_true(is_out(SICK));
+	rig_run(&rig, 15000 * RIG_MS);
+	assert_true(is_out(SICK)); /* for the second time, which is longer */
+}
+
 static void share_of_a_pool_is_at_least_one_and_never_all(void **state)
 {
 	(void)state;
@@ -222,6 +238,7 @@ int main(void)
 		EJECTION_TEST(one_byte_back_ends_the_row_of_resets),
 		EJECTION_TEST(no_more_than_the_share_is_out_at_once),
 		EJECTION_TEST(time_grows_and_is_forgotten),
+		EJECTION_TEST(return_by_a_thread_whose_clock_is_ahead_is_not_long_ago),
 		cmocka_unit_test(share_of_a_pool_is_at_least_one_and_never_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
