@@ -248,7 +248,7 @@ void session_moved(const struct worker *worker, struct session *session, enum si
 void session_socket_ready(struct worker *worker, struct session *session, int fd)
 {
 	if (fd < 0)
-		upstream_failed(worker, session, fd);
+		upstream_without_socket(worker, session, fd);
 	else
 		upstream_connect(worker, session, fd);
 }

@@ -218,11 +218,29 @@ int upstream_dial(int fd, const struct endpoint *to)
 	return rc == -EINPROGRESS ? sys_connect(fd, &to->addr.any, to->addr_len) : rc;
 }
 
+/* attempt_failed - with @result, whoever it is that failed */
+static void attempt_failed(struct worker *worker, struct session *session, int result)
+{
+	if (session->fds[SIDE_SERVER] >= 0)
+		sys_close(session->fds[SIDE_SERVER]);
+	session->fds[SIDE_SERVER] = -1;
+	next_backend(worker, session, result);
+}
+
 /* backend_failed - it is the backend that failed, and not the making of a socket for it */
 static void backend_failed(struct worker *worker, struct session *session, int result)
 {
 	ejection_note_failure(worker, session, result);
-	upstream_failed(worker, session, result);
+	attempt_failed(worker, session, result);
+}
+
+void upstream_without_socket(struct worker *worker, struct session *session, int error)
+{
+	/* A unix socket comes connected: that there is none is what the backend says. */
+	if (worker_backend(worker, session)->addr.family == AF_UNIX)
+		backend_failed(worker, session, error);
+	else
+		attempt_failed(worker, session, error);
 }
 
 void upstream_connect(struct worker *worker, struct session *session, int fd)
@@ -244,14 +262,6 @@ void upstream_connect(struct worker *worker, struct session *session, int fd)
 	} else {
 		backend_failed(worker, session, rc);
 	}
-}
-
-void upstream_failed(struct worker *worker, struct session *session, int result)
-{
-	if (session->fds[SIDE_SERVER] >= 0)
-		sys_close(session->fds[SIDE_SERVER]);
-	session->fds[SIDE_SERVER] = -1;
-	next_backend(worker, session, result);
 }
 
 void upstream_completed(struct worker *worker, struct session *session, int result)

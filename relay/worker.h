@@ -170,7 +170,7 @@ void upstream_begin(struct worker *worker, struct session *session);
 void upstream_connect(struct worker *worker, struct session *session, int fd);
 void upstream_completed(struct worker *worker, struct session *session, int result);
 void upstream_timed_out(struct worker *worker, struct session *session);
-void upstream_failed(struct worker *worker, struct session *session, int result);
+void upstream_without_socket(struct worker *worker, struct session *session, int error);
 void upstream_forget(struct worker *worker, struct session *session);
 void upstream_leave(struct worker *worker, struct session *session);
 bool upstream_choose(const struct worker *worker, struct session *session);

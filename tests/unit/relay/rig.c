@@ -82,7 +82,7 @@ static void configure(struct rig *rig)
 	static const char *const three[] = {"a/127.0.0.1:9000", "a/127.0.0.1:9001", "b/127.0.0.1:9002", NULL};
 	static const char *const interactive[] = {"a/127.0.0.1:9003", NULL};
 	static const char *const bulk[] = {"a/127.0.0.1:9004", NULL};
-	static const char *const local[] = {"unix:/run/server", NULL};
+	const char *const local[] = {"unix:/run/server", rig->options.unix_pair ? "unix:/run/other" : NULL, NULL};
 	config_init(&rig->config);
 	add_relay(rig, CONFIG_LANE_AUTO, three);
 	add_relay(rig, CONFIG_LANE_INTERACTIVE, interactive);

@@ -15,7 +15,7 @@ enum rig_relay {
 	RIG_AUTO,	 /* servers 0, 1 and 2 */
 	RIG_INTERACTIVE, /* server 3, lane: interactive */
 	RIG_BULK,	 /* server 4, lane: bulk */
-	RIG_UNIX,	 /* server 5, by a unix socket */
+	RIG_UNIX,	 /* server 5, by a unix socket; rig_options.unix_pair: by two */
 	RIG_RELAYS,
 };
 
@@ -36,6 +36,7 @@ struct rig_options {
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */
+	bool unix_pair;        /* RIG_UNIX has two backends */
 	const char *listener;  /* of every relay */
 	struct config_cidrs allow, deny; /* of every relay; borrowed */
 	const char *greeting;  /* what every backend gets before its client's bytes */

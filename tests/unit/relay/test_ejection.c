@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ejection of backends, over the fake kernel: its servers 0, 1 and 2 are the pool of the relay RIG_AUTO. */
+#include <errno.h>
+
 #include "tests/unit/relay/rig.h"
 
 enum { SICK = 1, SERVERS = 3 };
@@ -101,6 +103,39 @@ static void lack_of_ports_is_not_held_against_a_backend(void **state)
 	open_default();
 	fake_server_answer(SICK, FAKE_NO_PORT);
 	connect_some(10 * SERVERS);
+	assert_int_equal(rig_counter(&rig, COUNTER_BACKENDS_EJECTED), 0);
+}
+
+/* fail_sockets - clients of @relay, one after the other, for whose backends there is no socket */
+static void fail_sockets(enum rig_relay relay, int error)
+{
+	struct rig_options options = rig_defaults();
+	config_ejection_init(&options.ejection);
+	options.unix_pair = true;
+	rig_open(&rig, &options);
+	rig.source.error = error;
+	rig.memory_is_scarce = error == EMFILE; /* or connections ended for it would be a mistake */
+	for (int i = 0; i < 10; i++) {
+		struct rig_peer *client = rig_dial(&rig, relay);
+		rig_run(&rig, 10 * RIG_MS);
+		rig_drop(client);
+	}
+}
+
+static void unix_backend_that_does_not_listen_is_out(void **state)
+{
+	(void)state;
+	fail_sockets(RIG_UNIX, ECONNREFUSED);
+	assert_int_equal(rig_counter(&rig, COUNTER_BACKENDS_EJECTED), 1); /* of two, never both */
+}
+
+static void socket_that_cannot_be_made_is_not_held_against_a_backend(void **state)
+{
+	(void)state;
+	fail_sockets(RIG_UNIX, EMFILE);
+	assert_int_equal(rig_counter(&rig, COUNTER_BACKENDS_EJECTED), 0);
+	rig_close(&rig);
+	fail_sockets(RIG_AUTO, ENODEV);
 	assert_int_equal(rig_counter(&rig, COUNTER_BACKENDS_EJECTED), 0);
 }
 
@@ -233,6 +268,8 @@ int main(void)
 		EJECTION_TEST(turns_are_told_to_the_log),
 		EJECTION_TEST(one_answer_ends_the_row),
 		EJECTION_TEST(lack_of_ports_is_not_held_against_a_backend),
+		EJECTION_TEST(unix_backend_that_does_not_listen_is_out),
+		EJECTION_TEST(socket_that_cannot_be_made_is_not_held_against_a_backend),
 		EJECTION_TEST(resets_before_the_first_byte_eject),
 		EJECTION_TEST(resets_after_an_answer_do_not),
 		EJECTION_TEST(one_byte_back_ends_the_row_of_resets),
