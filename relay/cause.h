@@ -22,6 +22,7 @@
 	X(NAMESPACE_LIMIT,	"namespace_limit",	"so had the listener's namespace")                             \
 	X(SOURCE_LIMIT,		"source_limit",		"so had the client's address, or too many addresses were known") \
 	X(RATE_LIMIT,		"rate_limit",		"new connections came faster than they may")                   \
+	X(UNMATCHED,		"unmatched",		"no route is for the server's name that the client asked for") \
 	X(NO_BACKEND,		"no_backend",		"no backend may be used")                                      \
 	X(QUEUE_FULL,		"queue_full",		"every backend had its max_connections, and the queue was full") \
 	X(QUEUE_TIMEOUT,	"queue_timeout",	"no backend or limit had room within the queue's timeout")     \

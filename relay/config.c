@@ -36,6 +36,7 @@ void config_relay_init(struct config_relay *relay)
 			.backlog = 4096,
 		},
 		.accept = {.others = CONFIG_OTHERS_PLAIN, .timeout_ms = 5000},
+		.sni = {.unmatched = CONFIG_UNMATCHED_DEFAULT, .timeout_ms = 5000},
 		.lane = CONFIG_LANE_AUTO,
 		.proxy_send = CONFIG_PROXY_OFF,
 		.mirror = {.fraction = CONFIG_FRACTION_ALL},
@@ -133,6 +134,17 @@ int config_relay_add_listener(struct config_relay *relay, const struct endpoint 
 	return 0;
 }
 
+int config_relay_add_sni(struct config_relay *relay, const struct config_sni_route *route)
+{
+	struct config_sni *sni = &relay->sni;
+	struct config_sni_route *routes = grow(sni->routes, sni->count, sizeof(*routes));
+	if (!routes)
+		return -ENOMEM;
+	sni->routes = routes;
+	routes[sni->count++] = *route;
+	return 0;
+}
+
 int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr)
 {
 	struct cidr *items = grow(cidrs->items, cidrs->count, sizeof(*items));
@@ -168,6 +180,7 @@ uint32_t config_mirror_sockets(const struct config *config)
 static void relay_fini(struct config_relay *relay)
 {
 	free(relay->listeners);
+	free(relay->sni.routes);
 	free(relay->mirror.from.items);
 	free(relay->accept.from.items);
 	free(relay->access.allow.items);

@@ -12,6 +12,7 @@
 
 #include "base/endpoint.h"
 #include "base/octets.h"
+#include "relay/sni.h"
 #include "relay/admission/cidr.h"
 
 enum {
@@ -188,6 +189,21 @@ struct config_accept {
 	uint32_t timeout_ms;      /* for the header as a whole */
 };
 
+/* Routes by the server's name that a client of TLS asks for: relay/hello.h, relay/sni.h. */
+struct config_sni_route {
+	char name[SNI_NAME_MAX + 1]; /* as sni_parse() has it */
+	size_t pool;                 /* index into config.pools */
+};
+
+enum config_unmatched { CONFIG_UNMATCHED_DEFAULT, CONFIG_UNMATCHED_REFUSE };
+
+struct config_sni {
+	struct config_sni_route *routes; /* owned */
+	size_t count;
+	enum config_unmatched unmatched; /* whoever takes none of them: to the relay's own pool? */
+	uint32_t timeout_ms;             /* for the name to come */
+};
+
 struct config_relay {
 	char name[CONFIG_NAME_MAX];
 	struct endpoint *listeners; /* owned */
@@ -198,6 +214,7 @@ struct config_relay {
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_proxy proxy_send;
 	struct config_accept accept;
+	struct config_sni sni;
 	struct config_mirror mirror;
 	struct config_access access;
 	struct config_limits limits;
@@ -269,6 +286,9 @@ static inline bool config_relay_accepts_proxy(const struct config_relay *relay)
 
 /* config_mirror_sockets - how many sockets the copies of one connection take at the most: 0, 1 or 2 */
 uint32_t config_mirror_sockets(const struct config *config);
+
+/* config_relay_add_sni - append a copy; 0 or -ENOMEM */
+int config_relay_add_sni(struct config_relay *relay, const struct config_sni_route *route);
 
 /* config_fini - free what @config owns; NULL and a half-built one are allowed */
 void config_fini(struct config *config);

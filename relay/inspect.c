@@ -88,6 +88,7 @@ const char *inspect_state_name(enum session_state state)
 	static const char *const names[] = {
 		[SESSION_WAITING] = "waiting",	     [SESSION_QUEUED] = "queued",
 		[SESSION_PENDING] = "pending",	     [SESSION_PREREAD] = "preread",
+		[SESSION_HELLO] = "hello",
 		[SESSION_CONNECTING] = "connecting", [SESSION_OPEN] = "open",
 		[SESSION_RESETTING] = "resetting",   [SESSION_CLOSING] = "closing",
 	};

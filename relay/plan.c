@@ -48,6 +48,39 @@ static int add_route(struct plan *plan, size_t relay_index, size_t pool_index)
 	return 0;
 }
 
+/* find_route - from @relay to @pool: its own, or one that another name of it has already; -ENOMEM */
+static int64_t find_route(struct plan *plan, size_t relay, size_t pool, uint32_t first)
+{
+	if (plan->config->relays[relay].pool == pool)
+		return (int64_t)relay;
+	for (uint32_t i = first; i < plan->route_count; i++) {
+		if (plan->routes[i].pool == pool)
+			return i;
+	}
+	return add_route(plan, relay, pool) < 0 ? -ENOMEM : (int64_t)plan->route_count - 1;
+}
+
+static int map_names(struct plan *plan, size_t relay, uint32_t *count)
+{
+	const struct config_sni *sni = &plan->config->relays[relay].sni;
+	uint32_t first = plan->route_count;
+	plan->relay_names[relay] = (struct plan_names){*count, (uint32_t)sni->count};
+	for (size_t i = 0; i < sni->count; i++) {
+		int64_t route = find_route(plan, relay, sni->routes[i].pool, first);
+		if (route < 0)
+			return -ENOMEM;
+		plan->names[(*count)++] = (struct sni_name){sni->routes[i].name, (uint32_t)route};
+	}
+	sni_sort(plan->names + plan->relay_names[relay].first, sni->count);
+	return 0;
+}
+
+uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name)
+{
+	const struct plan_names *names = &plan->relay_names[relay];
+	return sni_find(plan->names + names->first, names->count, name);
+}
+
 static void map_mirror(struct plan *plan, size_t relay_index)
 {
 	const struct config_relay *relay = &plan->config->relays[relay_index];
@@ -60,16 +93,25 @@ static void map_mirror(struct plan *plan, size_t relay_index)
 static int allocate(struct plan *plan)
 {
 	const struct config *config = plan->config;
-	size_t listeners = 0, targets = 0;
+	size_t listeners = 0, targets = 0, names = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
-		listeners += config->relays[i].listener_count;
-		targets += config->pools[config->relays[i].pool].backend_count + 1; /* and a mirror */
+		const struct config_relay *relay = &config->relays[i];
+		listeners += relay->listener_count;
+		targets += config->pools[relay->pool].backend_count + 1; /* and a mirror */
+		names += relay->sni.count;
+		for (size_t j = 0; j < relay->sni.count; j++)
+			targets += config->pools[relay->sni.routes[j].pool].backend_count;
 	}
 	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
 	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
-	plan->routes = calloc(config->relay_count + 1, sizeof(*plan->routes));
+	plan->routes = calloc(config->relay_count + names + 1, sizeof(*plan->routes));
+	plan->names = calloc(names + 1, sizeof(*plan->names));
+	plan->relay_names = calloc(config->relay_count + 1, sizeof(*plan->relay_names));
 	plan->mirror_targets = calloc(config->relay_count + 1, sizeof(*plan->mirror_targets));
-	return plan->listeners && plan->targets && plan->routes && plan->mirror_targets ? 0 : -ENOMEM;
+	return plan->listeners && plan->targets && plan->routes && plan->names && plan->relay_names &&
+			       plan->mirror_targets
+		       ? 0
+		       : -ENOMEM;
 }
 
 int plan_init(struct plan *plan, const struct config *config)
@@ -86,6 +128,11 @@ int plan_init(struct plan *plan, const struct config *config)
 			goto fail;
 		map_mirror(plan, i);
 	}
+	uint32_t names = 0;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		if (map_names(plan, i, &names) < 0)
+			goto fail;
+	}
 	return 0;
 fail:
 	plan_fini(plan);
@@ -99,6 +146,8 @@ void plan_fini(struct plan *plan)
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		free(plan->routes[i].targets);
 	free(plan->routes);
+	free(plan->names);
+	free(plan->relay_names);
 	free(plan->mirror_targets);
 	free(plan->listeners);
 	free(plan->targets);

@@ -32,16 +32,26 @@ struct plan_route {
 
 enum { PLAN_NO_TARGET = UINT32_MAX };
 
+/* A relay's part of plan.names. */
+struct plan_names {
+	uint32_t first, count;
+};
+
 struct plan {
 	const struct config *config; /* borrowed; outlives the plan */
 	struct plan_listener *listeners;
 	uint32_t listener_count;
 	struct plan_target *targets;
 	uint32_t target_count;
-	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay */
+	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay; then those by name */
 	uint32_t route_count;
+	struct sni_name *names;      /* of all relays, sorted for each; they borrow from the configuration */
+	struct plan_names *relay_names; /* [relay] */
 	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
 };
+
+/* plan_find_name - the route of a server's name, in lower case, in a relay; SNI_NONE */
+uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name);
 
 /* plan_init - 0 or -ENOMEM */
 int plan_init(struct plan *plan, const struct config *config);

@@ -44,6 +44,8 @@ static void log_closed(const struct plan *plan, const struct record *record)
 	if (record->via.family != AF_UNSPEC)
 		log_record_add_text(&log, "via", peer_text(&record->via, text, sizeof(text)));
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
+	if (relay->sni.count > 0)
+		log_record_add_text(&log, "pool", plan->config->pools[plan->routes[record->route].pool].name);
 	if (record->backend != RECORD_NO_BACKEND)
 		add_endpoint(&log, "backend", "backend_netns",
 			     &plan->config->pools[plan->routes[record->route].pool].backends[record->backend].endpoint);

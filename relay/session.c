@@ -12,6 +12,7 @@
 #include "relay/admission/gate.h"
 #include "relay/flow.h"
 #include "relay/greeting.h"
+#include "relay/hello.h"
 #include "relay/mirror/mirror.h"
 #include "relay/preread.h"
 #include "relay/worker.h"
@@ -30,7 +31,8 @@ enum {
 static const struct sm_state states[SESSION_STATE_COUNT] = {
 	[SESSION_WAITING] = {"waiting", SM_BIT(SESSION_CONNECTING) | SM_BIT(SESSION_OPEN) | SM_BIT(SESSION_CLOSING) |
 						SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_QUEUED) | SM_BIT(SESSION_PENDING) |
-						SM_BIT(SESSION_PREREAD)},
+						SM_BIT(SESSION_PREREAD) | SM_BIT(SESSION_HELLO)},
+	[SESSION_HELLO] = {"hello", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_PREREAD] = {"preread", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_PENDING] = {"pending", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
 	[SESSION_QUEUED] = {"queued", SM_BIT(SESSION_WAITING) | SM_BIT(SESSION_CLOSING)},
@@ -117,7 +119,7 @@ static bool wants_peer(const struct worker *worker, const struct session *sessio
 {
 	return worker->records || config_relay_accepts_proxy(worker_relay(worker, session)) ||
 	       greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
-	       upstream_wants_peer(worker, session) || mirror_wants_peer(worker, session);
+	       upstream_wants_peer(worker, session) || hello_wanted(worker, session) || mirror_wants_peer(worker, session);
 }
 
 void session_accept(struct worker *worker, uint32_t listener, int fd)
@@ -148,6 +150,8 @@ void session_admitted(struct worker *worker, struct session *session)
 	int rc = session->flows[SIDE_CLIENT].bytes ? 0 : read_early(worker, session);
 	if (rc < 0)
 		session_lost_client(worker, session, rc);
+	else if (hello_wanted(worker, session))
+		hello_begin(worker, session);
 	else
 		upstream_begin(worker, session);
 }
@@ -486,6 +490,8 @@ void session_completed(struct worker *worker, struct session *session, struct ta
 		client_stirred(worker, session);
 	else if (session->state == SESSION_PREREAD && tag.kind == TAG_KIND_POLL_IN)
 		preread_go_on(worker, session);
+	else if (session->state == SESSION_HELLO && tag.kind == TAG_KIND_POLL_IN)
+		hello_go_on(worker, session);
 }
 
 /* resume_flows - those whose bytes are paid for are read from again; the session's silence begins only now */
@@ -525,6 +531,9 @@ void session_timer_fired(struct worker *worker, struct session *session)
 	switch (session->state) {
 	case SESSION_PREREAD:
 		session_abort(worker, session, CAUSE_HEADER_TIMEOUT);
+		break;
+	case SESSION_HELLO:
+		hello_timed_out(worker, session);
 		break;
 	case SESSION_PENDING:
 		session_abort(worker, session, CAUSE_QUEUE_TIMEOUT);

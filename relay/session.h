@@ -80,6 +80,7 @@ enum {
 
 enum session_state {
 	SESSION_WAITING,    /* for an upstream socket */
+	SESSION_HELLO,      /* for the server's name in its client's first message: hello.h */
 	SESSION_PREREAD,    /* for what its client has to send first: preread.h */
 	SESSION_PENDING,    /* to be let in: admission/gate.h */
 	SESSION_QUEUED,     /* for room at a backend: queue.h */
@@ -100,7 +101,7 @@ struct session {
 	uint8_t broken[SIDE_COUNT];  /* enum breakage */
 	uint8_t cause;               /* enum cause, from SESSION_CLOSING on, or since a side broke */
 	bool reset[SIDE_COUNT];      /* close this side with RST */
-	bool timed_out;              /* CONNECTING: the deadline passed, the poll is being cancelled */
+	bool timed_out;              /* CONNECTING, HELLO: the deadline passed, the poll is being cancelled */
 	uint8_t first_ended;         /* enum side + 1 of the side whose stream ended first; 0: none yet */
 	uint8_t last_mover;          /* enum side that the bytes came from which last moved */
 	uint8_t backends_tried;

@@ -9,10 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
+enum {
+	SNI_NAME_MAX = 254, /* a wildcard's dot, and 253 characters: RFC 1035, 2.3.4 */
+};
+
 struct sni_name {
 	const char *name; /* borrowed; in lower case; a wildcard without its asterisk: ".example.com" */
 	uint32_t route;   /* index into plan.routes */
 };
+
+/*
+ * sni_parse - read NAME or *.NAME, as a user writes it, into the form of sni_name.name
+ * Errors: EINVAL; the text says what was expected.
+ */
+int sni_parse(const char *text, char ret[SNI_NAME_MAX + 1], struct err *err);
 
 /* sni_sort - as sni_find() needs them */
 void sni_sort(struct sni_name *names, size_t count);

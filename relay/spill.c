@@ -96,10 +96,9 @@ ssize_t spill_append_with(struct spill_pool *pool, struct spill *spill, spill_fi
 ssize_t spill_fill(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx)
 {
 	struct spill_chunk *chunk = spill->tail;
-	if (!chunk)
+	size_t room = chunk ? SPILL_CHUNK_SIZE - chunk->end : 0;
+	if (room == 0)
 		return spill_append_with(pool, spill, fill, ctx);
-	size_t room = SPILL_CHUNK_SIZE - chunk->end;
-	CHECK(room > 0);
 	ssize_t n = fill(ctx, chunk->data + chunk->end, room);
 	CHECK(n <= (ssize_t)room);
 	if (n > 0)

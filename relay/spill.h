@@ -47,7 +47,7 @@ bool spill_append(struct spill_pool *pool, struct spill *spill, const void *data
 typedef ssize_t spill_fill_fn(void *ctx, void *buffer, size_t size);
 ssize_t spill_append_with(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx);
 
-/* spill_fill - the same into what is free of the last chunk, or into a fresh one when there is none; that has to be room */
+/* spill_fill - the same into what is free of the last chunk, or into a fresh one where nothing is */
 ssize_t spill_fill(struct spill_pool *pool, struct spill *spill, spill_fill_fn *fill, void *ctx);
 
 /* spill_prepend - as spill_append(), to the front */

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/hello.h"
 #include "relay/inspect.h"
 #include "relay/queue.h"
 
@@ -41,6 +42,11 @@ static int open_memory(struct worker *worker)
 	if (worker->shared->preread.from) {
 		worker->told = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->told));
 		if (!worker->told)
+			return -ENOMEM;
+	}
+	if (hello_memory(worker->plan->config) > 0) {
+		worker->hellos = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->hellos));
+		if (!worker->hellos)
 			return -ENOMEM;
 	}
 	int rc = slab_init(&worker->sessions, sizeof(struct session), sizeof(struct session),
@@ -103,6 +109,7 @@ void worker_close(struct worker *worker)
 	slab_fini(&worker->sessions);
 	gate_close(&worker->gate);
 	free(worker->told);
+	free(worker->hellos);
 	free(worker->listeners);
 	free(worker->cursors);
 	free(worker->lines);

@@ -20,6 +20,7 @@
 #include "relay/admission/gate.h"
 #include "relay/balance/balance.h"
 #include "relay/bandwidth.h"
+#include "relay/client_hello.h"
 #include "relay/counters.h"
 #include "relay/health/ejection.h"
 #include "relay/health/health.h"
@@ -71,6 +72,7 @@ struct worker {
 	struct ring *ring;
 	struct wheel wheel;
 	struct slab sessions;
+	struct client_hello *hellos; /* one for each slot of sessions; NULL: no relay has routes by name */
 	struct preread_told *told; /* one for each slot of sessions; NULL: no relay accepts headers */
 	struct spill_pool spill;
 	struct socket_pools sockets;

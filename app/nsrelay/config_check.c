@@ -125,22 +125,45 @@ static size_t first_backend(const struct config *config, size_t pool)
 	return index;
 }
 
-static void check_loops(const struct checker *checker, const struct config_relay *relay)
+/* check_loop - connections that would come back to the relay that makes them */
+static void check_loop(const struct checker *checker, const struct config_relay *relay, size_t pool_index)
 {
 	char text[ENDPOINT_TEXT_MAX], listener_text[ENDPOINT_TEXT_MAX];
 	const struct config *config = checker->config;
-	if (relay->pool >= config->pool_count) /* it has none: told elsewhere */
+	if (pool_index >= config->pool_count) /* it has none: told elsewhere */
 		return;
-	const struct config_pool *pool = &config->pools[relay->pool];
+	const struct config_pool *pool = &config->pools[pool_index];
 	for (size_t i = 0; i < pool->backend_count; i++) {
 		const struct endpoint *listener = find_reached(relay, &pool->backends[i].endpoint);
 		if (!listener)
 			continue;
-		complain(checker, CONFIG_PART_BACKEND, first_backend(config, relay->pool) + i,
+		complain(checker, CONFIG_PART_BACKEND, first_backend(config, pool_index) + i,
 			 "backend %s is reached by listener %s of the relay '%s' itself; expected another "
 			 "endpoint",
 			 endpoint_format(&pool->backends[i].endpoint, text, sizeof(text)),
 			 endpoint_format(listener, listener_text, sizeof(listener_text)), relay->name);
+	}
+}
+
+static void check_loops(const struct checker *checker, const struct config_relay *relay)
+{
+	check_loop(checker, relay, relay->pool);
+	for (size_t i = 0; i < relay->sni.count; i++)
+		check_loop(checker, relay, relay->sni.routes[i].pool);
+}
+
+/* check_server_names - two routes for one name */
+static void check_server_names(const struct checker *checker, size_t index)
+{
+	const struct config_relay *relay = &checker->config->relays[index];
+	for (size_t i = 0; i < relay->sni.count; i++) {
+		const char *name = relay->sni.routes[i].name;
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(name, relay->sni.routes[j].name) == 0)
+				complain(checker, CONFIG_PART_RELAY, index,
+					 "the relay '%s' has two routes for %s%s; expected one", relay->name,
+					 *name == '.' ? "*" : "", name);
+		}
 	}
 }
 
@@ -246,6 +269,7 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		check_mirror(&checker, i);
 		check_admission(&checker, i);
 		check_proxy(&checker, i);
+		check_server_names(&checker, i);
 	}
 	for (size_t i = 0; i < config->pool_count; i++)
 		check_backups(&checker, i);

@@ -237,15 +237,14 @@ static size_t find_pool(const struct loader *loader, const char *name)
 	return NO_POOL;
 }
 
-static void refuse_pool(struct loader *loader, const struct yaml_node *node)
+static void refuse_pool(struct loader *loader, const struct yaml_node *node, const char *expected)
 {
 	struct suggest suggest;
 	suggest_init(&suggest, node->text);
 	for (size_t i = 0; i < loader->declared_pool_count; i++)
 		suggest_add(&suggest, loader->config.pools[i].name);
 	report_add(&loader->reader.report, node->at, "there is no pool '%.64s'; %s", node->text,
-	           suggest.best ? suggest_text(&suggest)
-	                        : "expected the name of a pool, or an endpoint NETNS/ADDRESS:PORT");
+	           suggest.best ? suggest_text(&suggest) : expected);
 }
 
 /* read_own_pool - the endpoints of `to:` make a pool with the relay's name */
@@ -274,7 +273,7 @@ static void read_to(struct schema_reader *reader, const struct yaml_node *node, 
 	}
 	relay->pool = find_pool(loader, node->text);
 	if (relay->pool == NO_POOL)
-		refuse_pool(loader, node);
+		refuse_pool(loader, node, "expected the name of a pool, or an endpoint NETNS/ADDRESS:PORT");
 }
 
 static void read_cidr(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -335,6 +334,42 @@ static void read_proxy(struct schema_reader *reader, const struct yaml_node *nod
 	schema_read_mapping(reader, node, &proxy_schema, target);
 }
 
+/* read_sni_route - NAME: POOL */
+static void read_sni_route(struct loader *loader, const struct yaml_node *node, struct config_relay *relay)
+{
+	struct err err = ERR_INIT;
+	struct config_sni_route route;
+	if (sni_parse(node->key->text, route.name, &err) < 0) {
+		report_add(&loader->reader.report, node->key->at, "%s", err.text);
+		return;
+	}
+	if (!schema_check_kind(&loader->reader, node, YAML_SCALAR, "the name of a pool"))
+		return;
+	route.pool = find_pool(loader, node->text);
+	if (route.pool == NO_POOL)
+		refuse_pool(loader, node, "expected the name of a pool");
+	else
+		loader->reader.out_of_memory |= config_relay_add_sni(relay, &route) < 0;
+}
+
+static void read_sni_routes(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	if (!schema_check_kind(reader, node, YAML_MAPPING, "a mapping of NAME: POOL"))
+		return;
+	for (const struct yaml_node *child = node->first; child; child = child->next)
+		read_sni_route(loader_of(reader), child, target);
+}
+
+static const struct schema_field sni_fields[] = {
+        {"routes", read_sni_routes, "routes: { NAME: POOL }"},
+};
+static const struct schema sni_schema = SCHEMA("sni", sni_fields, &setting_sni);
+
+static void read_sni(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_mapping(reader, node, &sni_schema, target);
+}
+
 static void read_allow(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.allow);
@@ -377,6 +412,7 @@ static const struct schema_field relay_fields[] = {
         {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
         {"mirror", read_mirror, NULL},
         {"proxy_protocol", read_proxy, NULL},
+        {"sni", read_sni, NULL},
         {"allow", read_allow, NULL},
         {"deny", read_deny, NULL},
         {"allow_namespaces", read_allow_namespaces, NULL},

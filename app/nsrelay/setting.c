@@ -88,6 +88,11 @@ static const char *const balance_words[] = {
 };
 
 static const char *const sticky_words[] = {[CONFIG_STICKY_OFF] = "off", [CONFIG_STICKY_SOURCE] = "source", NULL};
+static const char *const unmatched_words[] = {
+	[CONFIG_UNMATCHED_DEFAULT] = "default",
+	[CONFIG_UNMATCHED_REFUSE] = "refuse",
+	NULL,
+};
 static const char *const state_words[] = {
 	[CONFIG_STATE_READY] = "ready",
 	[CONFIG_STATE_DRAIN] = "drain",
@@ -169,6 +174,13 @@ static const struct setting proxy_settings[] = {
 	 .help = "how long those who are in it may take for their header"},
 };
 const struct setting_map setting_proxy = MAP(proxy_settings);
+
+static const struct setting sni_settings[] = {
+	{"unmatched", RELAY(sni.unmatched), CHOICE(unmatched_words),
+	 .help = "clients without a route by name: to the relay's own pool, or refused"},
+	{"timeout", RELAY(sni.timeout_ms), MS(1, DURATION_MAX_MS), .help = "how long a client may take for the name"},
+};
+const struct setting_map setting_sni = MAP(sni_settings);
 
 static const struct setting whole_limits[] = {
 	{"connections", .option = "limit-connections", RELAY(limits.relay.connections), COUNT(0, CONNECTIONS_MAX),

@@ -28,6 +28,7 @@
 #include "relay/balance/balance.h"
 #include "relay/health/ejection.h"
 #include "relay/health/health.h"
+#include "relay/hello.h"
 #include "relay/bandwidth.h"
 #include "relay/preread.h"
 #include "relay/process.h"
@@ -579,6 +580,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
 		.admission_memory = admission_memory(&s->plan),
 		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
+		.hello_memory = hello_memory(s->config),
 		.preread_memory = preread_memory(s->config),
 		.max_connections = s->config->max_connections,
 		.control = s->config->control_path[0],

@@ -88,6 +88,11 @@ static void configure(struct rig *rig)
 	add_relay(rig, CONFIG_LANE_INTERACTIVE, interactive);
 	add_relay(rig, CONFIG_LANE_BULK, bulk);
 	add_relay(rig, CONFIG_LANE_AUTO, local);
+	struct config_relay *first = &rig->config.relays[RIG_AUTO];
+	first->sni.unmatched = rig->options.sni.unmatched;
+	first->sni.timeout_ms = rig->options.sni.timeout_ms;
+	for (size_t i = 0; i < rig->options.sni.count; i++)
+		assert_int_equal(config_relay_add_sni(first, &rig->options.sni.routes[i]), 0);
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
 	assert_int_equal(admission_init(&rig->shared.admission, &rig->plan, 1), 0);
@@ -459,6 +464,7 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_QUEUE_TIMEOUT:
 		assert_true(rig->options.backend_most > 0 || rig->options.limits.over == CONFIG_OVER_QUEUE);
 		/* fall through */
+	case CAUSE_UNMATCHED:
 	case CAUSE_BAD_HEADER:
 	case CAUSE_HEADER_TIMEOUT:
 	case CAUSE_POLICY:

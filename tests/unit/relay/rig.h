@@ -33,6 +33,7 @@ struct rig_options {
 	enum config_proxy proxy_send;
 	struct config_accept accept; /* of every relay; its list is borrowed */
 	struct config_mirror mirror; /* of every relay */
+	struct config_sni sni;       /* of the relay RIG_AUTO; its routes are borrowed */
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */
