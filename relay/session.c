@@ -119,7 +119,8 @@ static bool wants_peer(const struct worker *worker, const struct session *sessio
 {
 	return worker->records || config_relay_accepts_proxy(worker_relay(worker, session)) ||
 	       greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
-	       upstream_wants_peer(worker, session) || hello_wanted(worker, session) || mirror_wants_peer(worker, session);
+	       upstream_wants_peer(worker, session) || hello_wanted(worker, session) ||
+	       mirror_wants_peer(worker, session);
 }
 
 void session_accept(struct worker *worker, uint32_t listener, int fd)

@@ -170,7 +170,7 @@ static bool has_feature(int fd, struct ifreq *request, uint32_t command)
 }
 
 /* append - print to the end of the text in @ret */
-static void append(char *ret, size_t size, const char *format, ...)
+static void __attribute__((format(printf, 3, 4))) append(char *ret, size_t size, const char *format, ...)
 {
 	size_t length = strlen(ret);
 	va_list args;

@@ -133,8 +133,8 @@ static void a_set_agrees_with_comparing_bits(void **state)
 		struct cidr cidrs[8];
 		struct cidr_set set;
 		for (size_t i = 0; i < ARRAY_COUNT(cidrs); i++) {
-			uint8_t bytes[4] = {10, 0, (uint8_t)((seed = seed * 1103515245 + 12345) >> 30),
-			                    (uint8_t)(seed >> 16)};
+			seed = seed * 1103515245 + 12345;
+			uint8_t bytes[4] = {10, 0, (uint8_t)(seed >> 30), (uint8_t)(seed >> 16)};
 			cidr_address_set(&cidrs[i].first, AF_INET, bytes);
 			cidrs[i].prefix = (uint8_t)(22 + (seed >> 8) % 11);
 			cidr_address_mask(&cidrs[i].first, cidrs[i].prefix);
