@@ -622,7 +622,7 @@ static void the_examples_are_right(void **state)
 	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml",
 					    EXAMPLES "/balance-policies.yaml",
 					    EXAMPLES "/balance-limits.yaml", EXAMPLES "/mirror.yaml",
-					    EXAMPLES "/fan-in.yaml"};
+					    EXAMPLES "/fan-in.yaml", EXAMPLES "/bandwidth.yaml"};
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
 		struct config config;
 		assert_int_equal(config_file_load(paths[i], &config, stderr), 0);
