@@ -110,6 +110,11 @@ static void switch_all_on(struct rig_options *options)
 	options->health.interval_ms = options->health.fast_interval_ms = HOUR_MS; /* checks are not what is counted */
 	config_ejection_init(&options->ejection);
 	options->limits.relay = options->limits.netns = options->limits.source = enough;
+	static struct cidr nobody, everybody;
+	CHECK(cidr_parse("192.0.2.0/24", &nobody, NULL) == 0 && cidr_parse("0.0.0.0/0", &everybody, NULL) == 0);
+	options->allow = (struct config_cidrs){&everybody, 1};
+	options->deny = options->accept.from = (struct config_cidrs){&nobody, 1};
+	options->accept.timeout_ms = HOUR_MS;
 }
 
 static int run_load(const struct load *load, unsigned times)
