@@ -20,7 +20,7 @@ struct limit {
 	uint64_t rate;
 };
 
-enum { LIMITS_MAX = 2 };
+enum { LIMITS_MAX = 3 };
 
 static uint64_t rate_of(const struct config_bandwidth *bandwidth, enum side source)
 {
@@ -44,14 +44,25 @@ static size_t limits_of(const struct worker *worker, const struct session *sessi
 	size_t count = 0;
 	add_limit(ret, &count, &bandwidth->relays[relay].shapers[source], rate_of(&config->relay.bandwidth, source));
 	add_limit(ret, &count, &bandwidth->netns[netns].shapers[source], rate_of(&config->netns.bandwidth, source));
+	if (session->source != SOURCES_NONE) {
+		const struct sources *sources = &worker->shared->admission.relays[relay].sources;
+		add_limit(ret, &count, sources_shaper(sources, session->source, source),
+			  rate_of(&config->source.bandwidth, source));
+	}
 	return count;
 }
 
 /* lowest_rate - 0: there is none */
 static uint64_t lowest_rate(const struct config_limits *config, enum side source)
 {
-	uint64_t relay = rate_of(&config->relay.bandwidth, source), netns = rate_of(&config->netns.bandwidth, source);
-	return relay == 0 || (netns != 0 && netns < relay) ? netns : relay;
+	const struct config_limit *limits[] = {&config->relay, &config->netns, &config->source};
+	uint64_t lowest = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(limits); i++) {
+		uint64_t rate = rate_of(&limits[i]->bandwidth, source);
+		if (rate != 0 && (lowest == 0 || rate < lowest))
+			lowest = rate;
+	}
+	return lowest;
 }
 
 /* charge - when everything is paid for */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The limits on bandwidth that a flow is under, up or down: that of its relay, and that of the namespace it came by.
+ * The limits on bandwidth that a flow is under, up or down: that of its relay, that of the namespace it came by, and that of
+ * its client's address (relay/admission/sources.h has those).
  * flow.c and the lanes tell what was read; a flow that then has to wait has its resume_ms set, and is not read from until
  * its session's timer has seen that time. TCP tells the sender.
  */

@@ -266,10 +266,16 @@ int config_relay_add_listener(struct config_relay *relay, const struct endpoint 
 int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr);
 int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns);
 
-/* config_limit_is_set - does @limit limit anything? */
+/* config_limit_is_set - does @limit limit connections? */
 static inline bool config_limit_is_set(const struct config_limit *limit)
 {
 	return limit->connections || limit->rate;
+}
+
+/* config_knows_sources - is anything counted for each client address? */
+static inline bool config_knows_sources(const struct config_limits *limits)
+{
+	return config_limit_is_set(&limits->source) || limits->source.bandwidth.up || limits->source.bandwidth.down;
 }
 
 /* config_relay_mirrors - are there copies of @relay's connections? */

@@ -429,11 +429,11 @@ static void finish(struct worker *worker, struct session *session)
 	if (!ended_well(session) || !upstream_recycle(worker, session))
 		close_side(session, SIDE_SERVER);
 	upstream_leave(worker, session);
-	gate_leave(worker, session);
-	for (int i = 0; i < SIDE_COUNT; i++) {
+	for (int i = 0; i < SIDE_COUNT; i++) { /* before it gives up its source, whose limit it may be under */
 		if (session->flows[i].limits)
 			bandwidth_leave(worker, session, (enum side)i);
 	}
+	gate_leave(worker, session);
 	if (session->backends_tried)
 		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */

@@ -217,6 +217,10 @@ static const struct setting source_limits[] = {
 	 .help = "new connections of one client address; 0/s: no limit"},
 	{"burst", .option = "source-burst", RELAY(limits.source.burst), COUNT(0, CONNECTION_RATE_MAX),
 	 .help = "of these, at once; 0: as many as in a second"},
+	{"up", RELAY(limits.source.bandwidth.up), BANDWIDTH,
+	 .help = "bytes a second from one client address; 0B/s: no limit"},
+	{"down", RELAY(limits.source.bandwidth.down), BANDWIDTH,
+	 .help = "bytes a second to one client address; 0B/s: no limit"},
 };
 static const struct setting_map source_limits_map = MAP(source_limits);
 

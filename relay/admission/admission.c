@@ -297,7 +297,7 @@ static uint8_t rules_of(const struct config_relay *relay, const struct netns_ref
 	if (access->allow.count || access->deny.count)
 		rules |= RULE_LISTS;
 	if (config_limit_is_set(&limits->relay) || config_limit_is_set(&limits->netns) ||
-	    config_limit_is_set(&limits->source))
+	    config_knows_sources(limits))
 		rules |= RULE_LIMITS;
 	return rules;
 }
@@ -321,7 +321,7 @@ static int init_relay(struct admission_relay *relay, const struct config_relay *
 	int rc = cidr_set_init(&relay->allow, access->allow.items, access->allow.count);
 	if (rc == 0)
 		rc = cidr_set_init(&relay->deny, access->deny.items, access->deny.count);
-	if (rc == 0 && config_limit_is_set(&config->limits.source))
+	if (rc == 0 && config_knows_sources(&config->limits))
 		rc = sources_init(&relay->sources, config->limits.sources, seed);
 	return rc;
 }
@@ -375,7 +375,7 @@ size_t admission_memory(const struct plan *plan)
 		const struct config_relay *relay = &plan->config->relays[i];
 		memory += (relay->access.allow.count + relay->access.deny.count + 2) *
 		          sizeof(struct cidr_range);
-		if (config_limit_is_set(&relay->limits.source))
+		if (config_knows_sources(&relay->limits))
 			memory += sources_memory(relay->limits.sources);
 	}
 	return memory;

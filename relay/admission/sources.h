@@ -17,11 +17,13 @@
 
 #include "relay/admission/cidr.h"
 #include "relay/admission/meter.h"
+#include "relay/shaper.h"
 
 enum { SOURCES_NONE = UINT32_MAX };
 
 struct source {
 	struct meter meter;
+	struct shaper shapers[2]; /* bandwidth, up and down */
 	struct cidr_address address;
 	uint32_t held;         /* by so many connections */
 	uint32_t next;         /* of its bucket */
@@ -58,6 +60,12 @@ void sources_release(struct sources *sources, uint32_t index);
 static inline struct meter *sources_meter(const struct sources *sources, uint32_t index)
 {
 	return &sources->entries[index].meter;
+}
+
+/* sources_shaper - the same of its bandwidth, up (0) or down (1) */
+static inline struct shaper *sources_shaper(const struct sources *sources, uint32_t index, unsigned direction)
+{
+	return &sources->entries[index].shapers[direction];
 }
 
 #endif

@@ -258,6 +258,60 @@ static void throttled_connection_is_reset_at_the_drain_deadline(void **state)
 	assert_int_equal(relayproc_await_exit(rig.relay), 0);
 }
 
+/* ---- the limits of clients ---- */
+
+static void start_sources(struct rig *rig, void **state, const char *limit)
+{
+	char yaml[1024];
+
+	rig_open(rig);
+	snprintf(yaml, sizeof(yaml),
+	         "threads: %s\nrelays:\n- name: r\n  listen: \"%s\"\n  to: \"%s\"\n  lane: %s\n"
+	         "  limits: { source: { up: %s } }\n",
+	         rig_variant(state)->threads, relayproc_endpoint(rig->front, RIG_FRONT),
+	         relayproc_endpoint(rig->back, RIG_BACK), rig_variant(state)->lane, limit);
+	rig->relay = relayproc_start_config(yaml);
+}
+
+static struct pair dial_from(const struct rig *rig, const char *source)
+{
+	struct pair pair = {.client = testns_connect_from(rig->front, source, RIG_FRONT)};
+
+	pair.server = testns_accept(rig->listener);
+	return pair;
+}
+
+static void connections_of_one_client_share_its_limit(void **state)
+{
+	uint64_t begin_us = now_us();
+	struct stream streams[2];
+	struct rig rig;
+
+	start_sources(&rig, state, "1MiB/s");
+	streams[0] = up(dial_from(&rig, "127.0.1.2"), 1);
+	streams[1] = up(dial_from(&rig, "127.0.1.2"), 2);
+	carry(streams, ARRAY_COUNT(streams), begin_us);
+	assert_true(relayproc_counter(rig.relay, "throttled_total") > 0);
+}
+
+static void client_does_not_wait_for_another(void **state)
+{
+	struct pair pair, other;
+	uint64_t throttled;
+	struct rig rig;
+
+	start_sources(&rig, state, "16KiB/s");
+	pair = dial_from(&rig, "127.0.1.2");
+	stream_send_some(pair.client, 1, 0, SIZE);
+	relayproc_await_counter(rig.relay, "throttled_total", 1);
+	rig_reset(pair.server);
+	rig_expect_reset(pair.client);
+	throttled = relayproc_counter(rig.relay, "throttled_total");
+	other = dial_from(&rig, "127.0.1.3");
+	testns_assert_connected(other.client, other.server);
+	assert_int_equal(relayproc_counter(rig.relay, "throttled_total"), throttled);
+}
+
 /* ---- the limits of namespaces ---- */
 
 /* start_namespaces - one relay that listens twice in @front[0] and once in @front[1]; the server's listener
@@ -358,6 +412,8 @@ int main(void)
 	        relayproc_test(throttled_connection_is_reset_at_the_drain_deadline),
 	        relayproc_test(listeners_of_one_namespace_share_its_limit),
 	        relayproc_test(namespace_does_not_wait_for_another),
+	        relayproc_test(connections_of_one_client_share_its_limit),
+	        relayproc_test(client_does_not_wait_for_another),
 	};
 	struct CMUnitTest tests[RIG_VARIANTS * ARRAY_COUNT(rows) + 1];
 
