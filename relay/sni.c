@@ -58,7 +58,7 @@ void sni_sort(struct sni_name *names, size_t count)
 uint32_t sni_find(const struct sni_name *names, size_t count, const char *name)
 {
 	/* The name, then what is left of it from each dot on: no name begins with one, and every wildcard does. */
-	const char *rest = *name == '.' ? NULL : name;
+	const char *rest = *name == '.' || *name == '\0' ? NULL : name;
 	while (rest) {
 		const struct sni_name wanted = {.name = rest};
 		const struct sni_name *found = count ? bsearch(&wanted, names, count, sizeof(*names), compare) : NULL;
