@@ -132,18 +132,6 @@ size_t bandwidth_quantum(const struct worker *worker, const struct session *sess
 
 /* ---- start ---- */
 
-/* first_alike - the first listener of the same relay in the same namespace as @listener */
-static uint32_t first_alike(const struct plan *plan, uint32_t listener)
-{
-	const struct plan_listener *wanted = &plan->listeners[listener];
-	for (uint32_t i = 0; i < listener; i++) {
-		const struct plan_listener *other = &plan->listeners[i];
-		if (other->relay == wanted->relay && netns_ref_equal(&other->endpoint->netns, &wanted->endpoint->netns))
-			return i;
-	}
-	return listener;
-}
-
 /* kind_of - BANDWIDTH_* of a flow under @config */
 static uint8_t kind_of(const struct config_limits *config, enum side source)
 {
@@ -157,7 +145,7 @@ static uint8_t kind_of(const struct config_limits *config, enum side source)
 static void set_listener(struct bandwidth *bandwidth, const struct plan *plan, uint32_t listener)
 {
 	const struct config_limits *config = &plan->config->relays[plan->listeners[listener].relay].limits;
-	bandwidth->netns_of[listener] = first_alike(plan, listener);
+	bandwidth->netns_of[listener] = plan_first_alike(plan, listener);
 	for (int i = 0; i < SIDE_COUNT; i++)
 		bandwidth->kinds[listener][i] = kind_of(config, (enum side)i);
 }

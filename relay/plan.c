@@ -81,6 +81,17 @@ uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *nam
 	return sni_find(plan->names + names->first, names->count, name);
 }
 
+uint32_t plan_first_alike(const struct plan *plan, uint32_t listener)
+{
+	const struct plan_listener *wanted = &plan->listeners[listener];
+	for (uint32_t i = 0; i < listener; i++) {
+		const struct plan_listener *other = &plan->listeners[i];
+		if (other->relay == wanted->relay && netns_ref_equal(&other->endpoint->netns, &wanted->endpoint->netns))
+			return i;
+	}
+	return listener;
+}
+
 static void map_mirror(struct plan *plan, size_t relay_index)
 {
 	const struct config_relay *relay = &plan->config->relays[relay_index];

@@ -53,6 +53,9 @@ struct plan {
 /* plan_find_name - the route of a server's name, in lower case, in a relay; SNI_NONE */
 uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name);
 
+/* plan_first_alike - the first listener of the same relay in the same namespace as @listener */
+uint32_t plan_first_alike(const struct plan *plan, uint32_t listener);
+
 /* plan_init - 0 or -ENOMEM */
 int plan_init(struct plan *plan, const struct config *config);
 void plan_fini(struct plan *plan);

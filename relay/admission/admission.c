@@ -302,19 +302,6 @@ static uint8_t rules_of(const struct config_relay *relay, const struct netns_ref
 	return rules;
 }
 
-/* first_alike - the first listener of the same relay in the same namespace as @listener */
-static uint32_t first_alike(const struct plan *plan, uint32_t listener)
-{
-	const struct plan_listener *wanted = &plan->listeners[listener];
-	for (uint32_t i = 0; i < listener; i++) {
-		const struct plan_listener *other = &plan->listeners[i];
-		if (other->relay == wanted->relay &&
-		    netns_ref_equal(&other->endpoint->netns, &wanted->endpoint->netns))
-			return i;
-	}
-	return listener;
-}
-
 static int init_relay(struct admission_relay *relay, const struct config_relay *config, uint32_t seed)
 {
 	const struct config_access *access = &config->access;
@@ -346,7 +333,7 @@ int admission_init(struct admission *admission, const struct plan *plan, uint32_
 		rc = init_relay(&admission->relays[i], &config->relays[i], seed);
 	for (uint32_t i = 0; rc == 0 && i < plan->listener_count; i++) {
 		const struct plan_listener *listener = &plan->listeners[i];
-		admission->listeners[i].netns = first_alike(plan, i);
+		admission->listeners[i].netns = plan_first_alike(plan, i);
 		admission->listeners[i].rules = rules_of(&config->relays[listener->relay],
 		                                         &listener->endpoint->netns);
 	}
