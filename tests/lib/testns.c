@@ -224,6 +224,21 @@ int testns_listen(int ns_fd, const char *address)
 	return fd;
 }
 
+/*
+ * connection_that_was_reset - in place of one that was so quickly that connect(2) tells it
+ * Whoever waits for the reset shall not have to know which of the two calls was faster. unix(7): who closes a socket with
+ * unread bytes in it resets the other end.
+ */
+static int connection_that_was_reset(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 || write(fds[0], "", 1) != 1)
+		fail_msg("socketpair: %s", strerror(errno));
+	close(fds[1]);
+	return testns_keep_fd(fds[0]);
+}
+
 int testns_try_connect(int ns_fd, const char *address)
 {
 	struct endpoint endpoint = parse_address(address);
@@ -234,7 +249,7 @@ int testns_try_connect(int ns_fd, const char *address)
 		return fd;
 	code = errno;
 	testns_close(fd);
-	return -code;
+	return code == ECONNRESET ? connection_that_was_reset() : -code;
 }
 
 /* A busy machine may take longer to bring a link up than neighbour discovery asks on it: 3 s, RFC 4861, section 10. */
@@ -260,9 +275,12 @@ int testns_connect_from(int ns_fd, const char *source, const char *address)
 	snprintf(with_port, sizeof(with_port), "%s:1", source);
 	from = parse_address(with_port);
 	from.addr.in4.sin_port = 0; /* any; sin6_port is at the same place */
-	if (bind(fd, &from.addr.any, from.addr_len) < 0 || connect(fd, &to.addr.any, to.addr_len) < 0)
+	if (bind(fd, &from.addr.any, from.addr_len) == 0 && connect(fd, &to.addr.any, to.addr_len) == 0)
+		return fd;
+	if (errno != ECONNRESET)
 		fail_msg("connect from %s to %s: %s", source, address, strerror(errno));
-	return fd;
+	testns_close(fd);
+	return connection_that_was_reset();
 }
 
 int testns_accept(int listener)
