@@ -25,8 +25,6 @@ enum {
 	CONTROL_PARSED = 20 * LIMIT_CONTROL_MESSAGE,
 	/* As many as a slab can hold the spill chunks of: RLIMIT_NOFILE may be 2^30 in a container. */
 	CONNECTIONS_MAX = (SLAB_CAPACITY_MAX - 2 * LIMIT_BUFFER_COUNT) / SIDE_COUNT,
-	THREAD_STACK = 64 * 1024,
-	CONTROL_STACK = 256 * 1024,
 };
 
 /* connection_fds - a connection's two sockets, and those of its copies */
@@ -54,7 +52,7 @@ static size_t mirror_memory(const struct limits *limits, const struct limits_inp
 /* control_memory - of its thread: stack, connections on their way to the asker, what clients have sent and have not read */
 static size_t control_memory(void)
 {
-	return CONTROL_STACK + sizeof(struct inspect_slice) + CONTROL_PARSED +
+	return LIMIT_CONTROL_STACK + sizeof(struct inspect_slice) + CONTROL_PARSED +
 	       LIMIT_CONTROL_CLIENTS * (LIMIT_CONTROL_MESSAGE + LIMIT_CONTROL_REPLY) +
 	       LIMIT_CONTROL_REPLY; /* the one that is being written */
 }
@@ -67,7 +65,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += LIMIT_BUFFER_COUNT * 32;                             /* I/O vectors and chains */
 	per_thread += LIMIT_PIPE_SIZE;                                     /* bytes in the pipe, within a turn */
 	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
-	per_thread += THREAD_STACK;
+	per_thread += LIMIT_THREAD_STACK;
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
 	per_thread += mirror_memory(limits, input);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */

@@ -24,6 +24,8 @@ enum {
 	LIMIT_ACCEPT_SLACK = 64,     /* connections accepted after the limit was reached, while accepts are cancelled */
 	LIMIT_MIRROR_CHUNKS = 1024,  /* spill chunks of a thread for mirrors that are not connected yet */
 	LIMIT_THREADS = 64,
+	LIMIT_THREAD_STACK = 64 * 1024,      /* bytes; of a relay thread */
+	LIMIT_CONTROL_STACK = 256 * 1024,    /* of the thread that serves the control socket */
 	LIMIT_CONTROL_CLIENTS = 16,          /* of the control socket, at the same time */
 	LIMIT_CONTROL_MESSAGE = 64 * 1024,   /* bytes of one message of theirs */
 	LIMIT_CONTROL_REPLY = 128 * 1024,    /* bytes of one reply, which is kept until it has been read */

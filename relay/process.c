@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "io/sys.h"
 #include "relay/inspect.h"
 #include "relay/record_log.h"
@@ -23,12 +23,6 @@
 enum {
 	/* How long the control thread lets closing records pile up before it writes them: fewer wakeups. */
 	NAP_MS = 10,
-	/* What a relay thread needs; see sum_memory() in limits.c. Sanitizers want more. */
-#ifdef NSRELAY_SANITIZED
-	STACK_SIZE = 1024 * 1024,
-#else
-	STACK_SIZE = 64 * 1024,
-#endif
 };
 
 struct thread {
@@ -153,22 +147,6 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 		       sizeof(thread->worker.mirrors.pipe_fds));
 	int rc = mailbox_open(&thread->mailbox);
 	return rc < 0 ? rc : take_listeners(thread);
-}
-
-static int start_thread(struct relay *relay, uint32_t number)
-{
-	struct thread *thread = &relay->threads[number];
-	pthread_attr_t attr;
-	sigset_t all, before;
-	/* Signals are the supervisor's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	int rc = pthread_create(&thread->id, &attr, run_thread, thread);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -rc;
 }
 
 /* ---- the control thread ---- */
@@ -314,7 +292,8 @@ static int prepare(struct relay *relay, struct err *err)
 static int start_all(struct relay *relay, struct err *err)
 {
 	for (uint32_t i = 0; i < relay->process->limits->threads; i++) {
-		int rc = start_thread(relay, i);
+		struct thread *thread = &relay->threads[i];
+		int rc = thread_start(&thread->id, LIMIT_THREAD_STACK, run_thread, thread);
 		if (rc < 0)
 			return err_set(err, -rc, "start thread %u: %s", i, strerror(-rc));
 		relay->thread_count++;

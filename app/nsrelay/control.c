@@ -2,22 +2,14 @@
 #include "app/nsrelay/control.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "app/nsrelay/control_interface.h"
 #include "app/varlink/server.h"
-
-enum {
-/* As CONTROL_STACK in relay/limits.c; sanitizers want more. */
-#ifdef NSRELAY_SANITIZED
-	STACK_SIZE = 2 * 1024 * 1024,
-#else
-	STACK_SIZE = 256 * 1024,
-#endif
-};
+#include "base/thread.h"
+#include "relay/limits.h"
 
 static void *run(void *arg)
 {
@@ -38,20 +30,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct control *control)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	int rc = pthread_create(&control->thread, &attr, run, control);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -rc;
-}
-
 int control_begin(void *ctx, struct inspect *inspect, struct err *err)
 {
 	struct control *control = ctx;
@@ -69,7 +47,7 @@ int control_begin(void *ctx, struct inspect *inspect, struct err *err)
 	control->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (control->stop_fd < 0)
 		return err_set_errno(err, "control socket");
-	int rc = start_thread(control);
+	int rc = thread_start(&control->thread, LIMIT_CONTROL_STACK, run, control);
 	if (rc < 0)
 		close(control->stop_fd);
 	return rc < 0 ? err_set(err, -rc, "control socket: start its thread: %s", strerror(-rc)) : 0;
