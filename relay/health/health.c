@@ -150,9 +150,7 @@ static void connect_backend(struct worker *worker, struct check *check)
 		connected(worker, check);
 		return;
 	}
-	int rc = sys_connect(check->fd, &backend->addr.any, backend->addr_len);
-	if (rc == -EINPROGRESS) /* on loopback it is over by now: upstream_connect() has the reason */
-		rc = sys_connect(check->fd, &backend->addr.any, backend->addr_len);
+	int rc = upstream_dial(check->fd, backend);
 	if (rc == 0) {
 		connected(worker, check);
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {
