@@ -46,16 +46,23 @@ static void hold(struct worker *worker, struct tap *tap, const struct iovec *iov
 	tap_skip(worker, tap, size - kept);
 }
 
+/* clear_tap - the tap that takes these bytes at once; NULL: they are held, skipped, or not to be copied */
+static struct tap *clear_tap(struct worker *worker, struct session *session, enum side source,
+                             const struct iovec *iov, uint32_t iov_count, size_t size)
+{
+	struct tap *tap = tap_of(worker, session, source, size);
+	if (!tap || tap_flush(worker, tap))
+		return tap;
+	hold(worker, tap, iov, iov_count, size);
+	return NULL;
+}
+
 void mirror_queue(struct worker *worker, struct session *session, enum side source, const struct iovec *iov,
                   uint32_t iov_count, size_t size)
 {
-	struct tap *tap = tap_of(worker, session, source, size);
+	struct tap *tap = clear_tap(worker, session, source, iov, iov_count, size);
 	if (!tap)
 		return;
-	if (!tap_flush(worker, tap)) {
-		hold(worker, tap, iov, iov_count, size);
-		return;
-	}
 	tap->iov = iov;
 	tap->iov_count = iov_count;
 	tap->size = tap->sent = (uint32_t)size;
@@ -66,13 +73,9 @@ void mirror_queue(struct worker *worker, struct session *session, enum side sour
 void mirror_send(struct worker *worker, struct session *session, enum side source, const struct iovec *iov,
                  uint32_t iov_count, size_t size)
 {
-	struct tap *tap = tap_of(worker, session, source, size);
+	struct tap *tap = clear_tap(worker, session, source, iov, iov_count, size);
 	if (!tap)
 		return;
-	if (!tap_flush(worker, tap)) {
-		hold(worker, tap, iov, iov_count, size);
-		return;
-	}
 	ssize_t n = sys_send(tap->fd, iov, iov_count, 0);
 	if (n < 0 && io_outcome(IO_OP_SEND, (int)n) != IO_RETRY)
 		tap_broken(worker, tap);
