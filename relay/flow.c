@@ -164,7 +164,7 @@ static void arm_wanted(struct worker *worker, struct session *session, enum side
 
 bool flow_wants_watch(const struct worker *worker, const struct flow *flow)
 {
-	return flow->state == FLOW_ENDED || flow->blocked || flow->resume_ms > worker->now_ms + FLOW_WATCH_AFTER_MS;
+	return flow->state == FLOW_ENDED || flow->blocked || flow->resume_ms >= worker->now_ms + FLOW_WATCH_AFTER_MS;
 }
 
 void flow_watch(struct worker *worker, struct session *session, enum side source)

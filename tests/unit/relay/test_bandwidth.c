@@ -2,6 +2,7 @@
 /* What passes through a relay whose bandwidth is limited, in simulated time. */
 #include <stdio.h>
 
+#include "relay/flow.h"
 #include "tests/unit/relay/rig.h"
 
 enum { FLOWS_MAX = 8, KIB = 1024, MIB = 1024 * 1024 };
@@ -241,6 +242,20 @@ static void reset_is_noticed_while_waiting(void **state)
 	}
 }
 
+static void wait_is_watched_that_lasts_as_long_as_a_watch_takes(void **state)
+{
+	(void)state;
+	open_relay_limit(KIB);
+	connect_pairs(1, RIG_AUTO);
+	struct flow *flow = &rig_session(&rig, pairs[0].client)->flows[SIDE_CLIENT];
+	flow->resume_ms = rig.worker.now_ms + FLOW_WATCH_AFTER_MS;
+	assert_true(flow_wants_watch(&rig.worker, flow));
+	flow->resume_ms--;
+	assert_false(flow_wants_watch(&rig.worker, flow));
+	flow->resume_ms = 0;
+	rig_close(&rig);
+}
+
 static void end_of_the_stream_passes_behind_the_last_byte(void **state)
 {
 	(void)state;
@@ -305,6 +320,7 @@ int main(void)
 		cmocka_unit_test(flow_that_waits_for_its_share_costs_no_turns),
 		cmocka_unit_test(waiting_for_a_share_is_not_silence),
 		cmocka_unit_test(reset_is_noticed_while_waiting),
+		cmocka_unit_test(wait_is_watched_that_lasts_as_long_as_a_watch_takes),
 		cmocka_unit_test(end_of_the_stream_passes_behind_the_last_byte),
 		cmocka_unit_test(listeners_in_one_namespace_share_its_limit),
 	};
