@@ -14,11 +14,17 @@ static struct rig rig;
 static unsigned char hello[CLIENTHELLO_MAX];
 static size_t hello_size;
 
-static void open_rig(enum config_unmatched unmatched)
+static struct rig_options with_routes(enum config_unmatched unmatched)
 {
 	static struct config_sni_route routes[] = {{"api.example.com", 1}, {".example.com", 2}};
 	struct rig_options options = rig_defaults();
 	options.sni = (struct config_sni){routes, 2, unmatched, TIMEOUT_MS};
+	return options;
+}
+
+static void open_rig(enum config_unmatched unmatched)
+{
+	struct rig_options options = with_routes(unmatched);
 	rig_open(&rig, &options);
 }
 
@@ -128,6 +134,27 @@ static void silent_client_goes_to_the_own_pool_after_the_timeout(void **state)
 	assert_int_equal(rig_counter(&rig, COUNTER_CONNECT_FAILURES), 0);
 }
 
+static void backend_has_its_own_time_after_the_timeout(void **state)
+{
+	struct rig_options options = with_routes(CONFIG_UNMATCHED_DEFAULT);
+	(void)state;
+	options.fake.chances.slow_network = 1000;
+	rig_open(&rig, &options);
+	for (uint32_t i = 0; i < 3; i++)
+		fake_server_answer(i, FAKE_ACCEPTS_LATER);
+	struct rig_peer *client = rig_dial(&rig, RIG_AUTO);
+	rig_turn(&rig);
+	const struct session *session = rig_session(&rig, client);
+	for (int i = 0; i < 2 * TIMEOUT_MS && session->state != SESSION_CONNECTING; i++) {
+		fake_set_horizon(fake_now_ns() + RIG_MS);
+		rig_turn(&rig);
+	}
+	assert_int_equal(session->state, SESSION_CONNECTING); /* and not connected at once: it is told by a completion */
+	rig_run(&rig, 20 * RIG_MS);
+	assert_int_equal(rig_counter(&rig, COUNTER_CONNECT_FAILURES), 0);
+	expect_at_own(client, "", 0);
+}
+
 static void half_a_hello_goes_on_after_the_timeout(void **state)
 {
 	(void)state;
@@ -223,6 +250,7 @@ int main(void)
 		HELLO_TEST(name_without_a_route_goes_to_the_own_pool),
 		HELLO_TEST(what_is_no_hello_goes_to_the_own_pool_at_once),
 		HELLO_TEST(silent_client_goes_to_the_own_pool_after_the_timeout),
+		HELLO_TEST(backend_has_its_own_time_after_the_timeout),
 		HELLO_TEST(half_a_hello_goes_on_after_the_timeout),
 		HELLO_TEST(end_within_the_hello_is_passed_on),
 		HELLO_TEST(others_are_refused_where_that_is_asked_for),
