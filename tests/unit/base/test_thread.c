@@ -80,10 +80,10 @@ static void a_thread_that_cannot_be_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_thread_is_interrupted_by_no_signal),
-		cmocka_unit_test(who_starts_one_gets_its_signals_as_before),
-		cmocka_unit_test(its_stack_is_as_small_as_was_asked_for),
-		cmocka_unit_test(a_thread_that_cannot_be_is_an_error),
+	        cmocka_unit_test(a_thread_is_interrupted_by_no_signal),
+	        cmocka_unit_test(who_starts_one_gets_its_signals_as_before),
+	        cmocka_unit_test(its_stack_is_as_small_as_was_asked_for),
+	        cmocka_unit_test(a_thread_that_cannot_be_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
