@@ -2,8 +2,7 @@
 #include "relay/hello.h"
 
 #include "base/check.h"
-#include "io/errno_table.h"
-#include "io/sys.h"
+#include "relay/ahead.h"
 #include "relay/client_hello.h"
 #include "relay/flow.h"
 #include "relay/worker.h"
@@ -56,14 +55,10 @@ static void leave_named(struct worker *worker, struct session *session, const ch
 	leave(worker, session);
 }
 
-/* wait_for_more - within the timeout, which began with the first look */
-static void wait_for_more(struct worker *worker, struct session *session)
+/* timeout_of - within which the name has to come; it begins with the first look */
+static uint32_t timeout_of(const struct worker *worker, const struct session *session)
 {
-	if (session->give_up_ms == 0) {
-		session->give_up_ms = worker->now_ms + worker_relay(worker, session)->sni.timeout_ms;
-		session_arm_timer(worker, session);
-	}
-	flow_await(worker, session, SIDE_CLIENT);
+	return worker_relay(worker, session)->sni.timeout_ms;
 }
 
 /* decide - if what has come is enough for that */
@@ -74,7 +69,7 @@ static void decide(struct worker *worker, struct session *session)
 	if (hello->result == CLIENT_HELLO_NAMED)
 		leave_named(worker, session, hello->name);
 	else if (hello->result == CLIENT_HELLO_MORE && !flow->ended && flow->bytes < CLIENT_HELLO_MAX)
-		wait_for_more(worker, session);
+		ahead_await(worker, session, timeout_of(worker, session));
 	else
 		leave_unmatched(worker, session);
 }
@@ -100,46 +95,31 @@ static void feed_what_is_there(struct worker *worker, const struct session *sess
 	}
 }
 
-/* Where bytes are read from, and looked at on their way. */
+/* Whose bytes are read, and what looks at them on their way. */
 struct reader {
+	struct session *session;
 	struct client_hello *hello;
-	int fd;
 };
 
-static ssize_t read_client(void *ctx, void *buffer, size_t size)
+static ssize_t read_and_feed(void *ctx, void *buffer, size_t size)
 {
 	const struct reader *reader = ctx;
-	ssize_t n = sys_recv(reader->fd, buffer, size, 0);
+	ssize_t n = ahead_read(reader->session, buffer, size);
 	if (n > 0)
 		client_hello_feed(reader->hello, buffer, (size_t)n);
 	return n;
 }
 
-static void take(struct worker *worker, struct session *session, size_t size)
-{
-	struct flow *flow = &session->flows[SIDE_CLIENT];
-	flow->ended = size == 0;
-	flow->bytes += size;
-	counter_add(worker->counters, COUNTER_BYTES_UP, size);
-	if (flow->limits && size > 0)
-		bandwidth_charge(worker, session, SIDE_CLIENT, size);
-}
-
 static void read_on(struct worker *worker, struct session *session)
 {
-	struct reader reader = {hello_of(worker, session), session->fds[SIDE_CLIENT]};
-	ssize_t n = spill_fill(&worker->spill, &session->flows[SIDE_CLIENT].residue, read_client, &reader);
-	enum io_outcome outcome = n < 0 ? io_outcome(IO_OP_RECV, (int)n) : IO_FAILED;
-	if (n >= 0) {
-		take(worker, session, (size_t)n);
-		decide(worker, session);
-	} else if (outcome == IO_RETRY) {
-		wait_for_more(worker, session);
-	} else if (outcome == IO_EXHAUSTED) {
-		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
-	} else {
-		session_lost_client(worker, session, (int)n);
+	struct reader reader = {session, hello_of(worker, session)};
+	ssize_t n = spill_fill(&worker->spill, &session->flows[SIDE_CLIENT].residue, read_and_feed, &reader);
+	if (n < 0) {
+		ahead_failed(worker, session, (int)n, timeout_of(worker, session));
+		return;
 	}
+	ahead_take(worker, session, (size_t)n);
+	decide(worker, session);
 }
 
 /* ---- events ---- */

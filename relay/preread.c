@@ -5,9 +5,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "io/errno_table.h"
-#include "io/sys.h"
-#include "relay/flow.h"
+#include "relay/ahead.h"
 #include "relay/greeting.h"
 #include "relay/worker.h"
 
@@ -86,16 +84,6 @@ static void note_told(const struct worker *worker, struct session *session, cons
 	session->told = true;
 }
 
-/* count_first - what came behind the header are the client's bytes as any others */
-static void count_first(struct worker *worker, struct session *session, size_t size)
-{
-	struct flow *flow = &session->flows[SIDE_CLIENT];
-	flow->bytes = size;
-	counter_add(worker->counters, COUNTER_BYTES_UP, size);
-	if (flow->limits && size > 0)
-		bandwidth_charge(worker, session, SIDE_CLIENT, size);
-}
-
 /* replace_header - by the one that backends get, if they get one; false when there is no memory for it */
 static bool replace_header(struct worker *worker, struct session *session, const struct proxy_header *header,
 			   size_t size)
@@ -123,21 +111,17 @@ static void accept_header(struct worker *worker, struct session *session, const 
 			  size_t size, size_t read)
 {
 	note_told(worker, session, header);
-	count_first(worker, session, read - size);
+	ahead_count(worker, session, read - size); /* charged when it may come in: ahead_begin() */
 	if (replace_header(worker, session, header, size))
 		leave(worker, session);
 	else
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 }
 
-/* wait_for_more - within the timeout, which began with the connection */
-static void wait_for_more(struct worker *worker, struct session *session)
+/* timeout_of - of the whole header; it began with the connection */
+static uint32_t timeout_of(const struct worker *worker, const struct session *session)
 {
-	if (session->give_up_ms == 0) {
-		session->give_up_ms = worker->now_ms + worker_relay(worker, session)->accept.timeout_ms;
-		session_arm_timer(worker, session);
-	}
-	flow_await(worker, session, SIDE_CLIENT);
+	return worker_relay(worker, session)->accept.timeout_ms;
 }
 
 /* decode - look at what has come so far */
@@ -154,33 +138,22 @@ static void decode(struct worker *worker, struct session *session)
 		accept_header(worker, session, &header, size, iov.iov_len);
 		break;
 	case PROXY_MORE:
-		wait_for_more(worker, session);
+		ahead_await(worker, session, timeout_of(worker, session));
 		break;
 	default:
 		session_abort(worker, session, CAUSE_BAD_HEADER);
 	}
 }
 
-static ssize_t read_client(void *ctx, void *buffer, size_t size)
-{
-	const struct session *session = ctx;
-	return sys_recv(session->fds[SIDE_CLIENT], buffer, size, 0);
-}
-
 void preread_go_on(struct worker *worker, struct session *session)
 {
-	ssize_t n = spill_fill(&worker->spill, &session->flows[SIDE_CLIENT].residue, read_client, session);
-	enum io_outcome outcome = n < 0 ? io_outcome(IO_OP_RECV, (int)n) : IO_FAILED;
+	ssize_t n = spill_fill(&worker->spill, &session->flows[SIDE_CLIENT].residue, ahead_read, session);
 	if (n > 0)
 		decode(worker, session);
 	else if (n == 0) /* its stream has ended before a header */
 		session_abort(worker, session, CAUSE_BAD_HEADER);
-	else if (outcome == IO_RETRY)
-		wait_for_more(worker, session);
-	else if (outcome == IO_EXHAUSTED)
-		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 	else
-		session_lost_client(worker, session, (int)n);
+		ahead_failed(worker, session, (int)n, timeout_of(worker, session));
 }
 
 void preread_begin(struct worker *worker, struct session *session)

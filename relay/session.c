@@ -10,6 +10,7 @@
 #include "io/sys.h"
 #include "relay/admission/admission.h"
 #include "relay/admission/gate.h"
+#include "relay/ahead.h"
 #include "relay/flow.h"
 #include "relay/greeting.h"
 #include "relay/hello.h"
@@ -70,35 +71,6 @@ static void note_peer(struct session *session)
 	peer_set(&session->peer, (const struct sockaddr *)&addr);
 }
 
-static ssize_t read_client(void *ctx, void *buffer, size_t size)
-{
-	const struct session *session = ctx;
-	return sys_recv(session->fds[SIDE_CLIENT], buffer, size, 0);
-}
-
-/*
- * read_early - take what the client has already sent, so that it leaves with the backend's handshake
- * Saves a wakeup on short connections; costs one recv(2) where the server speaks first. Returns 0, or -errno of a client
- * that is gone already: the kernel reports that only once, what is read later would look like an ordinary end.
- */
-static int read_early(struct worker *worker, struct session *session)
-{
-	struct flow *flow = &session->flows[SIDE_CLIENT];
-	if (flow->limits && !bandwidth_admit(worker, session, SIDE_CLIENT))
-		return 0;
-	ssize_t n = spill_append_with(&worker->spill, &flow->residue, read_client, session);
-	if (flow->limits)
-		bandwidth_charge(worker, session, SIDE_CLIENT, n > 0 ? (size_t)n : 0);
-	if (n < 0) {
-		enum io_outcome outcome = io_outcome(IO_OP_RECV, (int)n);
-		return outcome == IO_RETRY || outcome == IO_EXHAUSTED ? 0 : (int)n;
-	}
-	flow->ended = n == 0;
-	flow->bytes += (size_t)n;
-	counter_add(worker->counters, COUNTER_BYTES_UP, (size_t)n);
-	return 0;
-}
-
 static void session_init(struct worker *worker, struct session *session, uint32_t listener, int fd)
 {
 	flow_init(&session->flows[SIDE_CLIENT], SIDE_CLIENT);
@@ -147,8 +119,7 @@ void session_admitted(struct worker *worker, struct session *session)
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 		return;
 	}
-	/* What came behind a header of its own is in hand already. */
-	int rc = session->flows[SIDE_CLIENT].bytes ? 0 : read_early(worker, session);
+	int rc = ahead_begin(worker, session);
 	if (rc < 0)
 		session_lost_client(worker, session, rc);
 	else if (hello_wanted(worker, session))

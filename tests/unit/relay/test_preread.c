@@ -286,6 +286,57 @@ static void deny_looks_at_the_client_that_the_header_names(void **state)
 	rig_close(&rig);
 }
 
+static void bytes_behind_the_header_are_charged_to_the_client_it_names(void **state)
+{
+	enum { RATE = 1000, BYTES = 3000 };
+	struct rig_options options = accepting("127.0.0.1");
+	(void)state;
+	options.limits = (struct config_limits){.source.bandwidth.up = RATE, .sources = 10};
+	rig_open(&rig, &options);
+	struct rig_peer *client = rig_dial(&rig, RIG_AUTO);
+	send_raw(client, LITERAL(V1));
+	rig_send(&rig, client, BYTES);
+	rig_run(&rig, 2 * RIG_MS);
+	const struct session *session = rig_session(&rig, client);
+	const struct sources *sources = &rig.shared.admission.relays[RIG_AUTO].sources;
+	const struct shaper *shaper = sources_shaper(sources, session->source, SIDE_CLIENT);
+	uint64_t took_ns = shaper->paid_at_ns - session->accepted_ns, price_ns = BYTES * 1000 * RIG_MS / RATE;
+	assert_in_range(took_ns, price_ns - SHAPER_BURST_MS * RIG_MS, price_ns);
+	assert_int_equal(rig_counter(&rig, COUNTER_THROTTLED), 1);
+	assert_int_equal(rig_counter(&rig, COUNTER_BYTES_UP), BYTES);
+	rig_accept_any(&rig);
+	fake_peer_close(client->conn);
+	rig_close(&rig);
+}
+
+/* All that one chunk holds: what is charged later, and given back, is the same. */
+static void client_named_by_a_header_owes_for_its_bytes_and_no_more(void **state)
+{
+	enum { RATE = 100000, BYTES = SPILL_CHUNK_SIZE };
+	struct rig_options options = accepting("127.0.0.1");
+	(void)state;
+	options.limits = (struct config_limits){.source.bandwidth.up = RATE, .sources = 10};
+	rig_open(&rig, &options);
+	uint64_t began_ns = fake_now_ns();
+	for (int i = 0; i < 100; i++) {
+		struct rig_peer *client = rig_dial(&rig, RIG_AUTO);
+		send_raw(client, LITERAL(V1));
+		rig_send(&rig, client, BYTES);
+		rig_run(&rig, RIG_MS);
+		struct rig_peer *server = rig_accept_any(&rig);
+		while (server->received < BYTES) {
+			rig_run(&rig, RIG_MS);
+			rig_receive(&rig, server, SIZE_MAX);
+		}
+		fake_peer_close(client->conn);
+		fake_peer_close(server->conn);
+		rig_run(&rig, RIG_MS);
+	}
+	uint64_t ideal_ns = UINT64_C(100) * BYTES * 1000 * RIG_MS / RATE;
+	assert_in_range(fake_now_ns() - began_ns, ideal_ns * 95 / 100, ideal_ns * 130 / 100);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +356,8 @@ int main(void)
 		cmocka_unit_test(others_are_refused_where_that_is_asked_for),
 		cmocka_unit_test(backends_are_told_what_the_header_told),
 		cmocka_unit_test(deny_looks_at_the_client_that_the_header_names),
+		cmocka_unit_test(bytes_behind_the_header_are_charged_to_the_client_it_names),
+		cmocka_unit_test(client_named_by_a_header_owes_for_its_bytes_and_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
