@@ -20,8 +20,7 @@ int thread_start(pthread_t *ret_thread, size_t stack_size, void *(*main)(void *)
 		return -rc;
 	rc = pthread_attr_setstacksize(&attr, stack_size + extra_stack);
 	if (rc == 0) {
-		/* It inherits the mask: blocked before it begins, so that not even its first instruction is
-		 * interrupted. */
+		/* It inherits the mask, so that not even its first instruction is interrupted. */
 		sigfillset(&all);
 		pthread_sigmask(SIG_BLOCK, &all, &before);
 		rc = pthread_create(&thread, &attr, main, arg);

@@ -23,19 +23,17 @@ void ahead_count(struct worker *worker, struct session *session, size_t size);
 /* ahead_take - the same, and they are charged for; @size 0: its stream has ended */
 void ahead_take(struct worker *worker, struct session *session, size_t size);
 
-/* ahead_await - look again when it sends more; its session's timer fires @timeout_ms after the first such
- * wait */
+/* ahead_await - look again when it sends more; the session's timer fires @timeout_ms after the first wait */
 void ahead_await(struct worker *worker, struct session *session, uint32_t timeout_ms);
 
-/* ahead_failed - reading failed with @error, a -errno: wait as ahead_await() does, or end the session for it
- */
+/* ahead_failed - reading failed with @error, a -errno: wait as ahead_await() does, or end the session */
 void ahead_failed(struct worker *worker, struct session *session, int error, uint32_t timeout_ms);
 
 /*
- * ahead_begin - who the client is is known, and it may come in: take what it has sent, so that it leaves with
- * the backend's handshake Saves a wakeup on short connections; costs one recv(2) where the server speaks
- * first. Returns 0, or -errno of a client that is gone already: the kernel reports that only once, what is
- * read later would look like an ordinary end.
+ * ahead_begin - the client may come in: take what it has sent, so that it leaves with the backend's
+ * handshake. Saves a wakeup on short connections; costs one recv(2) where the server speaks first. Returns 0,
+ * or -errno of a client that is gone already: the kernel reports that only once, what is read later would
+ * look like an ordinary end.
  */
 int ahead_begin(struct worker *worker, struct session *session);
 

@@ -66,6 +66,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += LIMIT_PIPE_SIZE;                                     /* bytes in the pipe, within a turn */
 	per_thread += sizeof(struct record_queue) + sizeof(struct counters);
 	per_thread += LIMIT_THREAD_STACK;
+	per_thread += input->tables_memory;                                /* lines, cursors, pools of sockets */
 	per_thread += 2 * LIMIT_BUFFER_COUNT * SPILL_CHUNK_SIZE;           /* spill: what two turns can bring */
 	per_thread += mirror_memory(limits, input);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */

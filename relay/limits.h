@@ -48,6 +48,7 @@ struct limits_input {
 	uint32_t processors;
 	uint32_t listeners;   /* sockets a thread listens on */
 	size_t balance_memory; /* bytes: balance_memory() */
+	size_t tables_memory;  /* of a thread, bytes: worker_memory() */
 	uint32_t mirror_sockets;  /* config_mirror_sockets() */
 	size_t mirror_memory;     /* of a thread, bytes: mirrors_memory() */
 	uint32_t checks;       /* backends that are checked: health_count() */

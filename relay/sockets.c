@@ -59,6 +59,11 @@ static void empty(struct socket_pools *sockets, struct socket_pool *pool)
 		sys_close(pop(sockets, pool));
 }
 
+size_t sockets_memory(const struct plan *plan)
+{
+	return ((size_t)plan->target_count + 1) * sizeof(struct socket_pool);
+}
+
 void sockets_fini(struct socket_pools *sockets)
 {
 	for (uint32_t i = 0; sockets->pools && i < sockets->pool_count; i++)

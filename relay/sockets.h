@@ -39,7 +39,9 @@ struct worker;
 struct session;
 struct plan;
 
+/* sockets_init - 0 or -ENOMEM. sockets_memory - bytes that it takes */
 int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan);
+size_t sockets_memory(const struct plan *plan);
 void sockets_fini(struct socket_pools *sockets);
 
 /*

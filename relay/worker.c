@@ -56,6 +56,13 @@ static int open_memory(struct worker *worker)
 	return rc < 0 ? rc : spill_pool_init(&worker->spill, limits->spill_chunks);
 }
 
+size_t worker_memory(const struct plan *plan)
+{
+	size_t pools = plan->config->pool_count + 1, listeners = (size_t)plan->listener_count + 1;
+	return pools * (sizeof(struct balance_cursor) + sizeof(struct list)) + listeners * sizeof(struct listener) +
+	       gate_memory(plan->config->relay_count) + sockets_memory(plan);
+}
+
 int worker_open(struct worker *worker, const struct ring_config *config, struct socket_source *source,
 		const int pipe_fds[2], struct err *err)
 {

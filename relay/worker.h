@@ -124,6 +124,9 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 		const int pipe_fds[2], struct err *err);
 void worker_close(struct worker *worker);
 
+/* worker_memory - bytes of a thread's own tables that have a row for each pool, listener, relay or target of @plan */
+size_t worker_memory(const struct plan *plan);
+
 /* worker_listen - begin to accept */
 void worker_listen(struct worker *worker);
 

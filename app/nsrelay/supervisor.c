@@ -32,6 +32,7 @@
 #include "relay/bandwidth.h"
 #include "relay/preread.h"
 #include "relay/process.h"
+#include "relay/worker.h"
 
 enum {
 	/* A relay that dies is started again at once; one that keeps dying, after a growing pause, still under a second. */
@@ -574,6 +575,7 @@ static int compute_limits(struct supervisor *s, struct err *err)
 		/* Without a sandbox the broker's copies count in the same process. */
 		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
 		.balance_memory = balance_memory(s->config),
+		.tables_memory = worker_memory(&s->plan),
 		.mirror_sockets = config_mirror_sockets(s->config),
 		.mirror_memory = mirrors_memory(s->config),
 		.checks = health_count(&s->plan),

@@ -29,6 +29,11 @@ int gate_open(struct gate *gate, size_t relay_count)
 	return gate->lines ? 0 : -ENOMEM;
 }
 
+size_t gate_memory(size_t relay_count)
+{
+	return (relay_count + 1) * sizeof(struct gate_line);
+}
+
 void gate_close(struct gate *gate)
 {
 	free(gate->lines);

@@ -32,8 +32,9 @@ struct gate {
 	bool look;          /* there may be a place */
 };
 
-/* gate_open - 0 or -ENOMEM */
+/* gate_open - 0 or -ENOMEM. gate_memory - bytes that it takes */
 int gate_open(struct gate *gate, size_t relay_count);
+size_t gate_memory(size_t relay_count);
 void gate_close(struct gate *gate);
 
 /* gate_enter - a session whose client is known: goes on by session_admitted(), now or later, or is refused */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "relay/worker.h"
 #include "tests/unit/unit.h"
 
 static struct limits_input typical(void)
@@ -134,6 +135,50 @@ static void memory_is_the_sum_of_its_parts(void **state)
 	assert_int_equal(one.memory_total, one.memory_fixed + 100 * one.memory_per_connection);
 }
 
+static void tables_of_a_thread_are_counted_for_each(void **state)
+{
+	struct limits none, some;
+	(void)state;
+	struct limits_input input = typical();
+	input.threads = 3;
+	assert_int_equal(limits_compute(&input, &none, NULL), 0);
+	input.tables_memory = 1000;
+	assert_int_equal(limits_compute(&input, &some, NULL), 0);
+	assert_int_equal(some.memory_fixed, none.memory_fixed + 3 * 1000);
+}
+
+/* memory_for - of a thread's tables, for so many relays, each with a pool of so many backends */
+static size_t memory_for(size_t relay_count, size_t backend_count)
+{
+	struct config config;
+	struct plan plan;
+	struct endpoint endpoint;
+	assert_int_equal(endpoint_parse("a/127.0.0.1:1", &endpoint, NULL), 0);
+	config_init(&config);
+	for (size_t i = 0; i < relay_count; i++) {
+		struct config_pool *pool = config_add_pool(&config);
+		for (size_t j = 0; j < backend_count; j++)
+			assert_int_equal(config_pool_add_backend(pool, &endpoint), 0);
+		struct config_relay *relay = config_add_relay(&config);
+		relay->pool = i;
+		relay->tcp.backlog = (uint32_t)i + 1; /* sockets of its own */
+		assert_int_equal(config_relay_add_listener(relay, &endpoint), 0);
+	}
+	assert_int_equal(plan_init(&plan, &config), 0);
+	size_t memory = worker_memory(&plan);
+	plan_fini(&plan);
+	config_fini(&config);
+	return memory;
+}
+
+static void tables_of_a_thread_grow_with_the_configuration(void **state)
+{
+	(void)state;
+	size_t row = sizeof(struct list) + sizeof(struct balance_cursor) + sizeof(struct gate_line);
+	assert_true(memory_for(2, 1) >= memory_for(1, 1) + row);
+	assert_true(memory_for(9, 1) - memory_for(8, 1) == memory_for(2, 1) - memory_for(1, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +191,8 @@ int main(void)
 		cmocka_unit_test(number_of_threads_has_a_limit),
 		cmocka_unit_test(unlimited_descriptors_stay_within_what_a_slab_holds),
 		cmocka_unit_test(memory_is_the_sum_of_its_parts),
+		cmocka_unit_test(tables_of_a_thread_are_counted_for_each),
+		cmocka_unit_test(tables_of_a_thread_grow_with_the_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
