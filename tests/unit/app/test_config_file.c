@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/nsrelay/config_file.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,57 +11,11 @@
 #include "app/nsrelay/config_check.h"
 #include "app/text/report.h"
 #include "app/text/text_file.h"
-#include "tests/unit/app/mistake.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/app/config_rig.h"
 
 #define LISTEN "listen: web/127.0.0.1:80"
 #define TO     "to: api/127.0.0.1:80"
 #define RELAY  "relays:\n- { name: a, " LISTEN ", " TO " }\n"
-
-static char *printed;
-
-static int free_printed(void **state)
-{
-	(void)state;
-	free(printed);
-	printed = NULL;
-	return 0;
-}
-
-/* load - read @text; what was reported is in @printed */
-static int load(const char *text, struct config *ret)
-{
-	size_t size;
-	free(printed);
-	FILE *report = open_memstream(&printed, &size);
-	assert_non_null(report);
-	int r = config_text_load(text, strlen(text), "f", ret, report);
-	fclose(report);
-	return r;
-}
-
-static struct config accepted(const char *text)
-{
-	struct config config;
-	if (load(text, &config) < 0)
-		fail_msg("%s", printed);
-	assert_string_equal(printed, "");
-	return config;
-}
-
-static void refused_at(const struct mistake *mistake)
-{
-	struct config config = {.drain_ms = 77};
-	assert_int_equal(load(mistake->text, &config), -EINVAL);
-	assert_int_equal(config.drain_ms, 77);
-	mistake_assert_reported(printed, mistake);
-}
-
-#define REFUSED_AT(cases)                                                                                    \
-	do {                                                                                                 \
-		for (size_t i_ = 0; i_ < ARRAY_COUNT(cases); i_++)                                           \
-			refused_at(&(cases)[i_]);                                                            \
-	} while (0)
 
 static void keys_that_nobody_knows_are_refused(void **state)
 {
@@ -90,7 +43,7 @@ static void keys_that_nobody_knows_are_refused(void **state)
 		{RELAY "namespaces: { x: { pit: 1 } }\n", 3, 20, "pit",
 		 "unknown key 'pit' in a namespace; did you mean 'pid'?"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void values_of_the_wrong_type_are_refused(void **state)
@@ -124,7 +77,7 @@ static void values_of_the_wrong_type_are_refused(void **state)
 		 "'random' is not known; expected one of round_robin, least_connections, two_choices, source_hash"},
 		{RELAY "namespaces: web\n", 3, 13, "web", "there is text; expected a mapping of NAME: {}"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void numbers_out_of_range_or_octal_are_refused(void **state)
@@ -150,7 +103,7 @@ static void numbers_out_of_range_or_octal_are_refused(void **state)
 		{RELAY "namespaces: { x: { pid: 010 } }\n", 3, 25, "010",
 		 "'pid:010' is not a process; expected a pid from 1"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void bad_endpoints_are_refused(void **state)
@@ -170,7 +123,7 @@ static void bad_endpoints_are_refused(void **state)
 		{RELAY "pools: { p: { backends: [ { address: web/127.0.0.1 } ] } }\n", 3, 38, "web/127.0.0.1",
 		 "'127.0.0.1' has no port; expected NETNS/ADDRESS:PORT"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void what_is_missing_is_named(void **state)
@@ -195,7 +148,7 @@ static void what_is_missing_is_named(void **state)
 		{RELAY "pools: { p: }\n", 3, 10, "p", "there is no 'backends' in a pool"},
 		{RELAY "pools: { p: { backends: [] } }\n", 3, 25, "[", "the list is empty"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void an_empty_file_is_refused(void **state)
@@ -204,8 +157,8 @@ static void an_empty_file_is_refused(void **state)
 	static const char *const texts[] = {"", "\n", "# comment\n", "---\n", "null\n"};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
 		struct config config;
-		assert_int_equal(load(texts[i], &config), -EINVAL);
-		assert_contains(printed,
+		assert_int_equal(rig_load(texts[i], &config), -EINVAL);
+		assert_contains(rig_printed(),
 				"f:1:1: error: the file is empty; expected a list of at least one relay");
 	}
 }
@@ -235,7 +188,7 @@ static void names_are_checked_against_each_other(void **state)
 		{RELAY "namespaces: { x: { path: y } }\n", 3, 26, "y",
 		 "namespace 'path:y' is not an absolute path; expected path:/run/netns/NAME"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void listeners_that_collide_are_refused(void **state)
@@ -255,7 +208,7 @@ static void listeners_that_collide_are_refused(void **state)
 		 "- { name: c, listen: 'pid:7/1.2.3.4:1', " TO " }\n",
 		 5, 22, "'pid:7/1.2.3.4:1'", "pid:7/1.2.3.4:1 is listened on twice"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void a_relay_that_calls_itself_is_refused(void **state)
@@ -270,7 +223,7 @@ static void a_relay_that_calls_itself_is_refused(void **state)
 		 "web/10.0.0.1:80 ] } }\n",
 		 4, 35, "web/10.0.0.1:80", "backend web/10.0.0.1:80 is reached by listener web/0.0.0.0:80"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void mistakes_in_a_mirror_are_refused(void **state)
@@ -293,7 +246,7 @@ static void mistakes_in_a_mirror_are_refused(void **state)
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  mirror: { direction: up }\n", 5, 11,
 		 "{", "there is no 'to' in a mirror; expected to: NETNS/ADDRESS:PORT"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 #define ADMITTING "relays:\n- name: a\n  " LISTEN "\n  " TO "\n  "
@@ -301,7 +254,7 @@ static void mistakes_in_a_mirror_are_refused(void **state)
 static void rules_of_who_may_connect_are_read(void **state)
 {
 	(void)state;
-	struct config config = accepted("namespaces: { batch: { pid: 7 } }\n"
+	struct config config = rig_accept("namespaces: { batch: { pid: 7 } }\n"
 					"defaults: { limits: { source: { connections: 10 }, queue_timeout: 2s } }\n"
 					"relays:\n- name: a\n  listen: [ web/127.0.0.1:80, batch/127.0.0.1:80 ]\n  " TO "\n"
 					"  allow: [ 10.0.0.0/8, fd00::/8 ]\n  deny: 10.6.6.0/24\n"
@@ -329,7 +282,7 @@ static void rules_of_who_may_connect_are_read(void **state)
 static void clients_that_send_headers_are_read(void **state)
 {
 	(void)state;
-	struct config config = accepted("defaults: { proxy_protocol: { send: v2, timeout: 1s } }\n" ADMITTING
+	struct config config = rig_accept("defaults: { proxy_protocol: { send: v2, timeout: 1s } }\n" ADMITTING
 					"proxy_protocol: { accept_from: [ 10.0.0.0/8, unix, \"::1\" ], others: refuse }\n");
 	const struct config_relay *relay = &config.relays[0];
 	assert_int_equal(relay->proxy_send, CONFIG_PROXY_V2);
@@ -363,7 +316,7 @@ static void rules_that_make_no_sense_are_refused(void **state)
 		{ADMITTING "limits: { ipv6_prefix: 129 }\n", 5, 26, "129", "'129' is out of range; expected"},
 		{ADMITTING "limits: { over: wait }\n", 5, 19, "wait", "'wait' is not known; expected"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void text_that_is_no_yaml_is_refused(void **state)
@@ -375,28 +328,28 @@ static void text_that_is_no_yaml_is_refused(void **state)
 		 "the key 'threads' is given twice; expected once"},
 	};
 	struct config config;
-	assert_int_equal(load(cases[0].text, &config), -EINVAL);
-	assert_contains(printed,
+	assert_int_equal(rig_load(cases[0].text, &config), -EINVAL);
+	assert_contains(rig_printed(),
 			"f:1:12: error: flow sequence without a closing bracket; expected valid YAML");
-	refused_at(&cases[1]);
+	rig_refuse(&cases[1], 1);
 }
 
 static void all_mistakes_are_reported_in_order(void **state)
 {
 	(void)state;
 	struct config config;
-	assert_int_equal(load("threads: x\n"
+	assert_int_equal(rig_load("threads: x\n"
 			      "relays:\n"
 			      "- { name: a, listen: web/1.2.3.4:80, to: nowhere }\n"
 			      "- { name: a, listen: web/0.0.0.0:80, to: api/1.2.3.4:0 }\n",
 			      &config),
 			 -EINVAL);
 	static const char *const heads[] = {"f:1:10: ", "f:3:42: ", "f:4:11: ", "f:4:22: ", "f:4:42: "};
-	const char *at = printed;
+	const char *at = rig_printed();
 	for (size_t i = 0; i < ARRAY_COUNT(heads); i++) {
 		at = strstr(at, heads[i]);
 		if (!at)
-			fail_msg("%s is not in order in\n%s", heads[i], printed);
+			fail_msg("%s is not in order in\n%s", heads[i], rig_printed());
 	}
 	assert_null(strstr(at + 1, "f:"));
 }
@@ -408,8 +361,8 @@ static void mistakes_beyond_a_screenful_are_counted(void **state)
 	char text[4096] = RELAY;
 	for (int i = 0; i < REPORT_ENTRIES_MAX + 3; i++)
 		sprintf(text + strlen(text), "unknown%d: x\n", i);
-	assert_int_equal(load(text, &config), -EINVAL);
-	assert_contains(printed, "f: 3 more mistakes are not shown\n");
+	assert_int_equal(rig_load(text, &config), -EINVAL);
+	assert_contains(rig_printed(), "f: 3 more mistakes are not shown\n");
 }
 
 static void a_configuration_too_large_is_refused(void **state)
@@ -424,15 +377,15 @@ static void a_configuration_too_large_is_refused(void **state)
 	for (int i = 0; i <= CONFIG_LISTENERS_MAX; i++)
 		fprintf(out, "  - web/10.0.%d.%d:80\n", i / 256, i % 256);
 	fclose(out);
-	assert_int_equal(load(text, &config), -EINVAL);
-	assert_contains(printed, "f:4101:5: error: there are 4097 listeners; expected at most 4096");
+	assert_int_equal(rig_load(text, &config), -EINVAL);
+	assert_contains(rig_printed(), "f:4101:5: error: there are 4097 listeners; expected at most 4096");
 	free(text);
 }
 
 static void defaults_hold_unless_something_else_is_written(void **state)
 {
 	(void)state;
-	struct config config = accepted(RELAY), plain;
+	struct config config = rig_accept(RELAY), plain;
 	struct config_relay relay;
 	config_init(&plain);
 	config_relay_init(&relay);
@@ -447,7 +400,7 @@ static void defaults_hold_unless_something_else_is_written(void **state)
 static void every_setting_reaches_its_field(void **state)
 {
 	(void)state;
-	struct config config = accepted(
+	struct config config = rig_accept(
 		"threads: 3\nmax_connections: 99\ndrain: 7s\nuser: relay-1\n"
 		"log: { level: debug, format: json, rate: 5 }\n"
 		"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  lane: bulk\n"
@@ -480,7 +433,7 @@ static void a_relay_overrides_the_defaults_of_all(void **state)
 {
 	(void)state;
 	/* `defaults` stands last: the order in the file is of no matter. */
-	struct config config = accepted(
+	struct config config = rig_accept(
 		"relays:\n"
 		"- { name: a, " LISTEN ", " TO " }\n"
 		"- { name: b, listen: web/127.0.0.1:81, " TO ", timeouts: { idle: 1m } }\n"
@@ -501,7 +454,7 @@ static void assert_endpoint(const struct endpoint *endpoint, const char *expecte
 static void pools_say_how_they_balance(void **state)
 {
 	(void)state;
-	struct config config = accepted(
+	struct config config = rig_accept(
 		RELAY "pools:\n"
 		      "  plain: { backends: [ a/1.2.3.4:1 ] }\n"
 		      "  full:\n    balance: source_hash\n    retries: 2\n    backends:\n"
@@ -525,7 +478,7 @@ static void pools_say_how_they_balance(void **state)
 static void pools_say_who_may_be_chosen(void **state)
 {
 	(void)state;
-	struct config config = accepted(
+	struct config config = rig_accept(
 		RELAY "pools:\n"
 		      "  plain: { backends: [ a/1.2.3.4:1 ] }\n"
 		      "  full:\n    queue: { length: 0, timeout: 0s }\n    sticky: { by: source, timeout: 1m, size: 8 }\n"
@@ -574,13 +527,13 @@ static void pools_that_cannot_work_are_refused(void **state)
 		 "this backup is never tried, as connections to the pool 'p' try 2 of the 2 others; expected "
 		 "retries of at least 2"},
 	};
-	REFUSED_AT(cases);
+	RIG_REFUSE(cases);
 }
 
 static void declared_namespaces_are_resolved(void **state)
 {
 	(void)state;
-	struct config config = accepted(
+	struct config config = rig_accept(
 		"relays:\n"
 		"- { name: a, listen: [ p/1.2.3.4:1, q/1.2.3.4:1 ], to: [ plain/1.2.3.4:1, r/1.2.3.4:1 ] }\n"
 		"namespaces: { p: { pid: 42 }, q: { path: /run/x }, r: }\n");
@@ -594,7 +547,7 @@ static void declared_namespaces_are_resolved(void **state)
 static void relays_find_their_pools(void **state)
 {
 	(void)state;
-	struct config config = accepted(
+	struct config config = rig_accept(
 		"relays:\n"
 		"- { name: own, listen: /1.2.3.4:1, to: [ a/1.2.3.4:1, b/1.2.3.4:1 ] }\n"
 		"- { name: one, listen: /1.2.3.4:2, to: 'unix:/run/x.sock' }\n"
@@ -619,16 +572,15 @@ static void relays_find_their_pools(void **state)
 static void the_examples_are_right(void **state)
 {
 	(void)state;
-	static const char *const paths[] = {EXAMPLES "/relay.yaml", EXAMPLES "/balance.yaml",
-					    EXAMPLES "/balance-policies.yaml",
-					    EXAMPLES "/balance-limits.yaml", EXAMPLES "/mirror.yaml",
-					    EXAMPLES "/fan-in.yaml", EXAMPLES "/bandwidth.yaml"};
-	for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+	glob_t files;
+	assert_int_equal(glob(EXAMPLES "/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
 		struct config config;
-		assert_int_equal(config_file_load(paths[i], &config, stderr), 0);
+		assert_int_equal(config_file_load(files.gl_pathv[i], &config, stderr), 0);
 		assert_true(config.relay_count > 0);
 		config_fini(&config);
 	}
+	globfree(&files);
 }
 
 /* balance.yaml says that it spells out the defaults. */
@@ -670,30 +622,15 @@ static void the_example_tells_the_defaults(void **state)
 	config_fini(&config);
 }
 
-/* load_file - as load(), of the file at @path */
-static int load_file(const char *path)
-{
-	struct config config;
-	size_t size;
-	free(printed);
-	FILE *report = open_memstream(&printed, &size);
-	assert_non_null(report);
-	int r = config_file_load(path, &config, report);
-	fclose(report);
-	if (r == 0)
-		config_fini(&config);
-	return r;
-}
-
 static void a_file_that_cannot_be_read_is_named(void **state)
 {
 	(void)state;
-	assert_int_equal(load_file("/nonexistent/x.yaml"), -ENOENT);
+	assert_int_equal(rig_load_file("/nonexistent/x.yaml"), -ENOENT);
 	assert_string_equal(
-		printed, "/nonexistent/x.yaml: error: the file cannot be opened: No such file or directory; "
+		rig_printed(), "/nonexistent/x.yaml: error: the file cannot be opened: No such file or directory; "
 			 "expected a readable file\n");
-	assert_int_equal(load_file("/"), -EISDIR);
-	assert_string_equal(printed,
+	assert_int_equal(rig_load_file("/"), -EISDIR);
+	assert_string_equal(rig_printed(),
 			    "/: error: the file cannot be read: Is a directory; expected a readable file\n");
 }
 
@@ -706,12 +643,12 @@ static void an_unreadable_file_is_named(void **state)
 	fchmod(fd, 0);
 	close(fd);
 	bool readable = access(path, R_OK) == 0;
-	int r = readable ? -EACCES : load_file(path);
+	int r = readable ? -EACCES : rig_load_file(path);
 	unlink(path);
 	if (readable)
 		skip(); /* the superuser reads everything */
 	assert_int_equal(r, -EACCES);
-	assert_contains(printed, "the file cannot be opened: Permission denied; expected a readable file");
+	assert_contains(rig_printed(), "the file cannot be opened: Permission denied; expected a readable file");
 }
 
 static void a_file_over_4_mib_is_refused(void **state)
@@ -727,13 +664,13 @@ static void a_file_over_4_mib_is_refused(void **state)
 	memset(filler, '#', TEXT_FILE_SIZE_MAX);
 	size_t rest = TEXT_FILE_SIZE_MAX - strlen(RELAY);
 	assert_int_equal(pwrite(fd, filler, rest, (off_t)strlen(RELAY)), rest);
-	int exact = load_file(path);
+	int exact = rig_load_file(path);
 	assert_int_equal(pwrite(fd, "#", 1, TEXT_FILE_SIZE_MAX), 1);
-	int beyond = load_file(path);
+	int beyond = rig_load_file(path);
 	close(fd);
 	free(filler);
 	assert_int_equal(beyond, -EFBIG);
-	assert_contains(printed, "error: the file is too large; expected a configuration of at most 4 MiB\n");
+	assert_contains(rig_printed(), "error: the file is too large; expected a configuration of at most 4 MiB\n");
 	assert_int_equal(exact, 0);
 }
 
@@ -771,5 +708,5 @@ int main(void)
 		cmocka_unit_test(an_unreadable_file_is_named),
 		cmocka_unit_test(a_file_over_4_mib_is_refused),
 	};
-	return cmocka_run_group_tests(tests, NULL, free_printed);
+	return cmocka_run_group_tests(tests, NULL, rig_teardown);
 }

@@ -1,62 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a file says of routes by server's names, of checks of backends and of their ejection. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "app/nsrelay/config_file.h"
-#include "base/check.h"
-#include "tests/unit/app/mistake.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/app/config_rig.h"
 
 #define POOLS "pools:\n  p: { backends: [ api/127.0.0.1:80 ] }\n  q: { backends: [ api/127.0.0.1:81 ] }\n"
 /* The sni: of a relay, from line 4, column 8 on; the keys of a pool, from line 4, column 3 on. */
 #define SNI(keys)  POOLS "relays:\n- { name: a, listen: web/127.0.0.1:80, to: p,\n  sni: " keys " }\n"
 #define POOL(keys) "relays: [ { name: a, listen: web/127.0.0.1:80, to: p } ]\npools: { p: {\n  backends: [ api/127.0.0.1:80 ],\n  " keys " } }\n"
 
-static char *printed;
-
-static int free_printed(void **state)
-{
-	(void)state;
-	free(printed);
-	printed = NULL;
-	return 0;
-}
-
-static int load(const char *text, struct config *ret)
-{
-	size_t size;
-	free(printed);
-	FILE *report = open_memstream(&printed, &size);
-	assert_non_null(report);
-	int r = config_text_load(text, strlen(text), "f", ret, report);
-	fclose(report);
-	return r;
-}
-
-static struct config accepted(const char *text)
-{
-	struct config config;
-	if (load(text, &config) < 0)
-		fail_msg("%s", printed);
-	return config;
-}
-
-static void refused(const struct mistake *mistakes, size_t count)
-{
-	struct config config;
-	for (size_t i = 0; i < count; i++) {
-		assert_int_equal(load(mistakes[i].text, &config), -EINVAL);
-		mistake_assert_reported(printed, &mistakes[i]);
-	}
-}
-
 static void routes_by_name_are_read(void **state)
 {
 	(void)state;
-	struct config config = accepted(SNI("{ routes: { A.example: q, \"*.example\": p }, unmatched: refuse, timeout: 1s }"));
+	struct config config = rig_accept(SNI("{ routes: { A.example: q, \"*.example\": p }, unmatched: refuse, timeout: 1s }"));
 	const struct config_sni *sni = &config.relays[0].sni;
 	assert_int_equal(sni->count, 2);
 	assert_string_equal(sni->routes[0].name, "a.example");
@@ -70,7 +24,7 @@ static void routes_by_name_are_read(void **state)
 static void relay_without_routes_has_their_defaults(void **state)
 {
 	(void)state;
-	struct config config = accepted(SNI("{ routes: {} }"));
+	struct config config = rig_accept(SNI("{ routes: {} }"));
 	assert_int_equal(config.relays[0].sni.count, 0);
 	assert_int_equal(config.relays[0].sni.unmatched, CONFIG_UNMATCHED_DEFAULT);
 	assert_int_equal(config.relays[0].sni.timeout_ms, 5000);
@@ -91,7 +45,7 @@ static void mistakes_in_routes_are_refused(void **state)
 		{SNI("{ routes: { a: p, A: q } }"), 5, 11, "a", "the relay 'a' has two routes for a; expected one"},
 		{SNI("{ routes: { \"*.a\": p, \"*.A\": q } }"), 5, 11, "a", "the relay 'a' has two routes for *.a; expected one"},
 	};
-	refused(cases, ARRAY_COUNT(cases));
+	RIG_REFUSE(cases);
 }
 
 static void route_that_leads_back_is_refused(void **state)
@@ -102,13 +56,13 @@ static void route_that_leads_back_is_refused(void **state)
 		 "relays: [ { name: a, listen: web/127.0.0.1:80, to: p, sni: { routes: { a: q } } } ]\n",
 		 3, 20, "web/127.0.0.1:80", "backend web/127.0.0.1:80 is reached by listener web/127.0.0.1:80 of the relay 'a' itself"},
 	};
-	refused(cases, ARRAY_COUNT(cases));
+	RIG_REFUSE(cases);
 }
 
 static void checks_are_off_unless_they_are_asked_for(void **state)
 {
 	(void)state;
-	struct config config = accepted(POOL("retries: 1"));
+	struct config config = rig_accept(POOL("retries: 1"));
 	assert_int_equal(config.pools[0].health.interval_ms, 0);
 	assert_int_equal(config.pools[0].ejection.failures + config.pools[0].ejection.resets, 0);
 	config_fini(&config);
@@ -117,13 +71,13 @@ static void checks_are_off_unless_they_are_asked_for(void **state)
 static void checks_have_their_defaults_and_what_is_written(void **state)
 {
 	(void)state;
-	struct config config = accepted(POOL("health: {}, ejection: {}"));
+	struct config config = rig_accept(POOL("health: {}, ejection: {}"));
 	assert_int_equal(config.pools[0].health.interval_ms, 2000);
 	assert_int_equal(config.pools[0].health.fall, 3);
 	assert_int_equal(config.pools[0].ejection.failures, 5);
 	assert_int_equal(config.pools[0].ejection.share_max, 5000);
 	config_fini(&config);
-	config = accepted(POOL("health: { interval: 1s, jitter: 12.5%, rise: 7, send: \"PING\\r\\n\", expect: '\\x2bPONG' },\n"
+	config = rig_accept(POOL("health: { interval: 1s, jitter: 12.5%, rise: 7, send: \"PING\\r\\n\", expect: '\\x2bPONG' },\n"
 			       "  ejection: { failures: 0, time: 3s, share_max: 10% }"));
 	const struct config_health *health = &config.pools[0].health;
 	assert_int_equal(health->interval_ms, 1000);
@@ -151,10 +105,10 @@ static void mistakes_in_checks_are_refused(void **state)
 		{POOL("ejection: { time: 0s }"), 4, 21, "0s", "'0s' is out of range"},
 		{POOL("ejection: 5"), 4, 13, "5", "there is text; expected a mapping"},
 	};
-	refused(cases, ARRAY_COUNT(cases));
+	RIG_REFUSE(cases);
 }
 
-#define ROUTES_TEST(name) cmocka_unit_test_teardown(name, free_printed)
+#define ROUTES_TEST(name) cmocka_unit_test_teardown(name, rig_teardown)
 
 int main(void)
 {
