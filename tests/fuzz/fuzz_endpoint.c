@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "tests/fuzz/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,11 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct endpoint endpoint;
 	struct err err = ERR_INIT;
-	char *text = malloc(size + 1); /* exactly as long as the text, so that a read beyond it is seen */
-	if (!text)
-		return 0;
-	memcpy(text, data, size);
-	text[size] = '\0';
+	char *text = text_of(data, size);
 	if (endpoint_parse(text, &endpoint, &err) == 0)
 		check_accepted(&endpoint);
 	else
