@@ -383,6 +383,23 @@ struct relayproc *relayproc_start_config(const char *yaml)
 	return relayproc_start(TESTNS_ARGV("-c", relayproc_file(yaml)));
 }
 
+struct relayproc *relayproc_start_example(const char *name, const char *more)
+{
+	char path[256], yaml[16 * 1024];
+	size_t size = (size_t)snprintf(yaml, sizeof(yaml), "%s", more);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", NSRELAY_EXAMPLES, name);
+	file = fopen(path, "re");
+	if (!file)
+		fail_msg("%s: %s", path, strerror(errno));
+	size += fread(yaml + size, 1, sizeof(yaml) - size, file);
+	fclose(file);
+	assert_true(size < sizeof(yaml));
+	yaml[size] = '\0';
+	return relayproc_start_config(yaml);
+}
+
 const char *relayproc_file(const char *text)
 {
 	static char path[64];

@@ -45,6 +45,10 @@ struct relayproc *relayproc_start(const char *const args[]);
 /* relayproc_start_config - `nsrelay run -c FILE`, a file with @yaml in it; returns when it is ready */
 struct relayproc *relayproc_start_config(const char *yaml);
 
+/* relayproc_start_example - `nsrelay run -c FILE`, examples/@name with the lines of @more before it; returns
+ * when it is ready */
+struct relayproc *relayproc_start_example(const char *name, const char *more);
+
 /* relayproc_launch - run it with just these arguments, and wait for nothing */
 struct relayproc *relayproc_launch(const char *const args[]);
 

@@ -218,27 +218,17 @@ static void drain_ends_with_checks_under_way(void **state)
 
 /* ---- the example ---- */
 
-static void read_example(char *text, size_t size)
-{
-	FILE *file = fopen(EXAMPLES "/health.yaml", "re");
-	assert_non_null(file);
-	text[fread(text, 1, size - 1, file)] = '\0';
-	fclose(file);
-}
-
 static void example_does_what_it_says(void **state)
 {
-	char yaml[8192];
 	struct relayproc_record record;
 	(void)state;
 	memset(&here, 0, sizeof(here));
 	here.front = testns_new_named("web");
 	testns_new_named("app-1");
 	int healthy = testns_new_named("app-2");
-	read_example(yaml, sizeof(yaml));
 	/* Nobody listens in app-1, and in app-2 the shop does: what the cache's backup would answer does not matter. */
 	load_start(here.front, healthy, "127.0.0.1:8080", "127.0.0.1:80", CLIENTS);
-	here.relay = relayproc_start_config(yaml);
+	here.relay = relayproc_start_example("health.yaml", "");
 	load_await(4 * CLIENTS);
 	for (int i = 0; i < 3; i++) { /* both of the cache's, and the shop's in app-1 */
 		relayproc_await_record(here.relay, "backend down", &record);

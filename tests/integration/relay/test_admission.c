@@ -296,7 +296,7 @@ static void the_example_limits_what_it_says(void **state)
 
 	(void)state;
 	here.listener = testns_listen(testns_new_named("app"), "127.0.0.1:80");
-	here.relay = relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/limits.yaml"));
+	here.relay = relayproc_start_example("limits.yaml", "");
 	serve(testns_connect_from(office, "127.0.0.1", "127.0.0.1:8001"));
 	refused(testns_connect_from(office, "127.6.6.6", "127.0.0.1:8001"), "policy");
 	refused(testns_connect(guests, "127.0.0.1:8001"), "policy");

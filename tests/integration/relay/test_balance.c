@@ -312,20 +312,6 @@ static void every_policy_finds_the_one_that_lives(void **state)
 
 /* ---- the example ---- */
 
-/* start_example - with one thread, as each thread has turns of its own */
-static void start_example(void)
-{
-	char yaml[8192] = "threads: 1\n";
-	size_t size = strlen(yaml);
-	FILE *file = fopen(EXAMPLES "/balance-policies.yaml", "re");
-
-	assert_non_null(file);
-	size += fread(yaml + size, 1, sizeof(yaml) - 1 - size, file);
-	yaml[size] = '\0';
-	fclose(file);
-	here.relay = relayproc_start_config(yaml);
-}
-
 static void example_does_what_it_says(void **state)
 {
 	static const char *const names[BACKENDS] = {"app-1", "app-2", "app-3"};
@@ -338,7 +324,8 @@ static void example_does_what_it_says(void **state)
 		here.places[i] = testns_new_named(names[i]);
 		here.listeners[i] = testns_listen(here.places[i], "127.0.0.1:80");
 	}
-	start_example();
+	/* Each thread has turns of its own. */
+	here.relay = relayproc_start_example("balance-policies.yaml", "threads: 1\n");
 	for (size_t i = 0; i < 8; i++)
 		counts[serve(testns_connect(here.front, "127.0.0.1:8001"))]++;
 	expect_counts(counts, 6, 2, 0);

@@ -277,19 +277,6 @@ static void client_of_a_full_backend_goes_elsewhere(void **state)
 
 /* ---- the example ---- */
 
-static void start_example(void)
-{
-	char yaml[8192] = "threads: 2\n";
-	size_t size = strlen(yaml);
-	FILE *file = fopen(EXAMPLES "/balance-limits.yaml", "re");
-
-	assert_non_null(file);
-	size += fread(yaml + size, 1, sizeof(yaml) - 1 - size, file);
-	yaml[size] = '\0';
-	fclose(file);
-	here.relay = relayproc_start_config(yaml);
-}
-
 static void example_does_what_it_says(void **state)
 {
 	static const char *const names[] = {"app-1", "app-2"};
@@ -305,7 +292,7 @@ static void example_does_what_it_says(void **state)
 	here.places[2] = here.places[1];
 	for (size_t i = 0; i < BACKENDS; i++)
 		here.listeners[i] = testns_listen(here.places[i], ports[i]);
-	start_example();
+	here.relay = relayproc_start_example("balance-limits.yaml", "threads: 2\n");
 	for (size_t i = 0; i < 3; i++)
 		counts[serve(testns_connect(here.front, "127.0.0.1:8001"), &servers[i])]++;
 	assert_int_equal(counts[0], 1);

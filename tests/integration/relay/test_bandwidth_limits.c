@@ -392,7 +392,7 @@ static void the_example_limits_what_it_says(void **state)
 	testns_new_named("office");
 	guests = testns_new_named("guests");
 	listener = testns_listen(testns_new_named("app"), "127.0.0.1:80");
-	relay = relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/bandwidth.yaml"));
+	relay = relayproc_start_example("bandwidth.yaml", "");
 	stream = up(dial(guests, "127.0.0.1:8001", listener), 1);
 	carry(&stream, 1, begin_us);
 	assert_true(relayproc_counter(relay, "throttled_total") > 0);

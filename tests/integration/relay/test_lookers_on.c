@@ -31,7 +31,7 @@ static void tcpdump_sees_both_directions_of_a_mirror(void **state)
 	int receiver = testns_listen(ids, "127.0.0.1:9000");
 	output_start(&output, ids, "tcpdump -Z root -i lo -l --immediate-mode -A tcp dst port 9000");
 	output_await(&output, "listening on lo");
-	relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/mirror.yaml"));
+	relayproc_start_example("mirror.yaml", "");
 
 	int client = testns_connect(web, "127.0.0.1:8080"), server = testns_accept(server_listener);
 	testns_accept(receiver);
@@ -56,7 +56,7 @@ static void start_fan_in(int ret_netns[SOURCES])
 {
 	for (size_t i = 0; i < SOURCES; i++)
 		ret_netns[i] = named(sources[i].netns);
-	relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/fan-in.yaml"));
+	relayproc_start_example("fan-in.yaml", "");
 }
 
 static uint16_t port_of(int client)

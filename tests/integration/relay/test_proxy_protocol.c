@@ -18,7 +18,7 @@ static void start_example(void)
 	here.web = testns_new_named("web");
 	here.batch = testns_new_named("batch");
 	here.listener = testns_listen(testns_new_named("app"), "127.0.0.1:80");
-	here.relay = relayproc_start(TESTNS_ARGV("-c", EXAMPLES "/proxy-protocol.yaml"));
+	here.relay = relayproc_start_example("proxy-protocol.yaml", "");
 }
 
 /* port_of - the client's own, in network order, by either family */

@@ -28,19 +28,12 @@ static int place(const char *name)
 static void start_example(const char *more)
 {
 	static const char *const addresses[SERVERS] = {"127.0.0.1:8440", "127.0.0.1:8441", "127.0.0.1:8442", "127.0.0.1:8443"};
-	char yaml[8192];
-	size_t size = (size_t)snprintf(yaml, sizeof(yaml), "%s", more);
-	FILE *file = fopen(EXAMPLES "/sni.yaml", "re");
-	assert_non_null(file);
-	size += fread(yaml + size, 1, sizeof(yaml) - 1 - size, file);
-	yaml[size] = '\0';
-	fclose(file);
 	testns_hide_run();
 	here.front = place("web");
 	int app = place("app");
 	for (size_t i = 0; i < SERVERS; i++)
 		here.listeners[i] = testns_listen(app, addresses[i]);
-	here.relay = relayproc_start_config(yaml);
+	here.relay = relayproc_start_example("sni.yaml", more);
 }
 
 /* expect_at - @client arrives at server @index, and at no other, with @bytes first */
