@@ -226,19 +226,35 @@ static void content(uint32_t id, uint64_t offset, unsigned char *out, size_t siz
 
 void rig_content(const struct rig_peer *peer, uint64_t offset, unsigned char *out, size_t size)
 {
+	const unsigned char *first = peer->first.data;
 	content(peer->id, offset, out, size);
+	for (size_t i = 0; i < size && offset + i < peer->first.size; i++)
+		out[i] = first[offset + i];
 }
 
 enum { STEP_BYTES = 64 * 1024 };
 
+/* send_header - what is left of it, up to @size bytes; how many */
+static size_t send_header(struct rig_peer *peer, size_t size)
+{
+	size_t left = peer->header.size - peer->header_sent;
+	size = size < left ? size : left;
+	size_t sent = size ? fake_peer_send(peer->conn, (const char *)peer->header.data + peer->header_sent, size) : 0;
+	peer->header_sent += sent;
+	return sent;
+}
+
 size_t rig_send(struct rig *rig, struct rig_peer *peer, size_t size)
 {
 	static unsigned char bytes[STEP_BYTES];
-	size_t room = fake_peer_room(peer->conn);
 	(void)rig;
+	size -= send_header(peer, size);
+	if (peer->header_sent < peer->header.size)
+		return 0;
+	size_t room = fake_peer_room(peer->conn);
 	size = size < room ? size : room;
 	size = size < STEP_BYTES ? size : STEP_BYTES;
-	content(peer->id, peer->sent, bytes, size);
+	rig_content(peer, peer->sent, bytes, size);
 	size_t sent = fake_peer_send(peer->conn, bytes, size);
 	peer->sent += sent;
 	return sent;
@@ -251,7 +267,7 @@ static void check_content(const struct rig_peer *peer, const unsigned char *byte
 		fake_fail("peer %u received bytes from nobody", peer->id);
 	if (peer->received + size > peer->partner->sent)
 		fake_fail("peer %u received more than was sent to it", peer->id);
-	content(peer->partner->id, peer->received, expected, size);
+	rig_content(peer->partner, peer->received, expected, size);
 	for (size_t i = 0; i < size; i++) {
 		if (bytes[i] != expected[i])
 			fake_fail("peer %u: byte %llu is %02x, not %02x", peer->id,
@@ -288,6 +304,13 @@ static uint64_t given(const struct rig_peer *peer)
 	uint64_t bytes = fake_conn_facts(peer->conn).given;
 	uint64_t greeting = peer->side == SIDE_SERVER ? traced->options.greeting_size : 0;
 	return bytes > greeting ? bytes - greeting : 0;
+}
+
+/* taken_from - bytes of @source that the relay has read, and that are to be passed on */
+static uint64_t taken_from(const struct rig_peer *source)
+{
+	uint64_t taken = fake_conn_facts(source->conn).taken;
+	return taken > source->header.size ? taken - source->header.size : 0;
 }
 
 size_t rig_receive(struct rig *rig, struct rig_peer *peer, size_t size)
@@ -382,9 +405,8 @@ struct session *rig_session(struct rig *rig, const struct rig_peer *peer)
 
 uint64_t rig_held(const struct rig_peer *source)
 {
-	struct fake_facts from = fake_conn_facts(source->conn);
-	uint64_t gone = (source->partner ? given(source->partner) : 0) + source->urgent;
-	return from.taken > gone ? from.taken - gone : 0;
+	uint64_t gone = (source->partner ? given(source->partner) : 0) + source->urgent, taken = taken_from(source);
+	return taken > gone ? taken - gone : 0;
 }
 
 /* ---- what must hold when a session ends ---- */
@@ -398,7 +420,8 @@ static struct rig_peer *client_of(struct rig *rig, const struct session *session
 static bool all_passed_on(const struct rig_peer *source)
 {
 	struct fake_facts from = fake_conn_facts(source->conn), to = fake_conn_facts(source->partner->conn);
-	return from.taken == from.arrived && given(source->partner) + source->urgent >= from.taken && to.unacked == 0;
+	return from.taken == from.arrived && given(source->partner) + source->urgent >= taken_from(source) &&
+	       to.unacked == 0;
 }
 
 static void check_clean(const struct rig_peer *client)

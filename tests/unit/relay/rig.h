@@ -47,6 +47,12 @@ struct rig_options {
 	uint32_t sq_entries, cq_entries, buffer_count, buffer_size;
 };
 
+/* Bytes that a script has made up; borrowed. */
+struct rig_bytes {
+	const void *data;
+	size_t size;
+};
+
 /* A client or a backend's end of a connection. */
 struct rig_peer {
 	struct list link;
@@ -54,6 +60,9 @@ struct rig_peer {
 	struct rig_peer *partner; /* whom the relay connected it with; NULL while it has not */
 	uint32_t id;
 	enum side side;
+	struct rig_bytes header; /* a client's: comes before its content, and is not passed on */
+	size_t header_sent;
+	struct rig_bytes first;	 /* what its content begins with; what follows follows from its id */
 	uint64_t sent, received; /* bytes of content */
 	size_t greeted;		 /* bytes of the greeting received */
 	uint64_t urgent;	 /* urgent bytes sent */
@@ -132,7 +141,7 @@ struct rig_peer *rig_accept(struct rig *rig, uint32_t server);
 /* rig_accept_any - from any server */
 struct rig_peer *rig_accept_any(struct rig *rig);
 
-/* rig_send - send up to @size bytes of content; how many fit */
+/* rig_send - send up to @size bytes, of the header first and then of content; how many of content fit */
 size_t rig_send(struct rig *rig, struct rig_peer *peer, size_t size);
 
 /* rig_receive - read up to @size bytes, and check that they are what the partner sent */

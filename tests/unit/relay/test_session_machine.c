@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/lib/clienthello.h"
 #include "tests/unit/relay/rig.h"
 
 /* Twenty-one runs of 5,000 steps are the 100,000 that must hold; a sanitizer takes ten times as long for each. */
@@ -23,6 +24,24 @@ enum { PEERS_MAX = 64, ACTIONS_A_STEP = 4 };
 
 /* Who receives copies, and may do to them what it likes. */
 enum { ONLOOKERS = 16 };
+
+/* Headers of the PROXY protocol, right and wrong; the last ones are not complete, or none. */
+#define BYTES(text) {text, sizeof(text) - 1}
+static const struct rig_bytes headers[] = {
+	BYTES("PROXY TCP4 192.0.2.7 198.51.100.9 4660 443\r\n"),
+	BYTES("PROXY TCP6 2001:db8::7 2001:db8::9 4660 443\r\n"),
+	BYTES("PROXY UNKNOWN\r\n"),
+	BYTES("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\xc6\x33\x64\x09\x12\x34\x01\xbb"),
+	BYTES("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"),
+	BYTES("\r\n\r\n\0\r\nQUIT\n\x21\x11\x10\0"),
+	BYTES("PROXY TCP4 192.0.2.7\r\n"),
+	BYTES("GET / HTTP/1.1\r\n\r\n"),
+};
+
+/* Names that clients of TLS ask for, with a route and without. */
+static const char *const names[] = {"api.example.com", "www.example.com", "example.net"};
+static unsigned char hello_bytes[ARRAY_COUNT(names)][CLIENTHELLO_MAX];
+static struct rig_bytes hellos[ARRAY_COUNT(names)];
 
 struct script {
 	struct rig rig;
@@ -181,10 +200,24 @@ static void count_peers(struct script *script)
 		script->peers++;
 }
 
+/* dial - a client that begins as its relay wants it to, as a rule */
+static void dial(struct script *script)
+{
+	const struct rig_options *options = &script->rig.options;
+	enum rig_relay relay = fake_random(RIG_RELAYS);
+	struct rig_peer *client = rig_dial(&script->rig, relay);
+	if (!client)
+		return;
+	if (options->accept.from.count > 0 && !fake_chance(50))
+		client->header = headers[fake_random(ARRAY_COUNT(headers))];
+	if (options->sni.count > 0 && relay == RIG_AUTO && !fake_chance(200))
+		client->first = hellos[fake_random(ARRAY_COUNT(hellos))];
+}
+
 static void step(struct script *script)
 {
 	if (script->peers < PEERS_MAX && fake_chance(300))
-		rig_dial(&script->rig, fake_random(RIG_RELAYS));
+		dial(script);
 	while (rig_accept_any(&script->rig))
 		;
 	count_peers(script);
@@ -201,6 +234,33 @@ static void step(struct script *script)
 }
 
 /* ---- a run ---- */
+
+static void make_hellos(void)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		hellos[i] = (struct rig_bytes){hello_bytes[i], clienthello_make(names[i], hello_bytes[i])};
+}
+
+/* some_accept - every client has to begin with a header, or none */
+static struct config_accept some_accept(void)
+{
+	static struct cidr block;
+	struct err err = ERR_INIT;
+	assert_int_equal(cidr_parse("127.0.0.0/8", &block, &err), 0);
+	return (struct config_accept){.from = {&block, fake_chance(300)}, .timeout_ms = ONE_OF(5, 100, 5000)};
+}
+
+/* some_sni - the relay RIG_AUTO has routes by name, or none */
+static struct config_sni some_sni(void)
+{
+	static struct config_sni_route routes[] = {{"api.example.com", 1}, {".example.com", 2}};
+	return (struct config_sni){
+		.routes = routes,
+		.count = fake_chance(500) ? ARRAY_COUNT(routes) : 0,
+		.unmatched = ONE_OF(CONFIG_UNMATCHED_DEFAULT, CONFIG_UNMATCHED_DEFAULT, CONFIG_UNMATCHED_REFUSE),
+		.timeout_ms = ONE_OF(5, 100, 5000),
+	};
+}
 
 static struct rig_options some_options(uint64_t seed)
 {
@@ -251,6 +311,8 @@ static struct rig_options some_options(uint64_t seed)
 			.fraction = ONE_OF(5000, CONFIG_FRACTION_ALL),
 			.header = ONE_OF(CONFIG_MIRROR_PLAIN, CONFIG_MIRROR_PROXY_V2),
 		};
+	options.accept = some_accept();
+	options.sni = some_sni();
 	options.connections = ONE_OF(4, 16, 64);
 	options.spill_chunks = ONE_OF(4, 64, 1024);
 	options.sq_entries = ONE_OF(1, 4, 64);
@@ -312,6 +374,7 @@ static void run(uint64_t seed, uint32_t steps)
 {
 	static struct script script;
 	struct rig_options options = some_options(seed);
+	make_hellos();
 	script = (struct script){.peers = 0};
 	rig_open(&script.rig, &options);
 	script.rig.memory_is_scarce = true;
