@@ -37,6 +37,16 @@ static void ring(int doorbell_fd)
 
 /* ---- the asker's ---- */
 
+uint32_t inspect_thread_of(uint64_t id)
+{
+	return (uint32_t)(id >> 2 * SLAB_INDEX_BITS);
+}
+
+uint32_t inspect_slot_of(uint64_t id)
+{
+	return id & (SLAB_CAPACITY_MAX - 1);
+}
+
 bool inspect_ask(struct inspect *inspect, uint32_t thread, struct inspect_slice *slice)
 {
 	CHECK(thread < inspect->limits->threads);
@@ -83,30 +93,6 @@ unsigned inspect_backend_reasons(const struct inspect *inspect, size_t pool, uin
 	return standing_reasons(inspect->shared->balance.pools[pool].standing, backend);
 }
 
-const char *inspect_state_name(enum session_state state)
-{
-	static const char *const names[] = {
-		[SESSION_WAITING] = "waiting",	     [SESSION_QUEUED] = "queued",
-		[SESSION_PENDING] = "pending",	     [SESSION_PREREAD] = "preread",
-		[SESSION_HELLO] = "hello",
-		[SESSION_CONNECTING] = "connecting", [SESSION_OPEN] = "open",
-		[SESSION_RESETTING] = "resetting",   [SESSION_CLOSING] = "closing",
-	};
-	_Static_assert(ARRAY_COUNT(names) == SESSION_STATE_COUNT, "a name for each state of a session");
-	return names[state];
-}
-
-const char *inspect_lane_name(enum flow_state state)
-{
-	static const char *const names[] = {
-		[FLOW_NEW] = "new",	      [FLOW_PARKED] = "parked", [FLOW_RECV] = "interactive",
-		[FLOW_STOPPING] = "stopping", [FLOW_BULK] = "bulk",	[FLOW_HELD] = "held",
-		[FLOW_ENDED] = "ended",
-	};
-	_Static_assert(ARRAY_COUNT(names) == FLOW_STATE_COUNT, "a name for each state of a flow");
-	return names[state];
-}
-
 /* ---- the relay threads' ---- */
 
 typedef int address_fn(int fd, struct sockaddr_storage *ret);
@@ -114,38 +100,47 @@ typedef int address_fn(int fd, struct sockaddr_storage *ret);
 static void note_address(int fd, address_fn *ask, struct session_peer *ret)
 {
 	struct sockaddr_storage addr = {0};
-	*ret = (struct session_peer){0};
 	if (ask(fd, &addr) == 0)
 		peer_set(ret, (const struct sockaddr *)&addr);
 }
 
-static void copy_side(const struct session *session, enum side side, struct inspect_side *ret)
+/* know_client - where nobody else had to know it */
+static void know_client(struct session *session)
+{
+	if (session->peer.family == AF_UNSPEC && session->fds[SIDE_CLIENT] >= 0)
+		note_address(session->fds[SIDE_CLIENT], sys_peer, &session->peer);
+}
+
+static bool fits(const struct worker *worker, struct session *session, const struct session_filter *filter)
+{
+	if (filter->has_client)
+		know_client(session);
+	return session_filter_fits(filter, worker->plan, session, worker->now_ns);
+}
+
+static void copy_side(const struct session *session, enum side side, bool details, struct inspect_side *ret)
 {
 	const struct flow *flow = &session->flows[side];
 	int fd = session->fds[side];
 	*ret = (struct inspect_side){.bytes = flow->bytes, .spliced = flow->spliced, .lane = flow->state};
-	if (fd < 0)
+	if (fd < 0 || !details)
 		return;
 	note_address(fd, sys_local, &ret->local);
 	ret->has_tcp = sys_tcp(fd, &ret->tcp) == 0;
 }
 
-/* copy_remotes - what is known already is not asked for */
-static void copy_remotes(const struct worker *worker, const struct session *session, struct inspect_side sides[SIDE_COUNT])
+static uint64_t id_of(const struct worker *worker, const struct session *session)
 {
-	sides[SIDE_CLIENT].remote = session->peer;
-	if (session->peer.family == AF_UNSPEC && session->fds[SIDE_CLIENT] >= 0)
-		note_address(session->fds[SIDE_CLIENT], sys_peer, &sides[SIDE_CLIENT].remote);
-	if (session->fds[SIDE_SERVER] >= 0)
-		peer_set(&sides[SIDE_SERVER].remote, &worker_backend(worker, session)->addr.any);
+	uint64_t id = (uint64_t)worker->number << SLAB_INDEX_BITS | slab_generation(session);
+	return id << SLAB_INDEX_BITS | slab_index(&worker->sessions, session);
 }
 
-static void copy_session(const struct worker *worker, const struct session *session, uint32_t thread,
+static void copy_session(const struct worker *worker, struct session *session, bool details,
 			 struct inspect_connection *ret)
 {
-	uint32_t index = slab_index(&worker->sessions, session);
+	const struct preread_told *told = preread_told(worker, session);
 	*ret = (struct inspect_connection){
-		.id = ((uint64_t)thread << SLAB_INDEX_BITS | slab_generation(session)) << SLAB_INDEX_BITS | index,
+		.id = id_of(worker, session),
 		.listener = session->listener,
 		.route = session->route,
 		.backend = session->backends_tried ? session->backend : INSPECT_NO_BACKEND,
@@ -154,20 +149,54 @@ static void copy_session(const struct worker *worker, const struct session *sess
 		.idle_ms = worker->now_ms - session->active_ms,
 		.connect_us = session->connect_us,
 	};
+	if (told)
+		ret->via = told->via;
 	for (int side = 0; side < SIDE_COUNT; side++)
-		copy_side(session, (enum side)side, &ret->sides[side]);
-	copy_remotes(worker, session, ret->sides);
+		copy_side(session, (enum side)side, details, &ret->sides[side]);
+	know_client(session);
+	ret->sides[SIDE_CLIENT].remote = session->peer;
+	if (session->fds[SIDE_SERVER] >= 0)
+		peer_set(&ret->sides[SIDE_SERVER].remote, &worker_backend(worker, session)->addr.any);
 }
 
-/* fill - true when there are no more */
-static bool fill(struct worker *worker, struct inspect_slice *slice)
+/* most - that one slice takes */
+static uint32_t most(const struct inspect_slice *slice)
+{
+	static const uint32_t limits[] = {
+		[INSPECT_LIST] = INSPECT_ROWS, [INSPECT_DETAILS] = INSPECT_DETAILED, [INSPECT_KILL] = INSPECT_KILLS};
+	return limits[slice->wish];
+}
+
+/* take - @session, if it fits */
+static void take(struct worker *worker, struct session *session, struct inspect_slice *slice)
+{
+	if (!fits(worker, session, &slice->filter))
+		return;
+	if (slice->wish != INSPECT_KILL)
+		copy_session(worker, session, slice->wish == INSPECT_DETAILS, &slice->rows[slice->count++]);
+	else if (session->state != SESSION_CLOSING) {
+		session_abort(worker, session, CAUSE_KILLED);
+		slice->count++;
+	}
+}
+
+static void take_one(struct worker *worker, struct inspect_slice *slice)
+{
+	uint32_t generation = slice->id >> SLAB_INDEX_BITS & (SLAB_CAPACITY_MAX - 1);
+	struct session *session = slab_find(&worker->sessions, inspect_slot_of(slice->id), generation);
+	if (session)
+		take(worker, session, slice);
+}
+
+/* take_all - true when there are no more */
+static bool take_all(struct worker *worker, struct inspect_slice *slice)
 {
 	uint32_t end = slice->cursor + INSPECT_SLOTS;
-	while (slice->count < INSPECT_ROWS) {
-		const struct session *session = slab_next_below(&worker->sessions, &slice->cursor, end);
+	while (slice->count < most(slice)) {
+		struct session *session = slab_next_below(&worker->sessions, &slice->cursor, end);
 		if (!session)
 			return slice->cursor < end;
-		copy_session(worker, session, slice->thread, &slice->rows[slice->count++]);
+		take(worker, session, slice);
 	}
 	return false;
 }
@@ -175,7 +204,11 @@ static bool fill(struct worker *worker, struct inspect_slice *slice)
 void inspect_fill(struct worker *worker, struct inspect_slice *slice)
 {
 	int doorbell_fd = slice->doorbell_fd;
-	slice->last = fill(worker, slice);
+	slice->last = true;
+	if (slice->is_one)
+		take_one(worker, slice);
+	else
+		slice->last = take_all(worker, slice);
 	atomic_store_explicit(&slice->full, true, memory_order_release); /* from here on it is the asker's */
 	ring(doorbell_fd);
 }

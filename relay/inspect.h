@@ -5,9 +5,12 @@
  * What may be asked about a running relay, by one thread beside the relay's own: the asker.
  *
  * Counters and counts are read where they are (relaxed). The connections of a relay thread only that thread may look at:
- * the asker lends it a slice through its mailbox (inspect_ask()), the thread copies what fits, tells in the slice where to
- * go on, and gives it back (inspect_answered()). A slice is bounded, in connections and in slots looked at, so that those who
- * send bytes meanwhile wait for one slice at the most; nothing is allocated, and who is not asked does nothing.
+ * the asker lends it a slice through its mailbox (inspect_ask()), the thread copies those that fit the slice's filter (or
+ * resets them), tells in the slice where to go on, and gives it back (inspect_answered()). A slice is bounded, in connections
+ * and in slots looked at, so that those who send bytes meanwhile wait for one slice at the most; nothing is allocated, and who
+ * is not asked does nothing. Sockets are asked only for connections that fit, and only for who wants to know.
+ *
+ * An id has the thread, the slot and the slot's generation: it never means another connection than it was given for.
  *
  * A connection that lives from the first slice of a listing to the last is in exactly one of them: slots do not move.
  * There is one slice under way at a time, so that the mailbox always has room for commands.
@@ -26,23 +29,26 @@
 #include "relay/peer.h"
 #include "relay/plan.h"
 #include "relay/session.h"
+#include "relay/session_filter.h"
 
 struct shared;
 struct worker;
 
 enum {
-	INSPECT_ROWS = 16,    /* of a slice: eight system calls each, 0.1 ms in all */
+	INSPECT_ROWS = 64,    /* of a slice */
+	INSPECT_DETAILED = 16, /* of these, when their sockets are asked: seven system calls each, 0.05 ms in all */
 	INSPECT_SLOTS = 4096, /* looked at for a slice: most may be free after a peak */
 	INSPECT_NO_BACKEND = UINT32_MAX,
 };
 
 /* One side of a connection, as the relay's socket there sees it. */
 struct inspect_side {
-	struct session_peer local, remote; /* AF_UNSPEC: no socket yet, or it is gone */
+	struct session_peer local;  /* with details; AF_UNSPEC: no socket yet, or it is gone */
+	struct session_peer remote;
 	uint64_t bytes;                    /* read from this side */
 	uint64_t spliced;                  /* of these, without a copy */
 	uint8_t lane;                      /* enum flow_state of what is read from this side */
-	bool has_tcp;                      /* not so for unix sockets */
+	bool has_tcp;                      /* with details, but of unix sockets */
 	struct sys_tcp tcp;
 };
 
@@ -54,13 +60,27 @@ struct inspect_connection {
 	uint8_t state;     /* enum session_state */
 	uint64_t age_ms, idle_ms;
 	uint32_t connect_us; /* 0: not connected yet */
+	struct session_peer via; /* the proxy that named the client; AF_UNSPEC: none did */
 	struct inspect_side sides[SIDE_COUNT];
 };
 
+/* What is done with the connections that fit. */
+enum inspect_wish {
+	INSPECT_LIST,    /* rows are filled */
+	INSPECT_DETAILS, /* and their sockets are asked */
+	INSPECT_KILL,    /* they are reset, for CAUSE_KILLED */
+};
+
+enum { INSPECT_KILLS = 64 }; /* of a slice */
+
 struct inspect_slice {
+	uint8_t wish;      /* enum inspect_wish */
+	bool is_one;       /* nothing but the connection @id, if it fits */
+	uint64_t id;
+	struct session_filter filter;
 	uint32_t cursor;   /* slot to begin at; then, to go on from */
 	bool last;         /* by the thread: there are no more */
-	uint32_t count;    /* of rows that were filled */
+	uint32_t count;    /* of those that fitted: of rows that were filled, or of connections that were reset */
 	uint32_t thread;   /* who was asked */
 	_Atomic bool full; /* given back */
 	int doorbell_fd;
@@ -87,8 +107,12 @@ void inspect_fini(struct inspect *inspect);
 
 /* ---- the asker's ---- */
 
+/* inspect_thread_of, inspect_slot_of - where to ask for the connection @id: a thread that there may not be, and its cursor */
+uint32_t inspect_thread_of(uint64_t id);
+uint32_t inspect_slot_of(uint64_t id);
+
 /*
- * inspect_ask - lend @slice to relay thread @thread, to be filled from its cursor on
+ * inspect_ask - lend @slice to relay thread @thread, for what fits from its cursor on
  * False when the thread cannot take it now; its doorbell will not ring then.
  */
 bool inspect_ask(struct inspect *inspect, uint32_t thread, struct inspect_slice *slice);
@@ -108,13 +132,9 @@ int64_t inspect_backend_connections(const struct inspect *inspect, size_t pool, 
 /* inspect_backend_reasons - enum standing_reason, those against new connections to it */
 unsigned inspect_backend_reasons(const struct inspect *inspect, size_t pool, uint32_t backend);
 
-/* inspect_state_name, inspect_lane_name - "open", "bulk" */
-const char *inspect_state_name(enum session_state state);
-const char *inspect_lane_name(enum flow_state state);
-
 /* ---- the relay threads' ---- */
 
-/* inspect_fill - copy connections into @slice and give it back */
+/* inspect_fill - do what @slice asks for and give it back */
 void inspect_fill(struct worker *worker, struct inspect_slice *slice);
 
 /* inspect_thread_ended - the last word of relay thread @thread */

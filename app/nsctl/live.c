@@ -106,13 +106,14 @@ static uint64_t rank_queue(const json_t *connection)
 static const struct order {
 	const char *name;
 	rank_fn *rank;
+	bool wants_details;
 } orders[] = {
-        {"age", rank_age},
-        {"idle", rank_idle},
-        {"bytes", rank_bytes},
-        {"rtt", rank_rtt},
-        {"retransmits", rank_retransmits},
-        {"queue", rank_queue},
+        {"age", rank_age, false},
+        {"idle", rank_idle, false},
+        {"bytes", rank_bytes, false},
+        {"rtt", rank_rtt, true},
+        {"retransmits", rank_retransmits, true},
+        {"queue", rank_queue, true},
 };
 
 int live_find_order(const char *name)
@@ -126,6 +127,11 @@ int live_find_order(const char *name)
 const char *live_order_name(size_t index)
 {
 	return index < ARRAY_COUNT(orders) ? orders[index].name : NULL;
+}
+
+bool live_order_wants_details(int order)
+{
+	return order >= 0 && orders[order].wants_details;
 }
 
 struct ranked {
@@ -288,6 +294,15 @@ static void add_rtt(struct table *table, const json_t *side)
 		table_add(table, "%s", "");
 }
 
+/* add_number - nothing where it is not told */
+static void add_number(struct table *table, const json_t *object, const char *name)
+{
+	if (json_object_get(object, name))
+		table_add(table, "%" PRIu64, number_of(object, name));
+	else
+		table_add(table, "%s", "");
+}
+
 /* add_lanes - of both directions, or what they have in common */
 static void add_lanes(struct table *table, const json_t *client, const json_t *server)
 {
@@ -296,15 +311,36 @@ static void add_lanes(struct table *table, const json_t *client, const json_t *s
 	table_add(table, "%s%s%s", up, same ? "" : "/", same ? "" : down);
 }
 
+/* add_details - what only the sockets know */
+static void add_details(struct table *table, const json_t *connection)
+{
+	const json_t *client = json_object_get(connection, "client"),
+	             *server = json_object_get(connection, "server");
+	bool has_any = json_object_get(client, "rtt_us") || json_object_get(server, "rtt_us");
+	add_rtt(table, client);
+	add_rtt(table, server);
+	add_number(table, client, "congestion_window");
+	add_number(table, server, "congestion_window");
+	if (has_any) {
+		table_add(table, "%" PRIu64, sum_of(connection, "retransmits"));
+		add_bytes(table, rank_queue(connection));
+	} else {
+		table_add(table, "%s", "");
+		table_add(table, "%s", "");
+	}
+}
+
 static void add_connection(struct table *table, const json_t *connection)
 {
 	const json_t *client = json_object_get(connection, "client"),
 	             *server = json_object_get(connection, "server");
+	table_add(table, "%" PRIu64, number_of(connection, "id"));
 	table_add(table, "%s", text_of(connection, "relay"));
 	table_add(table, "%s", text_of(connection, "state"));
 	table_add(table, "%s", text_of(client, "netns"));
 	table_add(table, "%s", text_of(client, "remote"));
-	table_add(table, "%s", text_of(client, "local"));
+	table_add(table, "%s", text_of(connection, "via"));
+	table_add(table, "%s", text_of(connection, "listener"));
 	table_add(table, "%s", text_of(connection, "backend"));
 	add_lanes(table, client, server);
 	add_time(table, number_of(connection, "age_ms"));
@@ -312,17 +348,14 @@ static void add_connection(struct table *table, const json_t *connection)
 	add_bytes(table, bytes_of(connection, "client"));
 	add_bytes(table, bytes_of(connection, "server"));
 	add_bytes(table, sum_of(connection, "spliced_bytes"));
-	add_rtt(table, client);
-	add_rtt(table, server);
-	table_add(table, "%" PRIu64, sum_of(connection, "retransmits"));
-	add_bytes(table, rank_queue(connection));
+	add_details(table, connection);
 }
 
 int live_print_connections(const json_t *reply, FILE *out)
 {
 	static const char *const columns[] = {
-	        "RELAY", "STATE", "NETNS", "CLIENT",   "LISTENER", "BACKEND", "LANE",     ">AGE",
-	        ">IDLE", ">UP",   ">DOWN", ">SPLICED", ">C.RTT",   ">B.RTT",  ">RETRANS", ">QUEUED",
+	        ">ID",      "RELAY", "STATE", "NETNS", "CLIENT",  "VIA",    "LISTENER", "BACKEND",  "LANE",     ">AGE",
+	        ">IDLE",    ">UP",   ">DOWN", ">SPLICED", ">C.RTT", ">B.RTT", ">C.CWND", ">B.CWND", ">RETRANS", ">QUEUED",
 	};
 	struct table table = TABLE_INIT(columns);
 	const json_t *all = json_object_get(reply, "connections");

@@ -4,11 +4,15 @@
 #define NSRELAY_APP_NSCTL_LIVE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 /* Where nsrelay.service and the examples have it. */
 #define LIVE_CONTROL_PATH "/run/nsrelay/control.sock"
+
+/* In front of the names of the daemon's methods. */
+#define LIVE_INTERFACE "io.nsrelay.Control."
 
 /* Longest text live_format_*() write, their NUL included. */
 enum { LIVE_TEXT_MAX = 32 };
@@ -28,10 +32,12 @@ const char *live_format_time(uint64_t ms, char *buf, size_t size);
 
 /*
  * live_find_order - the index of the order called @name, or -1; live_order_name - NULL behind the last one
+ * live_order_wants_details - is it by what only the sockets know?
  * live_sort - the array by that order, the most first
  */
 int live_find_order(const char *name);
 const char *live_order_name(size_t index);
+bool live_order_wants_details(int order);
 void live_sort(json_t *connections, int order);
 
 #endif

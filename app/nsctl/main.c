@@ -5,6 +5,7 @@
 
 #include "app/nsctl/nsctl_options.h"
 #include "app/nsctl/verb_inspect.h"
+#include "app/nsctl/verb_kill.h"
 #include "app/nsctl/verb_listen.h"
 #include "app/nsctl/verb_live.h"
 #include "app/nsctl/verb_namespaces.h"
@@ -44,6 +45,7 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_BACKENDS] = verb_live,
         [NSCTL_CONNECTIONS] = verb_live,
         [NSCTL_COUNTERS] = verb_live,
+        [NSCTL_KILL] = verb_kill,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,
 };

@@ -12,7 +12,6 @@
 #include "base/check.h"
 #include "base/units.h"
 #include "nsctl/graph/graph.h"
-#include "nsctl/netlink/prefix.h"
 #include "nsctl/topology/ledger.h"
 
 /* ---- the tables ---- */
@@ -27,6 +26,8 @@ enum {
 	TAKES_CONTROL = 1 << 5,
 	TAKES_CONNECTIONS = 1 << 6,
 	TAKES_POOL = 1 << 7,
+	TAKES_FILTER = 1 << 8,
+	TAKES_ALL = 1 << 9,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -49,6 +50,18 @@ static int take_pid(struct nsctl_options *options, const char *text, struct err 
 	if (units_parse_count(text, &pid, NULL) < 0 || pid == 0 || pid > INT_MAX)
 		return err_set(err, EINVAL, "'%.64s' is no PID; expected the number of a process", text);
 	options->pid = (pid_t)pid;
+	return 0;
+}
+
+static int take_id(struct nsctl_options *options, const char *text, struct err *err)
+{
+	uint64_t id, *place;
+	if (units_parse_count(text, &id, NULL) < 0 || id > INT64_MAX)
+		return err_set(err, EINVAL, "'%.64s' is no ID; expected a number that `nsctl connections` tells", text);
+	place = vec_push(&options->ids.all);
+	if (!place)
+		return err_set(err, ENOMEM, "out of memory");
+	*place = id;
 	return 0;
 }
 
@@ -93,8 +106,14 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 
 #define CONNECTIONS_NOTES                                                                                    \
 	"UP and DOWN are bytes from clients and from backends, SPLICED those of them that were not\n"       \
-	"copied; C.RTT and B.RTT are the round trips to client and backend in ms, QUEUED what lies in\n"    \
-	"the kernel's queues, both sides together. -j has it all, side by side.\n"
+	"copied. With --long, or when sorted by them, also what the kernel knows: round trips to client\n"  \
+	"and backend (C.RTT, B.RTT, in ms) and segments that may be on the way to them (C.CWND, B.CWND),\n" \
+	"and of both sides together what was sent again (RETRANS) and what lies in queues (QUEUED).\n"      \
+	"-j has it all, side by side. A connection is listed when all of the options fit it.\n"
+
+#define KILL_NOTES                                                                                           \
+	"ID is what `nsctl connections` tells. Connections are reset at both ends, with cause `killed`.\n"  \
+	"Either IDs or options tell which; --all means all that there are.\n"
 
 /* What a verb works on. */
 struct arguments {
@@ -108,6 +127,7 @@ static const struct arguments nothing = {"", 0, 0, "nothing more", NULL};
 static const struct arguments a_file = {" FILE", 1, 1, "one FILE", take_file};
 static const struct arguments a_netns = {" [NETNS]", 0, 1, "one NETNS", take_netns};
 static const struct arguments a_pid = {" [PID]", 0, 1, "one PID", take_pid};
+static const struct arguments ids = {" [ID...]", 0, SIZE_MAX, "ID...", take_id};
 static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
@@ -144,11 +164,13 @@ static const struct verb_row {
         [NSCTL_RELAYS] = {"relays", &nothing, TAKES_JSON | TAKES_CONTROL, "list its relays", CONTROL_NOTES},
         [NSCTL_BACKENDS] = {"backends", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_POOL,
                             "list the backends of its pools", CONTROL_NOTES},
-        [NSCTL_CONNECTIONS] = {"connections", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_CONNECTIONS,
+        [NSCTL_CONNECTIONS] = {"connections", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_FILTER | TAKES_CONNECTIONS,
                                "list what it relays now, with what the kernel knows of both sides",
                                CONNECTIONS_NOTES CONTROL_NOTES},
         [NSCTL_COUNTERS] = {"counters", &nothing, TAKES_JSON | TAKES_CONTROL,
                             "what it has counted, and what to do about it", CONTROL_NOTES},
+        [NSCTL_KILL] = {"kill", &ids, TAKES_JSON | TAKES_CONTROL | TAKES_FILTER | TAKES_ALL,
+                        "reset connections", KILL_NOTES CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
 };
@@ -196,11 +218,30 @@ static int apply_also(struct nsctl_options *options, const char *text, struct er
 	return 0;
 }
 
-static int apply_from(struct nsctl_options *options, const char *text, struct err *err)
+#define FILTER_APPLY(name)                                                                                   \
+	static int apply_##name(struct nsctl_options *options, const char *text, struct err *err)           \
+	{                                                                                                    \
+		return nsctl_filter_set_##name(&options->filter, text, err);                                 \
+	}
+FILTER_APPLY(client)
+FILTER_APPLY(backend)
+FILTER_APPLY(netns)
+FILTER_APPLY(lane)
+FILTER_APPLY(bytes)
+
+static int apply_session_state(struct nsctl_options *options, const char *text, struct err *err)
 {
-	struct prefix prefix;
-	options->from = text;
-	return prefix_parse(text, &prefix, err);
+	return nsctl_filter_set_state(&options->filter, text, err);
+}
+
+static int apply_age(struct nsctl_options *options, const char *text, struct err *err)
+{
+	return units_parse_duration(text, &options->filter.age_over_ms, err);
+}
+
+static int apply_idle(struct nsctl_options *options, const char *text, struct err *err)
+{
+	return units_parse_duration(text, &options->filter.idle_over_ms, err);
 }
 
 static int apply_order(struct nsctl_options *options, const char *text, struct err *err)
@@ -279,24 +320,74 @@ static const struct option_row {
                 .text = offsetof(struct nsctl_options, pool),
         },
         {
-                .option = {"relay", 0, "NAME", "only connections of this relay"},
-                .takes = TAKES_CONNECTIONS,
-                .text = offsetof(struct nsctl_options, relay),
+                .option = {"relay", 0, "NAME",
+                           "only connections of this relay"},
+                .takes = TAKES_FILTER,
+                .text = offsetof(struct nsctl_options, filter.relay),
         },
         {
-                .option = {"from", 0, "ADDRESS", "only those of this client, or of a network ADDRESS/LENGTH"},
-                .takes = TAKES_CONNECTIONS,
-                .apply = apply_from,
+                .option = {"pool", 0, "NAME",
+                           "only those that go to this pool"},
+                .takes = TAKES_FILTER,
+                .text = offsetof(struct nsctl_options, filter.pool),
         },
         {
-                .option = {"backend", 0, "ENDPOINT", "only those to ADDRESS:PORT or NETNS/ADDRESS:PORT"},
-                .takes = TAKES_CONNECTIONS,
-                .text = offsetof(struct nsctl_options, backend),
+                .option = {"client", 0, "ADDRESS",
+                           "only those of this client, or of a network ADDRESS/LENGTH"},
+                .takes = TAKES_FILTER,
+                .apply = apply_client,
         },
         {
-                .option = {"netns", 0, "NETNS", "only those from or to this namespace"},
+                .option = {"backend", 0, "ENDPOINT",
+                           "only those to ADDRESS:PORT or NETNS/ADDRESS:PORT"},
+                .takes = TAKES_FILTER,
+                .apply = apply_backend,
+        },
+        {
+                .option = {"netns", 0, "NETNS",
+                           "only those from or to this namespace"},
+                .takes = TAKES_FILTER,
+                .apply = apply_netns,
+        },
+        {
+                .option = {"state", 0, "STATE",
+                           "only those in this state: open, connecting, queued ..."},
+                .takes = TAKES_FILTER,
+                .apply = apply_session_state,
+        },
+        {
+                .option = {"lane", 0, "LANE",
+                           "only those with a direction in this lane: parked, interactive, bulk ..."},
+                .takes = TAKES_FILTER,
+                .apply = apply_lane,
+        },
+        {
+                .option = {"age-over", 0, "TIME",
+                           "only those older than that: 90s, 5m, 2h"},
+                .takes = TAKES_FILTER,
+                .apply = apply_age,
+        },
+        {
+                .option = {"idle-over", 0, "TIME",
+                           "only those that have moved no byte for longer"},
+                .takes = TAKES_FILTER,
+                .apply = apply_idle,
+        },
+        {
+                .option = {"bytes-over", 0, "SIZE",
+                           "only those that have moved more: 1000, 64KiB, 1GiB"},
+                .takes = TAKES_FILTER,
+                .apply = apply_bytes,
+        },
+        {
+                .option = {"all", 0, NULL, "all connections"},
+                .takes = TAKES_ALL,
+                .flag = offsetof(struct nsctl_options, all),
+        },
+        {
+                .option = {"long", 'l', NULL, "tell what the kernel knows of both sockets too"},
                 .takes = TAKES_CONNECTIONS,
-                .text = offsetof(struct nsctl_options, in_netns),
+                .flag = offsetof(struct nsctl_options, details),
         },
         {
                 .option = {"sort", 0, "ORDER",
@@ -488,12 +579,26 @@ static int split_command(struct nsctl_options *options, char **words, int count)
 	return count;
 }
 
+/* check_which - what ends connections must be told which, in one way */
+static int check_which(const struct nsctl_options *options, struct err *err)
+{
+	bool filters = !nsctl_filter_is_empty(&options->filter);
+	int ways = (options->ids.all.count > 0) + filters + options->all;
+	if (ways == 0)
+		return err_set(err, EINVAL, "which ones? expected ID..., options that tell, or --all");
+	if (ways > 1)
+		return err_set(err, EINVAL, "IDs, options that tell which, and --all exclude each other");
+	return 0;
+}
+
 static int check(const struct reading *reading, struct err *err)
 {
 	const struct nsctl_options *options = reading->options;
 	const struct verb_row *verb = &verbs[options->verb];
 	if (options->wants_help)
 		return 0;
+	if ((verb->takes & TAKES_ALL) && check_which(options, err) < 0)
+		return -EINVAL;
 	if (reading->argument_count < verb->arguments->min)
 		return err_set(err, EINVAL, "%s: there is too little; expected %s", verb->name,
 		               verb->arguments->expected);
@@ -539,6 +644,7 @@ void nsctl_options_fini(struct nsctl_options *options)
 {
 	vec_clear(&options->also.all);
 	vec_clear(&options->endpoints.all);
+	vec_clear(&options->ids.all);
 }
 
 /* ---- help ---- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "app/nsctl/nsctl_filter.h"
 #include "app/text/cli.h"
 #include "base/endpoint.h"
 #include "base/vec.h"
@@ -27,6 +28,7 @@ enum nsctl_verb {
 	NSCTL_BACKENDS,
 	NSCTL_CONNECTIONS,
 	NSCTL_COUNTERS,
+	NSCTL_KILL,
 	NSCTL_VERSION,
 	NSCTL_HELP,
 	NSCTL_VERB_COUNT,
@@ -55,11 +57,16 @@ struct nsctl_options {
 	struct {
 		VEC(const char *) all;
 	} also;         /* for the shell */
-	const char *control_path;                      /* what asks a running daemon */
-	const char *relay, *from, *backend, *in_netns; /* connections; NULL: any */
-	const char *pool;                              /* backends; NULL: any */
-	int order;                                     /* of live_find_order(); -1: none */
-	uint32_t limit;                                /* 0: none */
+	const char *control_path;  /* what asks a running daemon */
+	const char *pool;          /* backends; NULL: any */
+	struct nsctl_filter filter; /* connections, kill */
+	bool details;              /* connections */
+	int order;                 /* of live_find_order(); -1: none */
+	uint32_t limit;            /* 0: none */
+	struct {
+		VEC(uint64_t) all;
+	} ids;    /* kill */
+	bool all; /* kill without IDs and filter */
 
 	char **command; /* what stands behind "--", ended by NULL; NULL: there is no "--" */
 };

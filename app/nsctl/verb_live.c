@@ -7,19 +7,17 @@
 #include "app/nsctl/live.h"
 #include "app/varlink/client.h"
 
-#define INTERFACE "io.nsrelay.Control."
-
 /* What a verb asks for. */
 static const struct question {
 	const char *method;
 	const char *list; /* the member of the reply of which more come; NULL: there is one reply */
 	int (*print)(const json_t *reply, FILE *out);
 } questions[NSCTL_VERB_COUNT] = {
-        [NSCTL_STATUS] = {INTERFACE "GetStatus", NULL, live_print_status},
-        [NSCTL_COUNTERS] = {INTERFACE "GetCounters", NULL, live_print_counters},
-        [NSCTL_RELAYS] = {INTERFACE "ListRelays", "relays", live_print_relays},
-        [NSCTL_BACKENDS] = {INTERFACE "ListBackends", "backends", live_print_backends},
-        [NSCTL_CONNECTIONS] = {INTERFACE "ListConnections", "connections", live_print_connections},
+        [NSCTL_STATUS] = {LIVE_INTERFACE "GetStatus", NULL, live_print_status},
+        [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", NULL, live_print_counters},
+        [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", live_print_relays},
+        [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", live_print_backends},
+        [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", live_print_connections},
 };
 
 static int out_of_memory(struct err *err)
@@ -29,21 +27,24 @@ static int out_of_memory(struct err *err)
 
 /* ---- the question ---- */
 
-static bool add_text(json_t *parameters, const char *name, const char *text)
+/* add_how - how connections are to be told. What is sorted is sorted whole, and cut then. */
+static bool add_how(json_t *parameters, const struct nsctl_options *options)
 {
-	return !text || json_object_set_new(parameters, name, json_string(text)) == 0;
+	bool details = options->details || options->json || live_order_wants_details(options->order);
+	return json_object_set_new(parameters, "details", json_boolean(details)) == 0 &&
+	       (options->limit == 0 || options->order >= 0 ||
+	        json_object_set_new(parameters, "limit", json_integer(options->limit)) == 0);
 }
 
 /* parameters - those the verb was given; NULL: no memory, or a text that is no UTF-8 */
 static json_t *parameters(const struct nsctl_options *options)
 {
 	json_t *all = json_object();
-	bool well = all && add_text(all, "relay", options->relay) && add_text(all, "from", options->from) &&
-	            add_text(all, "backend", options->backend) && add_text(all, "netns", options->in_netns) &&
-	            add_text(all, "pool", options->pool);
-	/* What is sorted is sorted whole, and cut then. */
-	if (well && options->limit && options->order < 0)
-		well = json_object_set_new(all, "limit", json_integer(options->limit)) == 0;
+	bool well = all && nsctl_filter_parameters(&options->filter, all);
+	if (well && options->pool)
+		well = json_object_set_new(all, "pool", json_string(options->pool)) == 0;
+	if (well && options->verb == NSCTL_CONNECTIONS)
+		well = add_how(all, options);
 	if (well)
 		return all;
 	json_decref(all);

@@ -1,137 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ListConnections: slices lent to one relay thread after the other, filtered and written as they come back.
- */
+/* ListConnections and KillConnections: slices lent to one relay thread after the other. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/nsrelay/control.h"
+#include "app/nsrelay/control_filter.h"
 #include "app/nsrelay/control_interface.h"
-#include "app/text/suggest.h"
-#include "nsctl/netlink/prefix.h"
+#include "relay/state_names.h"
 
 /* Where a call goes on: its place[]. */
-enum { PLACE_THREAD, PLACE_SLOT, PLACE_SENT };
+enum { PLACE_THREAD, PLACE_SLOT, PLACE_DONE };
 
-/* What a connection must fit; NULL, -1 and AF_UNSPEC: anything. */
-struct filter {
-	int64_t relay;
-	struct prefix from;
-	const char *backend, *netns;
-	uint64_t limit;
+/* ---- what is told of a connection ---- */
+
+static const struct varlink_field side_fields[] = {
+        {.name = "netns", .kind = VARLINK_STRING, .optional = true},
+        {.name = "local",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "with details: ADDRESS:PORT of the relay's socket; on the client's side what it connected "
+                 "to"},
+        {.name = "remote",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT of the client or of the backend"},
+        {.name = "lane",
+         .kind = VARLINK_STRING,
+         .help = "how what comes from this side is moved: new, parked, interactive, stopping, bulk, held, "
+                 "ended"},
+        {.name = "bytes", .kind = VARLINK_INT, .help = "read from this side"},
+        {.name = "spliced_bytes", .kind = VARLINK_INT, .help = "of these, without a copy"},
+        {.name = "rtt_us",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "this and what follows with details only, and not of unix sockets: TCP_INFO, tcp(7)"},
+        {.name = "rtt_var_us", .kind = VARLINK_INT, .optional = true},
+        {.name = "congestion_window", .kind = VARLINK_INT, .optional = true, .help = "segments"},
+        {.name = "mss_bytes", .kind = VARLINK_INT, .optional = true},
+        {.name = "retransmits", .kind = VARLINK_INT, .optional = true, .help = "segments, since it began"},
+        {.name = "send_queue_bytes",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "not acknowledged by the peer"},
+        {.name = "receive_queue_bytes",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "not read by the relay"},
 };
+const struct varlink_type control_side_type = {"Side", "One of a connection's two sockets.",
+                                               VARLINK_FIELDS(side_fields)};
 
-/* ---- the filter ---- */
-
-static enum varlink_outcome refuse_relay(const struct config *config, struct varlink_call *call,
-                                         const char *name)
-{
-	struct suggest suggest;
-	suggest_init(&suggest, name);
-	for (size_t i = 0; i < config->relay_count; i++)
-		suggest_add(&suggest, config->relays[i].name);
-	return control_not_found(call, "relay", name, suggest_text(&suggest));
-}
-
-static int64_t find_relay(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->relay_count; i++)
-		if (strcmp(config->relays[i].name, name) == 0)
-			return (int64_t)i;
-	return -1;
-}
-
-/* read_filter - false when the call has failed */
-static bool read_filter(const struct config *config, struct varlink_call *call, struct filter *ret)
-{
-	const char *relay = varlink_text(call, "relay"), *from = varlink_text(call, "from");
-	int64_t limit = varlink_number(call, "limit", INT64_MAX);
-	*ret = (struct filter){
-	        .relay = relay ? find_relay(config, relay) : -1,
-	        .backend = varlink_text(call, "backend"),
-	        .netns = varlink_text(call, "netns"),
-	        .limit = (uint64_t)limit,
-	};
-	const char *wrong = limit < 1                                          ? "limit"
-	                    : from && prefix_parse(from, &ret->from, NULL) < 0 ? "from"
-	                                                                       : NULL;
-	if (relay && ret->relay < 0)
-		refuse_relay(config, call, relay);
-	else if (wrong)
-		varlink_fail(call, "org.varlink.service.InvalidParameter", "parameter", wrong, NULL, NULL);
-	return !call->error;
-}
-
-/* to_prefix - IPv4 within IPv6, which a listener on [::] has, is IPv4 */
-static struct prefix to_prefix(const struct session_peer *peer)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct prefix prefix = {.family = peer->family};
-	if (peer->family == AF_INET6 && memcmp(peer->address, mapped, sizeof(mapped)) == 0) {
-		prefix.family = AF_INET;
-		memcpy(&prefix.address, peer->address + sizeof(mapped), sizeof(prefix.address.in4));
-	} else {
-		memcpy(&prefix.address, peer->address, sizeof(prefix.address));
-	}
-	prefix.length = prefix.family == AF_INET || prefix.family == AF_INET6
-	                        ? prefix_full_length(prefix.family)
-	                        : 0;
-	return prefix;
-}
-
-static bool fits_from(const struct filter *filter, const struct session_peer *client)
-{
-	struct prefix address = to_prefix(client);
-	return filter->from.family == AF_UNSPEC ||
-	       (filter->from.family == address.family && prefix_covers(&filter->from, &address));
-}
-
-static bool is_called(const struct endpoint *endpoint, const char *text)
-{
-	char own[ENDPOINT_TEXT_MAX];
-	return strcmp(endpoint_format(endpoint, own, sizeof(own)), text) == 0 ||
-	       strcmp(endpoint_format_address(&endpoint->addr.any, own, sizeof(own)), text) == 0;
-}
-
-static bool is_in(const struct endpoint *endpoint, const char *netns)
-{
-	char own[NETNS_TEXT_MAX + 8];
-	return strcmp(netns_ref_format(&endpoint->netns, own, sizeof(own)), netns) == 0;
-}
+static const struct varlink_field connection_fields[] = {
+        {.name = "id", .kind = VARLINK_INT, .help = "as long as this relay process lives"},
+        {.name = "relay", .kind = VARLINK_STRING},
+        {.name = "pool", .kind = VARLINK_STRING, .help = "that it goes to"},
+        {.name = "state",
+         .kind = VARLINK_STRING,
+         .help = "preread, pending, hello, waiting (for a socket), queued, connecting, open, resetting, "
+                 "closing"},
+        {.name = "listener", .kind = VARLINK_STRING, .help = "NETNS/ADDRESS:PORT as in the configuration"},
+        {.name = "backend",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "as in the configuration, once it is chosen"},
+        {.name = "age_ms", .kind = VARLINK_INT},
+        {.name = "idle_ms", .kind = VARLINK_INT, .help = "since a byte last moved"},
+        {.name = "connect_us",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "from accept to the backend's answer"},
+        {.name = "via",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT of the proxy that told who the client is, by a PROXY header"},
+        {.name = "client", .kind = VARLINK_OBJECT, .type = &control_side_type},
+        {.name = "server", .kind = VARLINK_OBJECT, .type = &control_side_type},
+};
+const struct varlink_type control_connection_type = {
+        "Connection", "A client, a backend, and what is between them.", VARLINK_FIELDS(connection_fields)};
+static const struct varlink_field connections_fields[] = {
+        {.name = "connections", .kind = VARLINK_OBJECT, .array = true, .type = &control_connection_type},
+};
 
 /* A connection with what its numbers stand for. */
 struct named {
 	const struct inspect_connection *connection;
 	const struct config_relay *relay;
+	const struct config_pool *pool;
 	const struct endpoint *listener, *backend; /* backend: NULL while there is none */
-	size_t relay_index;
 };
 
 static struct named name_parts(const struct plan *plan, const struct inspect_connection *connection)
 {
 	const struct plan_listener *listener = &plan->listeners[connection->listener];
-	const struct config_relay *relay = &plan->config->relays[listener->relay];
-	struct named named = {connection, relay, listener->endpoint, NULL, listener->relay};
+	struct named named = {
+	        .connection = connection,
+	        .relay = &plan->config->relays[listener->relay],
+	        .pool = &plan->config->pools[plan->routes[connection->route].pool],
+	        .listener = listener->endpoint,
+	};
 	if (connection->backend != INSPECT_NO_BACKEND)
-		named.backend = &plan->config->pools[plan->routes[connection->route].pool]
-		                         .backends[connection->backend]
-		                         .endpoint;
+		named.backend = &named.pool->backends[connection->backend].endpoint;
 	return named;
 }
-
-static bool fits(const struct filter *filter, const struct named *named)
-{
-	if (filter->relay >= 0 && (size_t)filter->relay != named->relay_index)
-		return false;
-	if (!fits_from(filter, &named->connection->sides[SIDE_CLIENT].remote))
-		return false;
-	if (filter->backend && !(named->backend && is_called(named->backend, filter->backend)))
-		return false;
-	return !filter->netns || is_in(named->listener, filter->netns) ||
-	       (named->backend && is_in(named->backend, filter->netns));
-}
-
-/* ---- writing ---- */
 
 static void write_address(struct json *out, const char *key, const struct session_peer *peer)
 {
@@ -167,7 +139,7 @@ static void write_side(struct json *out, const char *key, const struct inspect_s
 		json_text(out, "netns", netns_ref_format(&endpoint->netns, text, sizeof(text)));
 	write_address(out, "local", &side->local);
 	write_address(out, "remote", &side->remote);
-	json_text(out, "lane", inspect_lane_name(side->lane));
+	json_text(out, "lane", flow_state_name(side->lane));
 	json_number(out, "bytes", side->bytes);
 	json_number(out, "spliced_bytes", side->spliced);
 	if (side->has_tcp)
@@ -182,7 +154,8 @@ static void write_connection(struct json *out, const struct named *named)
 	json_begin_object(out, NULL);
 	json_number(out, "id", connection->id);
 	json_text(out, "relay", named->relay->name);
-	json_text(out, "state", inspect_state_name(connection->state));
+	json_text(out, "pool", named->pool->name);
+	json_text(out, "state", session_state_name(connection->state));
 	json_text(out, "listener", endpoint_format(named->listener, text, sizeof(text)));
 	if (named->backend)
 		json_text(out, "backend", endpoint_format(named->backend, text, sizeof(text)));
@@ -190,6 +163,7 @@ static void write_connection(struct json *out, const struct named *named)
 	json_number(out, "idle_ms", connection->idle_ms);
 	if (connection->connect_us)
 		json_number(out, "connect_us", connection->connect_us);
+	write_address(out, "via", &connection->via);
 	write_side(out, "client", &connection->sides[SIDE_CLIENT], named->listener);
 	write_side(out, "server", &connection->sides[SIDE_SERVER], named->backend);
 	json_end(out);
@@ -197,11 +171,19 @@ static void write_connection(struct json *out, const struct named *named)
 
 /* ---- slices ---- */
 
-/* lend - ask for what comes next */
-static enum varlink_outcome lend(struct control *control, struct varlink_call *call)
+static enum varlink_outcome lend(struct control *control, struct varlink_call *call, enum inspect_wish wish)
 {
-	control->slice.cursor = (uint32_t)call->place[PLACE_SLOT];
-	if (!inspect_ask(control->inspect, (uint32_t)call->place[PLACE_THREAD], &control->slice))
+	struct inspect_slice *slice = &control->slice;
+	if (!control_filter_read(control->inspect->plan->config, call, slice))
+		return VARLINK_FAILED;
+	if (slice->is_one) {
+		call->place[PLACE_THREAD] = inspect_thread_of(slice->id);
+		if (call->place[PLACE_THREAD] >= control->inspect->limits->threads)
+			return VARLINK_LAST;
+	}
+	slice->wish = (uint8_t)wish;
+	slice->cursor = (uint32_t)call->place[PLACE_SLOT];
+	if (!inspect_ask(control->inspect, (uint32_t)call->place[PLACE_THREAD], slice))
 		return varlink_fail(call, CONTROL_INTERFACE ".Busy", "advice",
 		                    "a thread has too much to do; try again", NULL, NULL);
 	control->lent_to = call->serial;
@@ -216,67 +198,35 @@ static void wake_others(const struct control *control)
 	(void)n;
 }
 
-/* advance - behind the slice that came back; false when it was the last one of the last thread */
+/* advance - behind the slice that came back; false when there is nothing behind it */
 static bool advance(struct control *control, struct varlink_call *call)
 {
+	const struct inspect_slice *slice = &control->slice;
 	control->lent_to = 0;
-	call->place[PLACE_SLOT] = control->slice.cursor;
-	if (control->slice.last) {
+	call->place[PLACE_SLOT] = slice->cursor;
+	if (slice->last) {
 		call->place[PLACE_THREAD]++;
 		call->place[PLACE_SLOT] = 0;
 	}
-	return call->place[PLACE_THREAD] < control->inspect->limits->threads;
+	return !slice->is_one && call->place[PLACE_THREAD] < control->inspect->limits->threads;
 }
 
-/* keep_fitting - move those that fit to the slice's beginning, as far as the limit allows */
-static void keep_fitting(struct control *control, struct varlink_call *call, const struct filter *filter)
+/*
+ * await - until the slice that @call has lent is back: VARLINK_CONTINUES; until then, or when there is
+ * nothing to wait for, what the call is to answer. Lends it first.
+ */
+static enum varlink_outcome await(struct control *control, struct varlink_call *call, enum inspect_wish wish)
 {
-	struct inspect_slice *slice = &control->slice;
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < slice->count && call->place[PLACE_SENT] < filter->limit; i++) {
-		struct named named = name_parts(control->inspect->plan, &slice->rows[i]);
-		if (!fits(filter, &named))
-			continue;
-		slice->rows[kept++] = slice->rows[i];
-		call->place[PLACE_SENT]++;
-	}
-	slice->count = kept;
-}
-
-static enum varlink_outcome take_slice(struct control *control, struct varlink_call *call,
-                                       const struct filter *filter, struct json *out)
-{
-	keep_fitting(control, call, filter);
-	bool more = advance(control, call) && call->place[PLACE_SENT] < filter->limit;
-	if (control->slice.count == 0 && more)
-		return lend(control, call);
-	wake_others(control);
-	json_begin_array(out, "connections");
-	for (uint32_t i = 0; i < control->slice.count; i++) {
-		struct named named = name_parts(control->inspect->plan, &control->slice.rows[i]);
-		write_connection(out, &named);
-	}
-	json_end(out);
-	return more ? VARLINK_CONTINUES : VARLINK_LAST;
-}
-
-enum varlink_outcome control_list_connections(const struct varlink_service *service,
-                                              struct varlink_call *call, struct json *out)
-{
-	struct control *control = service->ctx;
-	struct filter filter;
-	if (!read_filter(control->inspect->plan->config, call, &filter))
-		return VARLINK_FAILED;
 	if (control->lent_to && !inspect_answered(control->inspect, &control->slice))
 		return VARLINK_WAITS;
 	if (control->lent_to == call->serial)
-		return take_slice(control, call, &filter, out);
+		return VARLINK_CONTINUES;
 	if (control->lent_to && control->lent_to != LENT_FOR_NOBODY)
 		return VARLINK_WAITS; /* its owner comes for it */
-	return lend(control, call);
+	return lend(control, call, wish);
 }
 
-void control_drop_connections(const struct varlink_service *service, const struct varlink_call *call)
+static void drop_slice(const struct varlink_service *service, const struct varlink_call *call)
 {
 	struct control *control = service->ctx;
 	if (control->lent_to != call->serial)
@@ -284,3 +234,107 @@ void control_drop_connections(const struct varlink_service *service, const struc
 	control->lent_to = LENT_FOR_NOBODY;
 	wake_others(control);
 }
+
+/* ---- ListConnections ---- */
+
+static const struct varlink_field list_fields[] = {
+        CONTROL_FILTER_FIELDS,
+        {.name = "details",
+         .kind = VARLINK_BOOL,
+         .optional = true,
+         .help = "ask the sockets too: takes seven system calls a connection"},
+        {.name = "limit", .kind = VARLINK_INT, .optional = true, .help = "no more than so many"},
+};
+
+static void write_rows(const struct control *control, struct json *out)
+{
+	json_begin_array(out, "connections");
+	for (uint32_t i = 0; i < control->slice.count; i++) {
+		struct named named = name_parts(control->inspect->plan, &control->slice.rows[i]);
+		write_connection(out, &named);
+	}
+	json_end(out);
+}
+
+static enum varlink_outcome take_rows(struct control *control, struct varlink_call *call, uint64_t limit,
+                                      enum inspect_wish wish, struct json *out)
+{
+	uint64_t left = limit - call->place[PLACE_DONE];
+	if (control->slice.count > left)
+		control->slice.count = (uint32_t)left;
+	call->place[PLACE_DONE] += control->slice.count;
+	bool more = advance(control, call) && call->place[PLACE_DONE] < limit;
+	if (control->slice.count == 0 && more)
+		return lend(control, call, wish);
+	wake_others(control);
+	write_rows(control, out);
+	return more ? VARLINK_CONTINUES : VARLINK_LAST;
+}
+
+static enum varlink_outcome list_connections(const struct varlink_service *service, struct varlink_call *call,
+                                             struct json *out)
+{
+	struct control *control = service->ctx;
+	int64_t limit = varlink_number(call, "limit", INT64_MAX);
+	enum inspect_wish wish = varlink_flag(call, "details") ? INSPECT_DETAILS : INSPECT_LIST;
+	if (limit < 1)
+		return varlink_fail(call, "org.varlink.service.InvalidParameter", "parameter", "limit", NULL,
+		                    NULL);
+	enum varlink_outcome outcome = await(control, call, wish);
+	if (outcome == VARLINK_CONTINUES)
+		return take_rows(control, call, (uint64_t)limit, wish, out);
+	if (outcome == VARLINK_LAST) {
+		json_begin_array(out, "connections");
+		json_end(out);
+	}
+	return outcome;
+}
+
+const struct varlink_method control_method_list_connections = {
+        .name = "ListConnections",
+        .help = "The connections, or those that all of the parameters fit. One that lives from the first "
+                "reply to the\n"
+                "last is in exactly one of them. Call it with 'more'.",
+        .takes = VARLINK_FIELDS(list_fields),
+        .returns = VARLINK_FIELDS(connections_fields),
+        .streams = true,
+        .fn = list_connections,
+        .dropped = drop_slice,
+};
+
+/* ---- KillConnections ---- */
+
+static const struct varlink_field kill_fields[] = {
+        CONTROL_FILTER_FIELDS,
+        {.name = "all", .kind = VARLINK_BOOL, .optional = true, .help = "must be said when nothing else is"},
+};
+static const struct varlink_field killed_fields[] = {{.name = "killed", .kind = VARLINK_INT}};
+
+static enum varlink_outcome kill_connections(const struct varlink_service *service, struct varlink_call *call,
+                                             struct json *out)
+{
+	struct control *control = service->ctx;
+	if (control_filter_is_empty(call) && !varlink_flag(call, "all"))
+		return varlink_fail(call, "org.varlink.service.InvalidParameter", "parameter", "all", NULL,
+		                    NULL);
+	enum varlink_outcome outcome = await(control, call, INSPECT_KILL);
+	if (outcome == VARLINK_CONTINUES) {
+		call->place[PLACE_DONE] += control->slice.count;
+		if (advance(control, call))
+			return lend(control, call, INSPECT_KILL);
+		wake_others(control);
+		outcome = VARLINK_LAST;
+	}
+	if (outcome == VARLINK_LAST)
+		json_number(out, "killed", call->place[PLACE_DONE]);
+	return outcome;
+}
+
+const struct varlink_method control_method_kill_connections = {
+        .name = "KillConnections",
+        .help = "Reset those connections that all of the parameters fit, at both ends.",
+        .takes = VARLINK_FIELDS(kill_fields),
+        .returns = VARLINK_FIELDS(killed_fields),
+        .fn = kill_connections,
+        .dropped = drop_slice,
+};

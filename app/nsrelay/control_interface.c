@@ -75,6 +75,13 @@ static enum varlink_outcome get_status(const struct varlink_service *service, st
 	return VARLINK_LAST;
 }
 
+static const struct varlink_method get_status_method = {
+        .name = "GetStatus",
+        .help = "The daemon as a whole.",
+        .returns = VARLINK_FIELDS(status_fields),
+        .fn = get_status,
+};
+
 /* ---- GetCounters ---- */
 
 static const struct varlink_field counter_fields[] = {
@@ -107,6 +114,13 @@ static enum varlink_outcome get_counters(const struct varlink_service *service, 
 	json_end(out);
 	return VARLINK_LAST;
 }
+
+static const struct varlink_method get_counters_method = {
+        .name = "GetCounters",
+        .help = "Every counter, of all threads together.",
+        .returns = VARLINK_FIELDS(counters_fields),
+        .fn = get_counters,
+};
 
 /* ---- ListRelays ---- */
 
@@ -149,6 +163,14 @@ static enum varlink_outcome list_relays(const struct varlink_service *service, s
 	json_end(out);
 	return call->place[0] < config->relay_count ? VARLINK_CONTINUES : VARLINK_LAST;
 }
+
+static const struct varlink_method list_relays_method = {
+        .name = "ListRelays",
+        .help = "The relays, in the configuration's order. Call it with 'more'.",
+        .returns = VARLINK_FIELDS(relays_fields),
+        .streams = true,
+        .fn = list_relays,
+};
 
 /* ---- ListBackends ---- */
 
@@ -256,130 +278,24 @@ static enum varlink_outcome list_backends(const struct varlink_service *service,
 	return call->place[0] < last ? VARLINK_CONTINUES : VARLINK_LAST;
 }
 
-/* ---- ListConnections ---- */
-
-static const struct varlink_field filter_fields[] = {
-        {.name = "relay", .kind = VARLINK_STRING, .optional = true, .help = "of this relay"},
-        {.name = "from",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "of clients with this address, or in this network: ADDRESS or ADDRESS/LENGTH"},
-        {.name = "backend",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "to this backend: ADDRESS:PORT, or NETNS/ADDRESS:PORT as in the configuration"},
-        {.name = "netns",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "from or to this namespace, as the configuration calls it; \"host\" is the daemon's own"},
-        {.name = "limit", .kind = VARLINK_INT, .optional = true, .help = "no more than so many"},
-};
-static const struct varlink_field side_fields[] = {
-        {.name = "netns", .kind = VARLINK_STRING, .optional = true},
-        {.name = "local",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "ADDRESS:PORT of the relay's socket; on the client's side what the client connected to"},
-        {.name = "remote",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "ADDRESS:PORT of the client or of the backend"},
-        {.name = "lane",
-         .kind = VARLINK_STRING,
-         .help = "how what comes from this side is moved: new, parked, interactive, stopping, bulk, held, "
-                 "ended"},
-        {.name = "bytes", .kind = VARLINK_INT, .help = "read from this side"},
-        {.name = "spliced_bytes", .kind = VARLINK_INT, .help = "of these, without a copy"},
-        {.name = "rtt_us",
-         .kind = VARLINK_INT,
-         .optional = true,
-         .help = "this and what follows: TCP_INFO, tcp(7)"},
-        {.name = "rtt_var_us", .kind = VARLINK_INT, .optional = true},
-        {.name = "congestion_window", .kind = VARLINK_INT, .optional = true, .help = "segments"},
-        {.name = "mss_bytes", .kind = VARLINK_INT, .optional = true},
-        {.name = "retransmits", .kind = VARLINK_INT, .optional = true, .help = "segments, since it began"},
-        {.name = "send_queue_bytes",
-         .kind = VARLINK_INT,
-         .optional = true,
-         .help = "not acknowledged by the peer"},
-        {.name = "receive_queue_bytes",
-         .kind = VARLINK_INT,
-         .optional = true,
-         .help = "not read by the relay"},
-};
-static const struct varlink_type side_type = {"Side", "One of a connection's two sockets.",
-                                              VARLINK_FIELDS(side_fields)};
-
-static const struct varlink_field connection_fields[] = {
-        {.name = "id", .kind = VARLINK_INT, .help = "as long as this relay process lives"},
-        {.name = "relay", .kind = VARLINK_STRING},
-        {.name = "state",
-         .kind = VARLINK_STRING,
-         .help = "waiting (for a socket), connecting, open, resetting, closing"},
-        {.name = "listener", .kind = VARLINK_STRING, .help = "NETNS/ADDRESS:PORT as in the configuration"},
-        {.name = "backend",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "as in the configuration, once it is chosen"},
-        {.name = "age_ms", .kind = VARLINK_INT},
-        {.name = "idle_ms", .kind = VARLINK_INT, .help = "since a byte last moved"},
-        {.name = "connect_us",
-         .kind = VARLINK_INT,
-         .optional = true,
-         .help = "from accept to the backend's answer"},
-        {.name = "client", .kind = VARLINK_OBJECT, .type = &side_type},
-        {.name = "server", .kind = VARLINK_OBJECT, .type = &side_type},
-};
-static const struct varlink_type connection_type = {
-        "Connection", "A client, a backend, and what is between them.", VARLINK_FIELDS(connection_fields)};
-static const struct varlink_field connections_fields[] = {
-        {.name = "connections", .kind = VARLINK_OBJECT, .array = true, .type = &connection_type},
+static const struct varlink_method list_backends_method = {
+        .name = "ListBackends",
+        .help = "The backends of all pools, or of one. Call it with 'more'.",
+        .takes = VARLINK_FIELDS(pool_field),
+        .returns = VARLINK_FIELDS(backends_fields),
+        .streams = true,
+        .fn = list_backends,
 };
 
 /* ---- all ---- */
 
-static const struct varlink_type *const types[] = {&counter_type, &relay_type, &backend_type, &side_type,
-                                                   &connection_type};
+static const struct varlink_type *const types[] = {&counter_type, &relay_type, &backend_type,
+                                                   &control_side_type, &control_connection_type};
 
-static const struct varlink_method methods[] = {
-        {
-                .name = "GetStatus",
-                .help = "The daemon as a whole.",
-                .returns = VARLINK_FIELDS(status_fields),
-                .fn = get_status,
-        },
-        {
-                .name = "GetCounters",
-                .help = "Every counter, of all threads together.",
-                .returns = VARLINK_FIELDS(counters_fields),
-                .fn = get_counters,
-        },
-        {
-                .name = "ListRelays",
-                .help = "The relays, in the configuration's order. Call it with 'more'.",
-                .returns = VARLINK_FIELDS(relays_fields),
-                .streams = true,
-                .fn = list_relays,
-        },
-        {
-                .name = "ListBackends",
-                .help = "The backends of all pools, or of one. Call it with 'more'.",
-                .takes = VARLINK_FIELDS(pool_field),
-                .returns = VARLINK_FIELDS(backends_fields),
-                .streams = true,
-                .fn = list_backends,
-        },
-        {
-                .name = "ListConnections",
-                .help = "The connections, or those that all of the parameters fit. One that lives from the "
-                        "first reply to the\n"
-                        "last is in exactly one of them. Call it with 'more'.",
-                .takes = VARLINK_FIELDS(filter_fields),
-                .returns = VARLINK_FIELDS(connections_fields),
-                .streams = true,
-                .fn = control_list_connections,
-                .dropped = control_drop_connections,
-        },
+static const struct varlink_method *const methods[] = {
+        &get_status_method,    &get_counters_method,
+        &list_relays_method,   &list_backends_method,
+        &control_method_list_connections, &control_method_kill_connections,
 };
 
 static const struct varlink_field not_found_fields[] = {

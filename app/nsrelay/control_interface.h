@@ -16,10 +16,8 @@ extern const struct varlink_interface control_interface;
 enum varlink_outcome control_not_found(struct varlink_call *call, const char *what, const char *name,
                                        const char *advice);
 
-/* control_list_connections - control_connections.c; control_drop_connections - whoever asked for them has
- * gone */
-enum varlink_outcome control_list_connections(const struct varlink_service *service,
-                                              struct varlink_call *call, struct json *out);
-void control_drop_connections(const struct varlink_service *service, const struct varlink_call *call);
+/* Methods, and the types they return, that have files of their own: control_connections.c */
+extern const struct varlink_type control_side_type, control_connection_type;
+extern const struct varlink_method control_method_list_connections, control_method_kill_connections;
 
 #endif

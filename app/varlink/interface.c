@@ -64,7 +64,7 @@ void varlink_describe(const struct varlink_interface *interface, FILE *out)
 		putc('\n', out);
 	}
 	for (size_t i = 0; i < interface->method_count; i++)
-		print_method(&interface->methods[i], out);
+		print_method(interface->methods[i], out);
 	for (size_t i = 0; i < interface->error_count; i++) {
 		const struct varlink_error *error = &interface->errors[i];
 		print_named("error", error->name, error->help, &error->fields, out);
@@ -77,8 +77,8 @@ void varlink_describe(const struct varlink_interface *interface, FILE *out)
 const struct varlink_method *varlink_find_method(const struct varlink_interface *interface, const char *name)
 {
 	for (size_t i = 0; i < interface->method_count; i++)
-		if (strcmp(interface->methods[i].name, name) == 0)
-			return &interface->methods[i];
+		if (strcmp(interface->methods[i]->name, name) == 0)
+			return interface->methods[i];
 	return NULL;
 }
 

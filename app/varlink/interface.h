@@ -82,7 +82,7 @@ struct varlink_interface {
 	const char *help;
 	const struct varlink_type *const *types;
 	size_t type_count;
-	const struct varlink_method *methods;
+	const struct varlink_method *const *methods;
 	size_t method_count;
 	const struct varlink_error *errors;
 	size_t error_count;

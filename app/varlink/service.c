@@ -67,21 +67,22 @@ static const struct varlink_field description_field[] = {{.name = "description",
 static const struct varlink_field method_field[] = {{.name = "method", .kind = VARLINK_STRING}};
 static const struct varlink_field parameter_field[] = {{.name = "parameter", .kind = VARLINK_STRING}};
 
-static const struct varlink_method service_methods[] = {
-        {
-                .name = "GetInfo",
-                .help = "What this service is, and its interfaces.",
-                .returns = VARLINK_FIELDS(info_fields),
-                .fn = get_info,
-        },
-        {
-                .name = "GetInterfaceDescription",
-                .help = "One of them, in the language of varlink.",
-                .takes = VARLINK_FIELDS(interface_field),
-                .returns = VARLINK_FIELDS(description_field),
-                .fn = get_description,
-        },
+static const struct varlink_method get_info_method = {
+        .name = "GetInfo",
+        .help = "What this service is, and its interfaces.",
+        .returns = VARLINK_FIELDS(info_fields),
+        .fn = get_info,
 };
+
+static const struct varlink_method get_description_method = {
+        .name = "GetInterfaceDescription",
+        .help = "One of them, in the language of varlink.",
+        .takes = VARLINK_FIELDS(interface_field),
+        .returns = VARLINK_FIELDS(description_field),
+        .fn = get_description,
+};
+
+static const struct varlink_method *const service_methods[] = {&get_info_method, &get_description_method};
 
 static const struct varlink_error service_errors[] = {
         {"InterfaceNotFound", "There is no such interface.", VARLINK_FIELDS(interface_field)},
@@ -146,6 +147,11 @@ int64_t varlink_number(const struct varlink_call *call, const char *name, int64_
 {
 	const json_t *value = json_object_get(call->arguments, name);
 	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+bool varlink_flag(const struct varlink_call *call, const char *name)
+{
+	return json_is_true(json_object_get(call->arguments, name));
 }
 
 /* read_flag - false when it is something else than a boolean */
@@ -257,7 +263,7 @@ enum varlink_outcome varlink_call_step(const struct varlink_service *service, st
 	enum varlink_outcome outcome = VARLINK_FAILED;
 	char *text = NULL;
 	size_t size = 0;
-	/* Nobody waits for what it would find, and none of the methods changes anything. */
+	/* Nobody waits for what it would find; and what changes something is done for who waits for its outcome. */
 	if (call->oneway)
 		return VARLINK_LAST;
 	if (!call->error) {

@@ -60,9 +60,10 @@ void varlink_call_end(const struct varlink_service *service, struct varlink_call
 enum varlink_outcome varlink_fail(struct varlink_call *call, const char *error, const char *name,
                                   const char *text, const char *other, const char *other_text);
 
-/* varlink_text - an argument, or NULL when it was left out; varlink_number - or @otherwise */
+/* varlink_text - an argument, or NULL when it was left out; varlink_number - or @otherwise; varlink_flag - or false */
 const char *varlink_text(const struct varlink_call *call, const char *name);
 int64_t varlink_number(const struct varlink_call *call, const char *name, int64_t otherwise);
+bool varlink_flag(const struct varlink_call *call, const char *name);
 
 /* varlink_too_deep - does the JSON text nest deeper than VARLINK_DEPTH_MAX? Also for text that is no JSON. */
 bool varlink_too_deep(const char *text, size_t length);

@@ -32,9 +32,9 @@ static enum varlink_outcome say(const struct varlink_service *service, struct va
 	return ++call->place[0] < REPLIES ? VARLINK_CONTINUES : VARLINK_LAST;
 }
 
-static const struct varlink_method methods[] = {
-        {.name = "Say", .takes = VARLINK_FIELDS(fields), .streams = true, .fn = say},
-};
+static const struct varlink_method say_method = {
+        .name = "Say", .takes = VARLINK_FIELDS(fields), .streams = true, .fn = say};
+static const struct varlink_method *const methods[] = {&say_method};
 static const struct varlink_interface interface = {.name = "a.b", .methods = methods, .method_count = 1};
 static const struct varlink_service service = {
         .vendor = "", .product = "", .version = "", .url = "", .interface = &interface};

@@ -168,16 +168,73 @@ static void connection_is_told_with_both_its_sides(void **state)
 	assert_says(ask("connections", "--sort", "bytes", "--limit", "1"), address_of(client));
 	assert_int_equal(count_connections("--netns", "web"), 2);
 	assert_int_equal(count_connections("--netns", "host"), 0);
-	assert_int_equal(count_connections("--from", "127.0.0.0/8"), 1);
-	assert_int_equal(count_connections("--from", "::1"), 1);
-	assert_int_equal(count_connections("--from", "10.0.0.0/8"), 0);
+	assert_int_equal(count_connections("--client", "127.0.0.0/8"), 1);
+	assert_int_equal(count_connections("--client", "::1"), 1);
+	assert_int_equal(count_connections("--client", "10.0.0.0/8"), 0);
 	assert_int_equal(count_connections("--backend", "api/127.0.0.1:81"), 1);
 	assert_int_equal(count_connections("--backend", "127.0.0.1:80"), 1);
 	assert_int_equal(count_connections("--backend", "web/127.0.0.1:80"), 0);
+	assert_int_equal(count_connections("--pool", "second"), 1);
+	assert_int_equal(count_connections("--state", "open"), 2);
+	assert_int_equal(count_connections("--lane", "bulk"), 0);
+	assert_int_equal(count_connections("--bytes-over", "11"), 1);
+	assert_int_equal(count_connections("--age-over", "1h"), 0);
 	assert_int_equal(count_connections("--limit", "1"), 1);
 	assert_int_equal(count_connections("--sort", "age"), 2);
 	ask("backends", "-j", "--pool", "second");
 	assert_member("/backends/0/connections", "1");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void await_reset(int fd)
+{
+	char byte;
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&pollfd, 1, TESTNS_PATIENCE_MS), 1);
+	assert_int_equal(recv(fd, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+}
+
+/* pair - a client of @address in web, and its backend, accepted */
+struct pair {
+	int client, server;
+};
+
+static struct pair make_pair(const char *address, int listener)
+{
+	struct pair pair = {.client = testns_connect(web, address)};
+	pair.server = testns_accept(listener);
+	return pair;
+}
+
+static void killed_connections_are_reset_at_both_ends_and_others_are_not(void **state)
+{
+	char id[32], bytes[4];
+	struct relayproc_record record;
+	(void)state;
+	struct relayproc *relay = start();
+	int listener = testns_listen(api, "127.0.0.1:80"), other = testns_listen(api, "127.0.0.1:81");
+	struct pair one = make_pair("127.0.0.1:80", listener), two = make_pair("127.0.0.1:80", listener),
+	            third = make_pair("[::1]:81", other);
+	ask("connections", "-j", "--client", "127.0.0.0/8", "--sort", "age", "--limit", "1");
+	snprintf(id, sizeof(id), "%s", nsctlproc_json("/connections/0/id"));
+	assert_says(ask("kill", id), "1 connection killed");
+	await_reset(one.client);
+	await_reset(one.server);
+	relayproc_await_closed(relay, "killed", &record);
+	assert_int_equal(refused("kill", id)->status, 1);
+	assert_says(refused("kill", id)->errors, "no connection");
+	assert_int_equal(refused("kill")->status, 2);
+	assert_int_equal(refused("kill", "--relay", "tow")->status, 1);
+	ask("kill", "--relay", "one", "-j");
+	assert_member("/killed", "1");
+	await_reset(two.client);
+	await_reset(two.server);
+	testns_write(third.client, "1234", 4);
+	testns_read(third.server, bytes, 4);
+	ask("kill", "--all", "-j");
+	assert_member("/killed", "1");
+	await_reset(third.client);
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
@@ -208,7 +265,8 @@ static void mistakes_come_with_advice(void **state)
 	assert_int_equal(refused("connections", "--relay", "on")->status, 1);
 	assert_says(refused("connections", "--relay", "on")->errors, "did you mean 'one'?");
 	assert_says(refused("backends", "--pool", "x")->errors, "expected one of ");
-	assert_int_equal(refused("connections", "--from", "x")->status, 2);
+	assert_int_equal(refused("connections", "--client", "x")->status, 2);
+	assert_says(refused("connections", "--pool", "secnd")->errors, "did you mean 'second'?");
 	assert_int_equal(refused("connections", "--sort", "colour")->status, 2);
 	assert_says(nsctlproc_run(-1, TESTNS_ARGV("status", "--control", "/run/none.sock"))->errors,
 	            "is nsrelay running");
@@ -525,9 +583,10 @@ static void allow_fds(void)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-static void each_of_2000_connections_is_listed_once_while_others_come_and_go(void **state)
+static void each_of_2000_connections_is_listed_and_killed_once_while_others_come_and_go(void **state)
 {
 	const struct nssock_tcp_options options = {.backlog = 2 * MANY};
+	char killed[16];
 	struct err err = ERR_INIT;
 	(void)state;
 	allow_fds();
@@ -543,6 +602,11 @@ static void each_of_2000_connections_is_listed_once_while_others_come_and_go(voi
 		load_await(10);
 		list_crowd();
 	}
+	/* The crowd is one relay's, the load the other's. */
+	ask("kill", "--relay", "two", "-j");
+	snprintf(killed, sizeof(killed), "%d", MANY);
+	assert_member("/killed", killed);
+	load_await(10);
 	load_stop();
 	assert_int_equal(counts->failed + counts->cut + counts->refused, 0);
 	assert_int_equal(relayproc_stop(relay), 0);
@@ -555,6 +619,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        control_test(daemon_tells_of_itself),
 	        control_test(connection_is_told_with_both_its_sides),
+	        control_test(killed_connections_are_reset_at_both_ends_and_others_are_not),
 	        control_test(what_waits_in_a_queue_is_told),
 	        control_test(mistakes_come_with_advice),
 	        control_test(socket_is_the_owners_alone_and_goes_with_the_daemon),
@@ -566,7 +631,7 @@ int main(void)
 	        control_test(what_is_no_message_ends_the_connection),
 	        control_test(slow_clients_are_let_go_and_nobody_waits_for_them),
 	        control_test(listing_that_is_given_up_hinders_nobody),
-	        control_test(each_of_2000_connections_is_listed_once_while_others_come_and_go),
+	        control_test(each_of_2000_connections_is_listed_and_killed_once_while_others_come_and_go),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

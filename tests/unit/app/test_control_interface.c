@@ -108,7 +108,7 @@ static void names_are_what_varlink_allows(void **state)
 		check_fields(&control_interface.types[i]->fields);
 	}
 	for (size_t i = 0; i < control_interface.method_count; i++) {
-		const struct varlink_method *method = &control_interface.methods[i];
+		const struct varlink_method *method = control_interface.methods[i];
 		check_name(method->name, method->help);
 		check_fields(&method->takes);
 		check_fields(&method->returns);
@@ -124,7 +124,7 @@ static void methods_take_plain_values_only(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < control_interface.method_count; i++) {
-		const struct varlink_fields *takes = &control_interface.methods[i].takes;
+		const struct varlink_fields *takes = &control_interface.methods[i]->takes;
 		for (size_t j = 0; j < takes->count; j++)
 			assert_true(takes->all[j].kind != VARLINK_OBJECT && !takes->all[j].array);
 	}

@@ -118,7 +118,7 @@ static void a_wrong_verb_is_refused_with_a_suggestion(void **state)
 	REFUSED("unknown verb 'inspct'; did you mean 'inspect'?", "inspct");
 	REFUSED("unknown verb 'x'; expected one of topology, inspect, namespaces, listen, status, relays, "
 	        "backends, "
-	        "connections, counters, version, help",
+	        "connections, counters, kill, version, help",
 	        "x");
 	REFUSED("unknown verb 'topology aply'; did you mean 'apply'?", "topology", "aply");
 	REFUSED("what of the topology? expected one of plan, apply, delete, show, verify, graph", "topology");
@@ -214,14 +214,14 @@ static void questions_have_a_socket_a_filter_and_an_order(void **state)
 	ACCEPTED(&options, "connections");
 	assert_string_equal(options.control_path, LIVE_CONTROL_PATH);
 	assert_int_equal(options.order, -1);
-	assert_null(options.relay);
-	ACCEPTED(&options, "connections", "--control", "/c", "--relay", "r", "--from", "10.0.0.0/8",
-	         "--backend", "b", "--netns", "n", "--sort", "rtt", "--limit", "7", "-j");
+	assert_true(nsctl_filter_is_empty(&options.filter));
+	ACCEPTED(&options, "connections", "--control", "/c", "--relay", "r", "--client", "10.0.0.0/8",
+	         "--backend", "10.0.0.1:80", "--netns", "n", "--sort", "rtt", "--limit", "7", "-j");
 	assert_string_equal(options.control_path, "/c");
-	assert_string_equal(options.relay, "r");
-	assert_string_equal(options.from, "10.0.0.0/8");
-	assert_string_equal(options.backend, "b");
-	assert_string_equal(options.in_netns, "n");
+	assert_string_equal(options.filter.relay, "r");
+	assert_string_equal(options.filter.client, "10.0.0.0/8");
+	assert_string_equal(options.filter.backend, "10.0.0.1:80");
+	assert_string_equal(options.filter.netns, "n");
 	assert_int_equal(options.order, live_find_order("rtt"));
 	assert_int_equal(options.limit, 7);
 	assert_true(options.json);
@@ -229,8 +229,47 @@ static void questions_have_a_socket_a_filter_and_an_order(void **state)
 	assert_string_equal(options.pool, "p");
 	REFUSED("did you mean 'bytes'?", "connections", "--sort", "byte");
 	REFUSED("expected 1 to 4294967295", "connections", "--limit", "0");
-	REFUSED("--from: ", "connections", "--from", "x");
+	REFUSED("--client: ", "connections", "--client", "x");
 	REFUSED("unknown option '--relay'", "status", "--relay", "r");
+}
+
+static void connections_are_meant_by_what_they_are(void **state)
+{
+	(void)state;
+	struct nsctl_options options;
+	ACCEPTED(&options, "connections", "--pool", "p", "--state", "open", "--lane", "bulk", "--age-over", "5m",
+	         "--idle-over", "90s", "--bytes-over", "64KiB", "-l");
+	assert_string_equal(options.filter.pool, "p");
+	assert_string_equal(options.filter.state, "open");
+	assert_string_equal(options.filter.lane, "bulk");
+	assert_int_equal(options.filter.age_over_ms, 300000);
+	assert_int_equal(options.filter.idle_over_ms, 90000);
+	assert_int_equal(options.filter.bytes_over, 65536);
+	assert_true(options.details);
+	ACCEPTED(&options, "connections", "--bytes-over", "1000");
+	assert_int_equal(options.filter.bytes_over, 1000);
+	REFUSED("did you mean 'open'?", "connections", "--state", "opne");
+	REFUSED("did you mean 'bulk'?", "connections", "--lane", "bulky");
+	REFUSED("--backend: ", "connections", "--backend", "x");
+	REFUSED("--age-over: ", "connections", "--age-over", "5");
+}
+
+static void kill_is_told_which_ones_in_one_way(void **state)
+{
+	(void)state;
+	struct nsctl_options options;
+	ACCEPTED(&options, "kill", "5", "16777217");
+	assert_int_equal(options.ids.all.count, 2);
+	assert_int_equal(options.ids.all.items[1], 16777217);
+	nsctl_options_fini(&options);
+	ACCEPTED(&options, "kill", "--relay", "r");
+	assert_string_equal(options.filter.relay, "r");
+	ACCEPTED(&options, "kill", "--all");
+	assert_true(options.all);
+	REFUSED("which ones?", "kill");
+	REFUSED("exclude each other", "kill", "5", "--relay", "r");
+	REFUSED("exclude each other", "kill", "--all", "--relay", "r");
+	REFUSED("'x' is no ID", "kill", "x");
 }
 
 int main(void)
@@ -245,6 +284,8 @@ int main(void)
 	        cmocka_unit_test(a_wrong_option_is_refused_and_the_right_one_named),
 	        cmocka_unit_test(help_is_a_verb_and_an_option),
 	        cmocka_unit_test(help_shows_what_the_verb_takes),
+	        cmocka_unit_test(connections_are_meant_by_what_they_are),
+	        cmocka_unit_test(kill_is_told_which_ones_in_one_way),
 	        cmocka_unit_test(questions_have_a_socket_a_filter_and_an_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,17 +109,16 @@ static void dropped(const struct varlink_service *service, const struct varlink_
 	drops++;
 }
 
-static const struct varlink_method methods[] = {
-        {
-                .name = "Say",
-                .help = "Says it.",
-                .takes = VARLINK_FIELDS(take_fields),
-                .returns = VARLINK_FIELDS(return_fields),
-                .streams = true,
-                .fn = say,
-                .dropped = dropped,
-        },
+static const struct varlink_method say_method = {
+        .name = "Say",
+        .help = "Says it.",
+        .takes = VARLINK_FIELDS(take_fields),
+        .returns = VARLINK_FIELDS(return_fields),
+        .streams = true,
+        .fn = say,
+        .dropped = dropped,
 };
+static const struct varlink_method *const methods[] = {&say_method};
 static const struct varlink_field advice_field[] = {{.name = "advice", .kind = VARLINK_STRING}};
 static const struct varlink_error errors[] = {
         {"Mute", "There is nothing to say.", VARLINK_FIELDS(advice_field)}};

@@ -510,6 +510,9 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_DRAINED:
 		assert_true(rig->told_to_stop);
 		break;
+	case CAUSE_KILLED:
+		assert_true(rig->told_to_kill);
+		break;
 	case CAUSE_RESOURCE_LIMIT:
 		assert_true(rig->memory_is_scarce);
 		break;

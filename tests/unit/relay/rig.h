@@ -108,6 +108,7 @@ struct rig {
 	uint32_t sessions_closed;
 	uint32_t by_cause[CAUSE_COUNT];
 	bool told_to_stop;   /* DRAINED may be a cause from here on */
+	bool told_to_kill;   /* so may KILLED */
 	bool memory_is_scarce; /* so may RESOURCE_LIMIT */
 };
 
