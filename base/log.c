@@ -37,16 +37,29 @@ enum { TAIL_MAX = 1 + sizeof(",\"cut\":true}\n") };
 
 /* Written by log_configure() before there are other threads, read-only afterwards, but for its atomics. */
 static struct {
-	enum log_level level;
+	_Atomic enum log_level level;
 	enum log_format format;
 	struct rate rate;
 	_Atomic uint64_t suppressed_count;
 	atomic_bool no_socket; /* standard error, as was found out when it was first written to */
 } settings = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_LOGFMT};
 
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&settings.level, level, memory_order_relaxed);
+}
+
+int log_find_level(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(level_names); i++)
+		if (strcmp(level_names[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
 void log_configure(enum log_level level, enum log_format format, uint32_t rate)
 {
-	settings.level = level;
+	log_set_level(level);
 	settings.format = format;
 	rate_init(&settings.rate, rate);
 	atomic_store_explicit(&settings.no_socket, false, memory_order_relaxed);
@@ -54,7 +67,7 @@ void log_configure(enum log_level level, enum log_format format, uint32_t rate)
 
 bool log_enabled(enum log_level level)
 {
-	return level <= settings.level;
+	return level <= atomic_load_explicit(&settings.level, memory_order_relaxed);
 }
 
 static size_t room(const struct log_record *record)

@@ -55,6 +55,12 @@ struct log_record {
  */
 void log_configure(enum log_level level, enum log_format format, uint32_t rate);
 
+/* log_set_level - from now on; any thread */
+void log_set_level(enum log_level level);
+
+/* log_find_level - by its name; -1 */
+int log_find_level(const char *name);
+
 /* log_enabled - is @level written? To skip the gathering of costly fields. */
 bool log_enabled(enum log_level level);
 

@@ -95,7 +95,7 @@ struct inspect_thread {
 struct inspect {
 	const struct plan *plan;
 	const struct limits *limits;
-	const struct shared *shared;
+	struct shared *shared;
 	const struct counters *counters; /* one for each thread */
 	struct inspect_thread *threads;  /* limits.threads of them; owned */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */

@@ -138,7 +138,7 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	thread->worker.limits = relay->process->limits;
 	thread->worker.shared = &relay->shared;
 	thread->worker.counters = &relay->counters[number];
-	thread->worker.records = log_enabled(LOG_LEVEL_INFO) ? &thread->records : NULL;
+	thread->worker.records = &thread->records;
 	thread->worker.events = &thread->records;
 	thread->worker.number = number;
 	thread->worker.mailbox = &thread->mailbox;

@@ -23,14 +23,30 @@ static void publish(const struct worker *worker, uint32_t pool)
 }
 
 /* call - have @thread serve its lines. While a call is under way, no other one is needed. */
-static void call(struct worker *worker, uint32_t thread)
+static void call(struct shared *shared, uint32_t thread)
 {
-	struct shared_thread *called = &worker->shared->threads[thread];
-	if (thread == worker->number)
-		worker->serves = true;
-	else if (!atomic_exchange(&called->called, true))
+	struct shared_thread *called = &shared->threads[thread];
+	if (!atomic_exchange(&called->called, true))
 		/* A full mailbox rings too, and who empties it looks at `called`. */
 		(void)mailbox_post(called->mailbox, (struct message){.type = WORKER_SERVE});
+}
+
+/* call_from - by a thread that may be the one */
+static void call_from(struct worker *worker, uint32_t thread)
+{
+	if (thread == worker->number)
+		worker->serves = true;
+	else
+		call(worker->shared, thread);
+}
+
+/* next_thread - that has somebody who can go on at @pool; WAITING_NO_THREAD */
+static uint32_t next_thread(const struct shared *shared, uint32_t thread_count, uint32_t pool)
+{
+	const struct balance_pool *balance = &shared->balance.pools[pool];
+	if (!balance->waiting || !waiting_any(balance->waiting) || !balance_has_room(balance))
+		return WAITING_NO_THREAD;
+	return waiting_first(balance->waiting, thread_count);
 }
 
 bool queue_join(struct worker *worker, struct session *session, uint32_t pool)
@@ -61,12 +77,16 @@ void queue_leave(struct worker *worker, struct session *session, uint32_t pool)
 
 void queue_room(struct worker *worker, uint32_t pool)
 {
-	const struct balance_pool *balance = pool_at(worker, pool);
-	if (!balance->waiting || !waiting_any(balance->waiting) || !balance_has_room(balance))
-		return;
-	uint32_t thread = waiting_first(balance->waiting, worker->limits->threads);
+	uint32_t thread = next_thread(worker->shared, worker->limits->threads, pool);
 	if (thread != WAITING_NO_THREAD)
-		call(worker, thread);
+		call_from(worker, thread);
+}
+
+void queue_room_beside(struct shared *shared, uint32_t thread_count, uint32_t pool)
+{
+	uint32_t thread = next_thread(shared, thread_count, pool);
+	if (thread != WAITING_NO_THREAD)
+		call(shared, thread);
 }
 
 /* serve - those of this thread that are next, then leave the room that is left to whose turn it is */
@@ -77,7 +97,7 @@ static void serve(struct worker *worker, uint32_t pool)
 		uint32_t thread = waiting_first(balance->waiting, worker->limits->threads);
 		if (thread != worker->number) {
 			if (thread != WAITING_NO_THREAD)
-				call(worker, thread);
+				call_from(worker, thread);
 			return;
 		}
 		struct session *session = first_of(worker, pool);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct shared;
 struct worker;
 struct session;
 
@@ -21,6 +22,9 @@ void queue_leave(struct worker *worker, struct session *session, uint32_t pool);
 
 /* queue_room - @pool has room that it had not before: a connection has ended, or a backend has come back */
 void queue_room(struct worker *worker, uint32_t pool);
+
+/* queue_room_beside - the same by a thread that is none of the @thread_count relay threads */
+void queue_room_beside(struct shared *shared, uint32_t thread_count, uint32_t pool);
 
 /* queue_serve - in a turn with worker.serves: let those go on for which there is room */
 void queue_serve(struct worker *worker);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/sm.h"
 #include "io/errno_table.h"
 #include "io/sys.h"
@@ -89,7 +90,7 @@ static void session_init(struct worker *worker, struct session *session, uint32_
 /* wants_peer - does anybody have to know the client's address? */
 static bool wants_peer(const struct worker *worker, const struct session *session)
 {
-	return worker->records || config_relay_accepts_proxy(worker_relay(worker, session)) ||
+	return (worker->records && log_enabled(LOG_LEVEL_INFO)) || config_relay_accepts_proxy(worker_relay(worker, session)) ||
 	       greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
 	       upstream_wants_peer(worker, session) || hello_wanted(worker, session) ||
 	       mirror_wants_peer(worker, session);
@@ -409,7 +410,7 @@ static void finish(struct worker *worker, struct session *session)
 		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
-	if (worker->records)
+	if (worker->records && log_enabled(LOG_LEVEL_INFO))
 		push_record(worker, session, &mirror);
 	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	list_remove(&session->link);

@@ -36,13 +36,12 @@ static bool fits_client(const struct session_filter *filter, const struct sessio
 	return memcmp(&address, &filter->client.first, sizeof(address)) == 0;
 }
 
-static bool fits_backend(const struct session_filter *filter, const struct endpoint *backend)
+bool session_filter_fits_backend(const struct session_filter *filter, const struct endpoint *backend)
 {
-	struct endpoint wanted = filter->backend;
-	if (!filter->has_backend)
-		return true;
-	if (!backend)
-		return false;
+	struct endpoint wanted;
+	if (!filter->has_backend || !backend)
+		return !filter->has_backend;
+	wanted = filter->backend;
 	if (filter->backend_in_any_netns)
 		wanted.netns = backend->netns;
 	return endpoint_equal(&wanted, backend);
@@ -65,7 +64,7 @@ static bool fits_names(const struct session_filter *filter, const struct plan *p
 	const struct endpoint *backend = session->backends_tried ? &pool->backends[session->backend].endpoint
 	                                                         : NULL;
 	return is_called(relay->name, filter->relay) && is_called(pool->name, filter->pool) &&
-	       fits_backend(filter, backend) && fits_netns(filter, listener->endpoint, backend);
+	       session_filter_fits_backend(filter, backend) && fits_netns(filter, listener->endpoint, backend);
 }
 
 static bool fits_state(const struct session_filter *filter, const struct session *session)

@@ -35,6 +35,9 @@ struct session_filter {
  */
 int session_filter_set_backend(struct session_filter *filter, const char *text, struct err *err);
 
+/* session_filter_fits_backend - is @backend the one the filter asks for, if it asks for one? */
+bool session_filter_fits_backend(const struct session_filter *filter, const struct endpoint *backend);
+
 /* session_filter_fits - by the thread that has @session, whose peer is known if the filter has a client */
 bool session_filter_fits(const struct session_filter *filter, const struct plan *plan,
                          const struct session *session, uint64_t now_ns);

@@ -9,6 +9,7 @@
 #include "app/nsctl/verb_listen.h"
 #include "app/nsctl/verb_live.h"
 #include "app/nsctl/verb_namespaces.h"
+#include "app/nsctl/verb_set.h"
 #include "app/nsctl/verb_topology.h"
 #include "base/check.h"
 
@@ -46,6 +47,10 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_CONNECTIONS] = verb_live,
         [NSCTL_COUNTERS] = verb_live,
         [NSCTL_KILL] = verb_kill,
+        [NSCTL_DRAIN] = verb_set,
+        [NSCTL_READY] = verb_set,
+        [NSCTL_MAINTENANCE] = verb_set,
+        [NSCTL_LOG] = verb_set,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,
 };

@@ -10,6 +10,7 @@
 #include "app/nsctl/live.h"
 #include "app/text/suggest.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "nsctl/graph/graph.h"
 #include "nsctl/topology/ledger.h"
@@ -28,6 +29,7 @@ enum {
 	TAKES_POOL = 1 << 7,
 	TAKES_FILTER = 1 << 8,
 	TAKES_ALL = 1 << 9,
+	TAKES_ALL_POOLS = 1 << 10,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -63,6 +65,26 @@ static int take_id(struct nsctl_options *options, const char *text, struct err *
 		return err_set(err, ENOMEM, "out of memory");
 	*place = id;
 	return 0;
+}
+
+static int take_which(struct nsctl_options *options, const char *text, struct err *err)
+{
+	(void)err;
+	options->which = text;
+	return 0;
+}
+
+static int take_level(struct nsctl_options *options, const char *text, struct err *err)
+{
+	static const char *const levels[] = {"error", "warning", "info", "debug"};
+	struct suggest suggest;
+	suggest_init(&suggest, text);
+	for (size_t i = 0; i < ARRAY_COUNT(levels); i++)
+		suggest_add(&suggest, levels[i]);
+	options->which = text;
+	return log_find_level(text) < 0
+	               ? err_set(err, EINVAL, "unknown level '%.64s'; %s", text, suggest_text(&suggest))
+	               : 0;
 }
 
 static int take_endpoint(struct nsctl_options *options, const char *text, struct err *err)
@@ -115,6 +137,14 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 	"ID is what `nsctl connections` tells. Connections are reset at both ends, with cause `killed`.\n"  \
 	"Either IDs or options tell which; --all means all that there are.\n"
 
+#define STATE_NOTES                                                                                          \
+	"BACKEND is ADDRESS:PORT, or NETNS/ADDRESS:PORT as in the configuration; POOL/ may stand in front.\n" \
+	"What is set holds at once, and until it is said otherwise; connections that there are go on.\n"    \
+	"A drained backend keeps the clients that stick to it. `nsctl backends` shows who may have what.\n"
+
+#define LOG_NOTES                                                                                            \
+	"LEVEL is error, warning, info or debug. It holds until the relay process ends.\n"
+
 /* What a verb works on. */
 struct arguments {
 	const char *usage;
@@ -128,6 +158,8 @@ static const struct arguments a_file = {" FILE", 1, 1, "one FILE", take_file};
 static const struct arguments a_netns = {" [NETNS]", 0, 1, "one NETNS", take_netns};
 static const struct arguments a_pid = {" [PID]", 0, 1, "one PID", take_pid};
 static const struct arguments ids = {" [ID...]", 0, SIZE_MAX, "ID...", take_id};
+static const struct arguments a_backend = {" BACKEND", 1, 1, "one BACKEND", take_which};
+static const struct arguments a_level = {" LEVEL", 1, 1, "one LEVEL", take_level};
 static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
@@ -171,6 +203,14 @@ static const struct verb_row {
                             "what it has counted, and what to do about it", CONTROL_NOTES},
         [NSCTL_KILL] = {"kill", &ids, TAKES_JSON | TAKES_CONTROL | TAKES_FILTER | TAKES_ALL,
                         "reset connections", KILL_NOTES CONTROL_NOTES},
+        [NSCTL_DRAIN] = {"drain", &a_backend, TAKES_JSON | TAKES_CONTROL | TAKES_ALL_POOLS,
+                         "give a backend no new clients", STATE_NOTES CONTROL_NOTES},
+        [NSCTL_READY] = {"ready", &a_backend, TAKES_JSON | TAKES_CONTROL | TAKES_ALL_POOLS,
+                         "let a backend have new connections again", STATE_NOTES CONTROL_NOTES},
+        [NSCTL_MAINTENANCE] = {"maintenance", &a_backend, TAKES_JSON | TAKES_CONTROL | TAKES_ALL_POOLS,
+                               "give a backend no new connections at all", STATE_NOTES CONTROL_NOTES},
+        [NSCTL_LOG] = {"log", &a_level, TAKES_JSON | TAKES_CONTROL, "change what is logged",
+                       LOG_NOTES CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
 };
@@ -383,6 +423,11 @@ static const struct option_row {
                 .option = {"all", 0, NULL, "all connections"},
                 .takes = TAKES_ALL,
                 .flag = offsetof(struct nsctl_options, all),
+        },
+        {
+                .option = {"all-pools", 0, NULL, "in all pools that have it, if these are several"},
+                .takes = TAKES_ALL_POOLS,
+                .flag = offsetof(struct nsctl_options, all_pools),
         },
         {
                 .option = {"long", 'l', NULL, "tell what the kernel knows of both sockets too"},

@@ -29,6 +29,10 @@ enum nsctl_verb {
 	NSCTL_CONNECTIONS,
 	NSCTL_COUNTERS,
 	NSCTL_KILL,
+	NSCTL_DRAIN,
+	NSCTL_READY,
+	NSCTL_MAINTENANCE,
+	NSCTL_LOG,
 	NSCTL_VERSION,
 	NSCTL_HELP,
 	NSCTL_VERB_COUNT,
@@ -67,6 +71,8 @@ struct nsctl_options {
 		VEC(uint64_t) all;
 	} ids;    /* kill */
 	bool all; /* kill without IDs and filter */
+	const char *which; /* drain, ready, maintenance: the backend; log: the level */
+	bool all_pools;
 
 	char **command; /* what stands behind "--", ended by NULL; NULL: there is no "--" */
 };

@@ -6,12 +6,11 @@
 
 #include "app/nsrelay/control.h"
 #include "app/nsrelay/setting.h"
-#include "app/text/suggest.h"
-#include "relay/balance/standing.h"
+#include "base/log.h"
 
 /* Elements of one reply of a list, so that the longest names and addresses stay within LIMIT_CONTROL_REPLY.
  */
-enum { RELAYS_A_REPLY = 16, LISTENERS_SHOWN = 16, BACKENDS_A_REPLY = 64 };
+enum { RELAYS_A_REPLY = 16, LISTENERS_SHOWN = 16 };
 
 static struct control *control_of(const struct varlink_service *service)
 {
@@ -172,142 +171,54 @@ static const struct varlink_method list_relays_method = {
         .fn = list_relays,
 };
 
-/* ---- ListBackends ---- */
+/* ---- SetLogLevel ---- */
 
-static const struct varlink_field pool_field[] = {
-        {.name = "pool", .kind = VARLINK_STRING, .optional = true, .help = "of this pool only"},
-};
-static const struct varlink_field backend_fields[] = {
-        {.name = "pool", .kind = VARLINK_STRING},
-        {.name = "address", .kind = VARLINK_STRING},
-        {.name = "netns", .kind = VARLINK_STRING, .help = "\"host\" for the daemon's own"},
-        {.name = "weight", .kind = VARLINK_INT},
-        {.name = "backup", .kind = VARLINK_BOOL, .help = "only for connections that all others have failed"},
-        {.name = "reasons",
-         .kind = VARLINK_STRING,
-         .array = true,
-         .help = "why it gets no new connections: down, ejected, drain, maintenance; none: it may"},
-        {.name = "connections",
-         .kind = VARLINK_INT,
-         .optional = true,
-         .help = "to it now, of all relays; where the pool's policy counts them"},
-};
-static const struct varlink_type backend_type = {"Backend", "Where connections go.",
-                                                 VARLINK_FIELDS(backend_fields)};
-static const struct varlink_field backends_fields[] = {
-        {.name = "backends", .kind = VARLINK_OBJECT, .array = true, .type = &backend_type},
+static const struct varlink_field level_field[] = {
+        {.name = "level", .kind = VARLINK_STRING, .help = "error, warning, info, debug"},
 };
 
-static void write_reasons(unsigned reasons, struct json *out)
-{
-	static const struct {
-		enum standing_reason reason;
-		const char *name;
-	} names[] = {
-	        {STANDING_DOWN, "down"},
-	        {STANDING_EJECTED, "ejected"},
-	        {STANDING_DRAIN, "drain"},
-	        {STANDING_MAINTENANCE, "maintenance"},
-	};
-	json_begin_array(out, "reasons");
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
-		if (reasons & names[i].reason)
-			json_text(out, NULL, names[i].name);
-	json_end(out);
-}
-
-static void write_backend(const struct inspect *inspect, size_t pool, uint32_t index, struct json *out)
-{
-	const struct config_pool *config = &inspect->plan->config->pools[pool];
-	const struct config_backend *backend = &config->backends[index];
-	int64_t connections = inspect_backend_connections(inspect, pool, index);
-	char text[ENDPOINT_TEXT_MAX];
-	json_begin_object(out, NULL);
-	json_text(out, "pool", config->name);
-	json_text(out, "address", endpoint_format_address(&backend->endpoint.addr.any, text, sizeof(text)));
-	json_text(out, "netns", netns_ref_format(&backend->endpoint.netns, text, sizeof(text)));
-	json_number(out, "weight", backend->weight);
-	json_bool(out, "backup", backend->backup);
-	write_reasons(inspect_backend_reasons(inspect, pool, index), out);
-	if (connections >= 0)
-		json_number(out, "connections", (uint64_t)connections);
-	json_end(out);
-}
-
-/* find_pool - its index; the number of pools when there is none of that name */
-static size_t find_pool(const struct config *config, const char *name)
-{
-	size_t i = 0;
-	while (i < config->pool_count && strcmp(config->pools[i].name, name) != 0)
-		i++;
-	return i;
-}
-
-static enum varlink_outcome refuse_pool(const struct config *config, struct varlink_call *call,
-                                        const char *name)
-{
-	struct suggest suggest;
-	suggest_init(&suggest, name);
-	for (size_t i = 0; i < config->pool_count; i++)
-		suggest_add(&suggest, config->pools[i].name);
-	return control_not_found(call, "pool", name, suggest_text(&suggest));
-}
-
-/* list_backends - place[0]: the pool, place[1]: the backend in it */
-static enum varlink_outcome list_backends(const struct varlink_service *service, struct varlink_call *call,
+static enum varlink_outcome set_log_level(const struct varlink_service *service, struct varlink_call *call,
                                           struct json *out)
 {
-	const struct config *config = config_of(service);
-	const char *name = varlink_text(call, "pool");
-	size_t only = name ? find_pool(config, name) : 0, last = name ? only + 1 : config->pool_count;
-	if (name && only == config->pool_count)
-		return refuse_pool(config, call, name);
-	if (call->place[0] < only)
-		call->place[0] = only;
-	json_begin_array(out, "backends");
-	for (unsigned count = 0; call->place[0] < last && count < BACKENDS_A_REPLY;) {
-		if (call->place[1] == config->pools[call->place[0]].backend_count) {
-			call->place[0]++;
-			call->place[1] = 0;
-			continue;
-		}
-		write_backend(control_of(service)->inspect, call->place[0], (uint32_t)call->place[1]++, out);
-		count++;
-	}
-	json_end(out);
-	return call->place[0] < last ? VARLINK_CONTINUES : VARLINK_LAST;
+	int level = log_find_level(varlink_text(call, "level"));
+	(void)service;
+	(void)out;
+	if (level < 0)
+		return varlink_fail(call, "org.varlink.service.InvalidParameter", "parameter", "level", NULL, NULL);
+	log_set_level((enum log_level)level);
+	return VARLINK_LAST;
 }
 
-static const struct varlink_method list_backends_method = {
-        .name = "ListBackends",
-        .help = "The backends of all pools, or of one. Call it with 'more'.",
-        .takes = VARLINK_FIELDS(pool_field),
-        .returns = VARLINK_FIELDS(backends_fields),
-        .streams = true,
-        .fn = list_backends,
+static const struct varlink_method set_log_level_method = {
+        .name = "SetLogLevel",
+        .help = "What the relay process logs from now on, as long as it lives: this level, and what is more important.",
+        .takes = VARLINK_FIELDS(level_field),
+        .fn = set_log_level,
 };
 
 /* ---- all ---- */
 
-static const struct varlink_type *const types[] = {&counter_type, &relay_type, &backend_type,
+static const struct varlink_type *const types[] = {&counter_type, &relay_type, &control_backend_type,
                                                    &control_side_type, &control_connection_type};
 
 static const struct varlink_method *const methods[] = {
         &get_status_method,    &get_counters_method,
-        &list_relays_method,   &list_backends_method,
+        &list_relays_method,   &control_method_list_backends,
         &control_method_list_connections, &control_method_kill_connections,
+        &control_method_set_backend_state, &set_log_level_method,
 };
 
 static const struct varlink_field not_found_fields[] = {
         {.name = "what", .kind = VARLINK_STRING},
         {.name = "advice", .kind = VARLINK_STRING},
 };
-static const struct varlink_field busy_fields[] = {{.name = "advice", .kind = VARLINK_STRING}};
+static const struct varlink_field advice_fields[] = {{.name = "advice", .kind = VARLINK_STRING}};
 
 static const struct varlink_error errors[] = {
         {"NotFound", "There is nothing of that name.", VARLINK_FIELDS(not_found_fields)},
+        {"Ambiguous", "There are several of that name.", VARLINK_FIELDS(advice_fields)},
         {"Busy", "16 clients are being served, or the relay's threads cannot answer now.",
-         VARLINK_FIELDS(busy_fields)},
+         VARLINK_FIELDS(advice_fields)},
 };
 
 const struct varlink_interface control_interface = {

@@ -16,7 +16,13 @@ extern const struct varlink_interface control_interface;
 enum varlink_outcome control_not_found(struct varlink_call *call, const char *what, const char *name,
                                        const char *advice);
 
-/* Methods, and the types they return, that have files of their own: control_connections.c */
+/* Methods, and the types they return, that have files of their own. */
+
+/* control_backends.c */
+extern const struct varlink_type control_backend_type;
+extern const struct varlink_method control_method_list_backends, control_method_set_backend_state;
+
+/* control_connections.c */
 extern const struct varlink_type control_side_type, control_connection_type;
 extern const struct varlink_method control_method_list_connections, control_method_kill_connections;
 

@@ -216,7 +216,10 @@ static void killed_connections_are_reset_at_both_ends_and_others_are_not(void **
 	int listener = testns_listen(api, "127.0.0.1:80"), other = testns_listen(api, "127.0.0.1:81");
 	struct pair one = make_pair("127.0.0.1:80", listener), two = make_pair("127.0.0.1:80", listener),
 	            third = make_pair("[::1]:81", other);
-	ask("connections", "-j", "--client", "127.0.0.0/8", "--sort", "age", "--limit", "1");
+	testns_write(one.client, "12", 2);
+	testns_read(one.server, bytes, 2);
+	ask("connections", "-j", "--bytes-over", "1");
+	assert_int_equal(nsctlproc_json_count("/connections"), 1);
 	snprintf(id, sizeof(id), "%s", nsctlproc_json("/connections/0/id"));
 	assert_says(ask("kill", id), "1 connection killed");
 	await_reset(one.client);
@@ -235,6 +238,76 @@ static void killed_connections_are_reset_at_both_ends_and_others_are_not(void **
 	ask("kill", "--all", "-j");
 	assert_member("/killed", "1");
 	await_reset(third.client);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static const char *state_of_first(void)
+{
+	ask("backends", "-j", "--pool", "second");
+	return nsctlproc_json("/backends/0/reasons/0");
+}
+
+/* port_of_next - which backend of pool second a new connection goes to: 81 or 82; 0: none */
+static int port_of_next(int first, int second)
+{
+	struct pollfd fds[] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}, {.events = POLLIN}};
+	fds[2].fd = testns_connect(web, "[::1]:81");
+	assert_in_range(poll(fds, 3, TESTNS_PATIENCE_MS), 1, 3);
+	for (int i = 0; i < 2; i++) {
+		if (fds[i].revents) {
+			testns_accept(fds[i].fd);
+			return 81 + i;
+		}
+	}
+	return 0;
+}
+
+static void operator_decides_who_gets_connections_at_once(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start();
+	int first = testns_listen(api, "127.0.0.1:81"), second = testns_listen(api, "127.0.0.1:82");
+	assert_int_equal(port_of_next(first, second), 81);
+	ask("drain", "api/127.0.0.1:81", "-j");
+	assert_member("/pools/0", "second");
+	assert_string_equal(state_of_first(), "drain");
+	assert_int_equal(port_of_next(first, second), 0); /* the other one is in maintenance */
+	assert_says(ask("ready", "second/127.0.0.1:82"), "ready in pool second");
+	assert_int_equal(port_of_next(first, second), 82);
+	ask("maintenance", "second/api/127.0.0.1:81");
+	assert_string_equal(state_of_first(), "maintenance"); /* in place of the other */
+	ask("ready", "127.0.0.1:81");
+	assert_null(state_of_first());
+	ask("maintenance", "127.0.0.1:82");
+	assert_int_equal(port_of_next(first, second), 81);
+	assert_int_equal(refused("drain", "127.0.0.1:83")->status, 1);
+	assert_says(refused("drain", "api/127.0.0.1:83")->errors, "did you mean 'api/127.0.0.1:8");
+	assert_says(refused("drain", "second")->errors, "NotFound");
+	assert_int_equal(refused("drain")->status, 2);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void log_level_changes_while_it_runs(void **state)
+{
+	struct relayproc_record record;
+	(void)state;
+	struct relayproc *relay = start();
+	int listener = testns_listen(api, "127.0.0.1:80");
+	struct pair quiet, loud;
+	assert_says(ask("log", "warning"), "warning");
+	quiet = make_pair("127.0.0.1:80", listener);
+	testns_close(quiet.client);
+	testns_close(quiet.server);
+	do
+		ask("status", "-j");
+	while (strcmp(nsctlproc_json("/connections"), "0") != 0);
+	ask("log", "info");
+	loud = make_pair("127.0.0.1:80", listener);
+	testns_close(loud.client);
+	testns_close(loud.server);
+	relayproc_await_record(relay, "closed", &record);
+	assert_int_equal(relayproc_count_records(relay, "closed"), 1);
+	assert_int_equal(refused("log", "loud")->status, 2);
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
@@ -620,6 +693,8 @@ int main(void)
 	        control_test(daemon_tells_of_itself),
 	        control_test(connection_is_told_with_both_its_sides),
 	        control_test(killed_connections_are_reset_at_both_ends_and_others_are_not),
+	        control_test(operator_decides_who_gets_connections_at_once),
+	        control_test(log_level_changes_while_it_runs),
 	        control_test(what_waits_in_a_queue_is_told),
 	        control_test(mistakes_come_with_advice),
 	        control_test(socket_is_the_owners_alone_and_goes_with_the_daemon),

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/sm.h"
+#include "relay/inspect.h"
+#include "relay/operator.h"
 #include "tests/unit/relay/rig.h"
 
 static struct rig rig;
@@ -292,9 +294,39 @@ static void those_that_wait_are_ended_by_a_stop(void **state)
 	rig_close(&rig);
 }
 
+static void who_waits_is_called_when_the_operator_lets_a_backend_go(void **state)
+{
+	struct inspect inspect = {.plan = &rig.plan, .limits = &rig.limits, .shared = &rig.shared};
+	struct mailbox mailbox;
+	struct message message;
+	(void)state;
+	open_limited(1, 4, 0);
+	assert_int_equal(mailbox_open(&mailbox), 0);
+	rig.shared.threads[0].mailbox = &mailbox;
+	operator_set_state(&inspect, RIG_AUTO, 0, CONFIG_STATE_DRAIN);
+	operator_set_state(&inspect, RIG_AUTO, 1, CONFIG_STATE_MAINTENANCE);
+	rig_pair(&rig, RIG_AUTO);
+	assert_non_null(rig_dial(&rig, RIG_AUTO));
+	rig_run(&rig, 2 * RIG_MS);
+	assert_int_equal(rig_counter(&rig, COUNTER_QUEUED), 1);
+	operator_set_state(&inspect, RIG_AUTO, 1, CONFIG_STATE_DRAIN); /* not more usable than it was */
+	assert_false(mailbox_take(&mailbox, &message));
+	operator_set_state(&inspect, RIG_AUTO, 1, CONFIG_STATE_READY);
+	assert_true(mailbox_take(&mailbox, &message));
+	assert_int_equal(message.type, WORKER_SERVE);
+	assert_true(atomic_exchange(&rig.shared.threads[0].called, false));
+	rig.worker.serves = true;
+	rig_run(&rig, 2 * RIG_MS);
+	assert_int_equal(fake_server_attempts(1), 1);
+	assert_int_equal(fake_server_attempts(0), 0);
+	mailbox_close(&mailbox);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(who_waits_is_called_when_the_operator_lets_a_backend_go),
 		cmocka_unit_test(full_backend_is_passed_over),
 		cmocka_unit_test(who_waits_longest_goes_on_first),
 		cmocka_unit_test(bytes_and_end_of_a_client_that_waits_are_kept),
