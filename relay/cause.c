@@ -14,3 +14,13 @@ const char *cause_name(enum cause cause)
 	CHECK(cause < CAUSE_COUNT);
 	return names[cause];
 }
+
+bool cause_is_limit(enum cause cause)
+{
+	static const bool limits[CAUSE_COUNT] = {
+		[CAUSE_RELAY_LIMIT] = true, [CAUSE_NAMESPACE_LIMIT] = true, [CAUSE_SOURCE_LIMIT] = true,
+		[CAUSE_RATE_LIMIT] = true,  [CAUSE_QUEUE_FULL] = true,      [CAUSE_QUEUE_TIMEOUT] = true,
+		[CAUSE_RESOURCE_LIMIT] = true,
+	};
+	return limits[cause];
+}

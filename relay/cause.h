@@ -3,6 +3,8 @@
 #ifndef NSRELAY_RELAY_CAUSE_H
 #define NSRELAY_RELAY_CAUSE_H
 
+#include <stdbool.h>
+
 /*	name			text			what it means */
 #define CAUSE_TABLE(X)                                                                                                 \
 	X(CLIENT_CLOSED,	"client_closed",	"the client ended its direction first; both completed")        \
@@ -40,5 +42,8 @@ enum cause {
 
 /* cause_name - the text in logs and counters */
 const char *cause_name(enum cause cause);
+
+/* cause_is_limit - was there too much of something? */
+bool cause_is_limit(enum cause cause);
 
 #endif

@@ -31,6 +31,7 @@
 #include "relay/session.h"
 #include "relay/session_filter.h"
 
+struct events;
 struct shared;
 struct worker;
 
@@ -98,6 +99,7 @@ struct inspect {
 	struct shared *shared;
 	const struct counters *counters; /* one for each thread */
 	struct inspect_thread *threads;  /* limits.threads of them; owned */
+	struct events *events;           /* NULL: nobody asks for them */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "relay/counters.h"
+#include "relay/events.h"
 #include "relay/inspect.h"
 #include "relay/mirror/mirror.h"
 #include "relay/preread.h"
@@ -52,7 +53,7 @@ static size_t mirror_memory(const struct limits *limits, const struct limits_inp
 /* control_memory - of its thread: stack, connections on their way to the asker, what clients have sent and have not read */
 static size_t control_memory(void)
 {
-	return LIMIT_CONTROL_STACK + sizeof(struct inspect_slice) + CONTROL_PARSED +
+	return LIMIT_CONTROL_STACK + sizeof(struct inspect_slice) + sizeof(struct events) + CONTROL_PARSED +
 	       LIMIT_CONTROL_CLIENTS * (LIMIT_CONTROL_MESSAGE + LIMIT_CONTROL_REPLY) +
 	       LIMIT_CONTROL_REPLY; /* the one that is being written */
 }

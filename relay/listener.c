@@ -57,6 +57,7 @@ static void pause_accepting(struct worker *worker)
 		return;
 	worker->accept_paused = true;
 	counter_add(worker->counters, COUNTER_ACCEPT_PAUSES, 1);
+	worker_tell(worker, &(struct record){.kind = RECORD_ACCEPT_PAUSED});
 	cancel_all(worker);
 	timer_arm(&worker->wheel, &worker->accept_timer, worker->now_ms + PAUSE_MS);
 }

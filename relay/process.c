@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "io/sys.h"
+#include "relay/events.h"
 #include "relay/inspect.h"
+#include "relay/record_events.h"
 #include "relay/record_log.h"
 #include "relay/worker.h"
 
@@ -43,6 +45,9 @@ struct relay {
 	struct counters *counters; /* one for each thread */
 	uint32_t thread_count;     /* those that were started */
 	struct inspect inspect;    /* what the observer sees of all this */
+	struct events events;
+	struct event_series series;
+	int due_ms; /* until the next of them, as of the last look; -1: there is none */
 	bool observed;             /* its begin() went well */
 	sem_t opened;	      /* posted by each thread that has tried to open its worker */
 	sem_t sealed;	      /* posted for each thread when it may go on */
@@ -151,6 +156,23 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 
 /* ---- the control thread ---- */
 
+static uint64_t now_ms(void)
+{
+	return sys_now_ns() / 1000000;
+}
+
+static void note_event(struct relay *relay, const struct record *record)
+{
+	struct event event;
+	bool in_series;
+	if (!record_event(relay->process->plan, record, &event, &in_series))
+		return;
+	if (in_series)
+		event_series_add(&relay->series, &relay->events, &event, now_ms());
+	else
+		events_add(&relay->events, &event);
+}
+
 static bool write_records(struct relay *relay)
 {
 	struct record record;
@@ -158,9 +180,11 @@ static bool write_records(struct relay *relay)
 	for (uint32_t i = 0; i < relay->thread_count; i++) {
 		while (record_pop(&relay->threads[i].records, &record)) {
 			record_log(relay->process->plan, &record);
+			note_event(relay, &record);
 			any = true;
 		}
 	}
+	relay->due_ms = event_series_tell(&relay->series, &relay->events, now_ms());
 	return any;
 }
 
@@ -173,11 +197,10 @@ static void command_all(struct relay *relay, struct message message)
 static void obey(struct relay *relay, const struct control_message *control)
 {
 	switch (control->type) {
-	case CONTROL_DRAIN: {
-		uint64_t now_ms = sys_now_ns() / 1000000;
-		command_all(relay, (struct message){WORKER_DRAIN, now_ms + control->value});
+	case CONTROL_DRAIN:
+		command_all(relay, (struct message){WORKER_DRAIN, now_ms() + control->value});
+		events_add(&relay->events, &(struct event){.kind = EVENT_DRAINING});
 		break;
-	}
 	case CONTROL_STOP:
 		command_all(relay, (struct message){.type = WORKER_STOP});
 		break;
@@ -217,7 +240,7 @@ static void sleep_until_asked(struct relay *relay, struct pollfd fds[2])
 	atomic_store_explicit(&relay->sleeping, true, memory_order_seq_cst);
 	/* A record pushed before `sleeping` was seen rang no bell: look once more. */
 	bool any = write_records(relay);
-	poll(fds, 2, any ? 0 : -1);
+	poll(fds, 2, any ? 0 : relay->due_ms);
 	atomic_store_explicit(&relay->sleeping, false, memory_order_seq_cst);
 	if (fds[1].revents)
 		clear_doorbell(relay);
@@ -254,10 +277,13 @@ static void announce(const struct relay *relay)
 static int prepare_inspect(struct relay *relay, struct err *err)
 {
 	const struct relay_process *process = relay->process;
-	if (inspect_init(&relay->inspect, process->plan, process->limits) < 0)
+	int rc = inspect_init(&relay->inspect, process->plan, process->limits);
+	events_init(&relay->events, relay->inspect.doorbell_fd);
+	if (rc < 0)
 		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
 	relay->inspect.shared = &relay->shared;
 	relay->inspect.counters = relay->counters;
+	relay->inspect.events = &relay->events;
 	for (uint32_t i = 0; i < process->limits->threads; i++)
 		relay->inspect.threads[i].mailbox = &relay->threads[i].mailbox;
 	return 0;
@@ -380,6 +406,7 @@ static void release(struct relay *relay)
 	balance_fini(&relay->shared.balance);
 	ejection_fini(&relay->shared.ejection);
 	inspect_fini(&relay->inspect);
+	events_fini(&relay->events);
 	preread_fini(&relay->shared.preread);
 	bandwidth_fini(&relay->shared.bandwidth);
 	admission_fini(&relay->shared.admission);

@@ -21,6 +21,8 @@ enum record_kind {
 	RECORD_BACKEND_UP,
 	RECORD_BACKEND_EJECTED, /* duration_us: for how long */
 	RECORD_BACKEND_RETURNED,
+	RECORD_ACCEPT_PAUSED,   /* no more fields */
+	RECORD_MIRROR_FAILED,   /* route: the relay's own */
 };
 
 /* Why a check of a backend failed. */

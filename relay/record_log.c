@@ -65,7 +65,7 @@ static void log_closed(const struct plan *plan, const struct record *record)
 	log_record_end(&log);
 }
 
-static const char *failure_text(const struct record *record)
+const char *record_failure_text(const struct record *record)
 {
 	static const char *const texts[] = {
 		[CHECK_SUCCEEDED] = NULL,
@@ -96,7 +96,7 @@ static void log_backend(const struct plan *plan, const struct record *record)
 	log_record_add_text(&log, "pool", pool->name);
 	add_endpoint(&log, "backend", "backend_netns", &pool->backends[record->backend].endpoint);
 	if (record->kind == RECORD_BACKEND_DOWN)
-		log_record_add_text(&log, "reason", failure_text(record));
+		log_record_add_text(&log, "reason", record_failure_text(record));
 	if (record->kind == RECORD_BACKEND_EJECTED)
 		log_record_add_u64(&log, "time_ms", record->duration_us / 1000);
 	log_record_end(&log);
@@ -104,10 +104,16 @@ static void log_backend(const struct plan *plan, const struct record *record)
 
 void record_log(const struct plan *plan, const struct record *record)
 {
-	if (record->kind == RECORD_CLOSED)
+	switch (record->kind) {
+	case RECORD_CLOSED:
 		log_closed(plan, record);
-	else
+		break;
+	case RECORD_ACCEPT_PAUSED:
+	case RECORD_MIRROR_FAILED:
+		break; /* counted, and events */
+	default:
 		log_backend(plan, record);
+	}
 }
 
 void counters_log(const struct counters *threads, uint32_t count)

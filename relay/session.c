@@ -410,7 +410,7 @@ static void finish(struct worker *worker, struct session *session)
 		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
-	if (worker->records && log_enabled(LOG_LEVEL_INFO))
+	if (worker->records && (log_enabled(LOG_LEVEL_INFO) || cause_is_limit(session->cause)))
 		push_record(worker, session, &mirror);
 	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	list_remove(&session->link);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/nsctl/nsctl_options.h"
+#include "app/nsctl/verb_events.h"
 #include "app/nsctl/verb_inspect.h"
 #include "app/nsctl/verb_kill.h"
 #include "app/nsctl/verb_listen.h"
@@ -51,6 +52,7 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_READY] = verb_set,
         [NSCTL_MAINTENANCE] = verb_set,
         [NSCTL_LOG] = verb_set,
+        [NSCTL_EVENTS] = verb_events,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,
 };

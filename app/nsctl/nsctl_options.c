@@ -145,6 +145,10 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 #define LOG_NOTES                                                                                            \
 	"LEVEL is error, warning, info or debug. It holds until the relay process ends.\n"
 
+#define EVENTS_NOTES                                                                                         \
+	"A line for each event; with -j, an object a line. What comes often, as limits that are hit, is\n"   \
+	"told once a second, with its count. Who reads too slowly misses events, and is told how many.\n"
+
 /* What a verb works on. */
 struct arguments {
 	const char *usage;
@@ -211,6 +215,8 @@ static const struct verb_row {
                                "give a backend no new connections at all", STATE_NOTES CONTROL_NOTES},
         [NSCTL_LOG] = {"log", &a_level, TAKES_JSON | TAKES_CONTROL, "change what is logged",
                        LOG_NOTES CONTROL_NOTES},
+        [NSCTL_EVENTS] = {"events", &nothing, TAKES_JSON | TAKES_CONTROL,
+                          "tell what happens, until it is interrupted", EVENTS_NOTES CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
 };

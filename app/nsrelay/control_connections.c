@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ListConnections and KillConnections: slices lent to one relay thread after the other. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "app/nsrelay/control.h"
 #include "app/nsrelay/control_filter.h"
 #include "app/nsrelay/control_interface.h"
+#include "relay/events.h"
 #include "relay/state_names.h"
 
 /* Where a call goes on: its place[]. */
@@ -310,6 +312,15 @@ static const struct varlink_field kill_fields[] = {
 };
 static const struct varlink_field killed_fields[] = {{.name = "killed", .kind = VARLINK_INT}};
 
+static void tell_killed(const struct control *control, const struct varlink_call *call)
+{
+	const char *relay = varlink_text(call, "relay");
+	struct event event = {.kind = EVENT_KILLED, .count = call->place[PLACE_DONE]};
+	snprintf(event.relay, sizeof(event.relay), "%s", relay ? relay : "");
+	if (event.count)
+		events_add(control->inspect->events, &event);
+}
+
 static enum varlink_outcome kill_connections(const struct varlink_service *service, struct varlink_call *call,
                                              struct json *out)
 {
@@ -325,8 +336,10 @@ static enum varlink_outcome kill_connections(const struct varlink_service *servi
 		wake_others(control);
 		outcome = VARLINK_LAST;
 	}
-	if (outcome == VARLINK_LAST)
+	if (outcome == VARLINK_LAST) {
 		json_number(out, "killed", call->place[PLACE_DONE]);
+		tell_killed(control, call);
+	}
 	return outcome;
 }
 

@@ -199,13 +199,13 @@ static const struct varlink_method set_log_level_method = {
 /* ---- all ---- */
 
 static const struct varlink_type *const types[] = {&counter_type, &relay_type, &control_backend_type,
-                                                   &control_side_type, &control_connection_type};
+                                                   &control_side_type, &control_connection_type, &control_event_type};
 
 static const struct varlink_method *const methods[] = {
         &get_status_method,    &get_counters_method,
         &list_relays_method,   &control_method_list_backends,
         &control_method_list_connections, &control_method_kill_connections,
-        &control_method_set_backend_state, &set_log_level_method,
+        &control_method_set_backend_state, &control_method_watch_events, &set_log_level_method,
 };
 
 static const struct varlink_field not_found_fields[] = {

@@ -26,4 +26,8 @@ extern const struct varlink_method control_method_list_backends, control_method_
 extern const struct varlink_type control_side_type, control_connection_type;
 extern const struct varlink_method control_method_list_connections, control_method_kill_connections;
 
+/* control_events.c */
+extern const struct varlink_type control_event_type;
+extern const struct varlink_method control_method_watch_events;
+
 #endif

@@ -54,6 +54,12 @@ int varlink_connect(struct varlink_client *client, const char *path, struct err 
 	return 0;
 }
 
+void varlink_wait(struct varlink_client *client)
+{
+	const struct timeval for_ever = {0};
+	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof(for_ever));
+}
+
 void varlink_disconnect(struct varlink_client *client)
 {
 	close(client->fd);

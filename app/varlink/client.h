@@ -28,6 +28,9 @@ void varlink_disconnect(struct varlink_client *client);
 int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
                  struct err *err);
 
+/* varlink_wait - from now on wait for replies for as long as it takes */
+void varlink_wait(struct varlink_client *client);
+
 /*
  * varlink_receive - the parameters of the next reply, the caller's to json_decref()
  * @ret_continues: another one follows

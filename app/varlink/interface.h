@@ -67,6 +67,7 @@ struct varlink_method {
 	const char *help;
 	struct varlink_fields takes, returns;
 	bool streams; /* must be called with `more` */
+	bool patient; /* it goes on for as long as it likes, so who reads its replies may take its time */
 	varlink_fn *fn;
 	varlink_dropped_fn *dropped; /* NULL: it holds nothing between replies */
 };

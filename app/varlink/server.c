@@ -204,10 +204,15 @@ static bool serve(struct serving *serving, struct client *client, short events)
 
 /* ---- the loop ---- */
 
+static bool is_patient(const struct varlink_call *call)
+{
+	return call->method && call->method->patient;
+}
+
 /* deadline_of - when the client is let go, unless it moves; 0: it waits for us */
 static uint64_t deadline_of(const struct client *client)
 {
-	if (!has_reply(client) && client->calling)
+	if (client->calling && (!has_reply(client) || is_patient(&client->call)))
 		return 0;
 	bool owes = has_reply(client) || client->frames.size > 0;
 	return client->moved_ms + (owes ? VARLINK_PATIENCE_MS : VARLINK_IDLE_MS);

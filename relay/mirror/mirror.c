@@ -87,6 +87,11 @@ static void close_tap(struct worker *worker, struct tap *tap)
 
 static void fail(struct worker *worker, struct tap *tap)
 {
+	/* Once a turn: all copies for a receiver break at once, and the log has other records. A relay's first route is
+	 * its own: plan.h. */
+	if (worker->mirrors.told_turn != worker->turn)
+		worker_tell(worker, &(struct record){.kind = RECORD_MIRROR_FAILED, .route = mirror_of(tap)->relay});
+	worker->mirrors.told_turn = worker->turn;
 	counter_add(worker->counters, COUNTER_MIRROR_FAILURES, 1);
 	close_tap(worker, tap);
 }

@@ -119,6 +119,7 @@ struct mirrors {
 	struct mirror_relay *relays; /* [relay] */
 	size_t relay_count;
 	struct mirror_share share;
+	uint32_t told_turn; /* in which a failure was last told of */
 	int pipe_fds[2]; /* set by the creator; empty between moves */
 	int null_fd;
 };

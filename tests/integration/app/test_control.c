@@ -287,6 +287,59 @@ static void operator_decides_who_gets_connections_at_once(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* await_event - the next one that is called @name; the caller's to json_decref() */
+static json_t *await_event(struct varlink_client *client, const char *name)
+{
+	struct err err = ERR_INIT;
+	json_t *reply, *found = NULL;
+	bool continues;
+	while (!found) {
+		assert_success(varlink_receive(client, &reply, &continues, &err), &err);
+		const json_t *events = json_object_get(reply, "events");
+		for (size_t i = 0; i < json_array_size(events) && !found; i++) {
+			json_t *event = json_array_get(events, i);
+			if (strcmp(json_string_value(json_object_get(event, "event")), name) == 0)
+				found = json_incref(event);
+		}
+		json_decref(reply);
+	}
+	return found;
+}
+
+static void assert_event(struct varlink_client *client, const char *name, const char *key, const char *value)
+{
+	json_t *event = await_event(client, name);
+	assert_string_equal(json_string_value(json_object_get(event, key)), value);
+	json_decref(event);
+}
+
+static void what_happens_is_told_to_who_watches(void **state)
+{
+	struct varlink_client client;
+	struct err err = ERR_INIT;
+	json_t *reply;
+	bool continues;
+	(void)state;
+	struct relayproc *relay = start();
+	int listener = testns_listen(api, "127.0.0.1:80");
+	assert_success(varlink_connect(&client, PATH, &err), &err);
+	assert_success(varlink_send(&client, "io.nsrelay.Control.WatchEvents", NULL, true, &err), &err);
+	assert_success(varlink_receive(&client, &reply, &continues, &err), &err); /* from here on */
+	assert_true(continues);
+	json_decref(reply);
+	ask("drain", "api/127.0.0.1:81");
+	assert_event(&client, "backend_drain", "endpoint", "api/127.0.0.1:81");
+	ask("ready", "api/127.0.0.1:81");
+	assert_event(&client, "backend_ready", "pool", "second");
+	make_pair("127.0.0.1:80", listener);
+	ask("kill", "--relay", "one");
+	assert_event(&client, "killed", "relay", "one");
+	relayproc_signal(relay, SIGTERM);
+	json_decref(await_event(&client, "draining"));
+	varlink_disconnect(&client);
+	assert_int_equal(relayproc_await_exit(relay), 0);
+}
+
 static void log_level_changes_while_it_runs(void **state)
 {
 	struct relayproc_record record;
@@ -694,6 +747,7 @@ int main(void)
 	        control_test(connection_is_told_with_both_its_sides),
 	        control_test(killed_connections_are_reset_at_both_ends_and_others_are_not),
 	        control_test(operator_decides_who_gets_connections_at_once),
+	        control_test(what_happens_is_told_to_who_watches),
 	        control_test(log_level_changes_while_it_runs),
 	        control_test(what_waits_in_a_queue_is_told),
 	        control_test(mistakes_come_with_advice),
