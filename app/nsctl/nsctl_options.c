@@ -143,7 +143,7 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 	"A drained backend keeps the clients that stick to it. `nsctl backends` shows who may have what.\n"
 
 #define LOG_NOTES                                                                                            \
-	"LEVEL is error, warning, info or debug. It holds until the relay process ends.\n"
+	"It holds until the relay process ends.\n"
 
 #define EVENTS_NOTES                                                                                         \
 	"A line for each event; with -j, an object a line. What comes often, as limits that are hit, is\n"   \
@@ -151,7 +151,7 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 
 /* What a verb works on. */
 struct arguments {
-	const char *usage;
+	const char *usage; /* "", or begins with a blank */
 	size_t min, max;
 	const char *expected; /* when there are too few or too many */
 	apply_fn *take;
@@ -163,7 +163,7 @@ static const struct arguments a_netns = {" [NETNS]", 0, 1, "one NETNS", take_net
 static const struct arguments a_pid = {" [PID]", 0, 1, "one PID", take_pid};
 static const struct arguments ids = {" [ID...]", 0, SIZE_MAX, "ID...", take_id};
 static const struct arguments a_backend = {" BACKEND", 1, 1, "one BACKEND", take_which};
-static const struct arguments a_level = {" LEVEL", 1, 1, "one LEVEL", take_level};
+static const struct arguments a_level = {" error|warning|info|debug", 1, 1, "one LEVEL", take_level};
 static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
@@ -335,7 +335,7 @@ static const struct option_row {
                 .apply = apply_state,
         },
         {
-                .option = {"format", 0, "FORMAT", "text, dot, mermaid or svg [text]"},
+                .option = {"format", 0, "text|dot|mermaid|svg", "how it is drawn [text]"},
                 .takes = TAKES_DRAWING,
                 .apply = apply_format,
         },
@@ -361,18 +361,18 @@ static const struct option_row {
                 .text = offsetof(struct nsctl_options, control_path),
         },
         {
-                .option = {"pool", 0, "NAME", "only the backends of this pool"},
+                .option = {"pool", 0, "POOL", "only the backends of this pool"},
                 .takes = TAKES_POOL,
                 .text = offsetof(struct nsctl_options, pool),
         },
         {
-                .option = {"relay", 0, "NAME",
+                .option = {"relay", 0, "RELAY",
                            "only connections of this relay"},
                 .takes = TAKES_FILTER,
                 .text = offsetof(struct nsctl_options, filter.relay),
         },
         {
-                .option = {"pool", 0, "NAME",
+                .option = {"pool", 0, "POOL",
                            "only those that go to this pool"},
                 .takes = TAKES_FILTER,
                 .text = offsetof(struct nsctl_options, filter.pool),
@@ -384,7 +384,7 @@ static const struct option_row {
                 .apply = apply_client,
         },
         {
-                .option = {"backend", 0, "ENDPOINT",
+                .option = {"backend", 0, "BACKEND",
                            "only those to ADDRESS:PORT or NETNS/ADDRESS:PORT"},
                 .takes = TAKES_FILTER,
                 .apply = apply_backend,
@@ -396,14 +396,14 @@ static const struct option_row {
                 .apply = apply_netns,
         },
         {
-                .option = {"state", 0, "STATE",
-                           "only those in this state: open, connecting, queued ..."},
+                .option = {"state", 0, "waiting|hello|preread|pending|queued|connecting|open|resetting|closing",
+                           "only those in this state"},
                 .takes = TAKES_FILTER,
                 .apply = apply_session_state,
         },
         {
-                .option = {"lane", 0, "LANE",
-                           "only those with a direction in this lane: parked, interactive, bulk ..."},
+                .option = {"lane", 0, "parked|interactive|stopping|bulk|held|ended|new",
+                           "only those with a direction in this lane"},
                 .takes = TAKES_FILTER,
                 .apply = apply_lane,
         },
@@ -441,8 +441,7 @@ static const struct option_row {
                 .flag = offsetof(struct nsctl_options, details),
         },
         {
-                .option = {"sort", 0, "ORDER",
-                           "the most first: age, idle, bytes, rtt, retransmits or queue [none]"},
+                .option = {"sort", 0, "age|idle|bytes|rtt|retransmits|queue", "the most first [none]"},
                 .takes = TAKES_CONNECTIONS,
                 .apply = apply_order,
         },
@@ -730,3 +729,24 @@ void nsctl_options_print_help(const struct nsctl_options *options, FILE *out)
 	if (*verb->notes)
 		fprintf(out, "\n%s", verb->notes);
 }
+
+static void each_verb(manual_fn *tell, void *ctx)
+{
+	struct reading reading;
+	struct nsctl_options options = {0};
+	for (options.verb = 0; options.verb < NSCTL_VERB_COUNT; options.verb++) {
+		const struct verb_row *row = &verbs[options.verb];
+		reading_init(&reading, &options);
+		const struct manual_verb verb = {
+		        .name = row->name,
+		        .arguments = *row->arguments->usage ? row->arguments->usage + 1 : "",
+		        .help = row->help,
+		        .notes = row->notes,
+		        .options = reading.table,
+		        .option_count = reading.count,
+		};
+		tell(ctx, &verb);
+	}
+}
+
+const struct manual nsctl_manual = {"nsctl", each_verb};

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "app/nsctl/nsctl_filter.h"
-#include "app/text/cli.h"
+#include "app/text/manual.h"
 #include "base/endpoint.h"
 #include "base/vec.h"
 
@@ -84,6 +84,9 @@ struct nsctl_options {
  */
 int nsctl_options_parse(int argc, char **argv, struct nsctl_options *ret, struct err *err);
 void nsctl_options_fini(struct nsctl_options *options);
+
+/* The verbs and their options. */
+extern const struct manual nsctl_manual;
 
 /* nsctl_options_print_help - as @options->verb and its topic say */
 void nsctl_options_print_help(const struct nsctl_options *options, FILE *out);

@@ -115,7 +115,8 @@ static inline bool draft_is_loopback(const struct topology_link *link)
 	return link->existing && strcmp(link->name, "lo") == 0;
 }
 
-/* The sections of the file, each in a file of its own. */
+/* The sections of the file, each in a file of its own, and what their entries may say. */
 schema_fn topology_read_namespaces, topology_read_links, topology_read_expects;
+extern const struct schema topology_netns_schema, topology_link_schema, topology_expect_schema;
 
 #endif

@@ -96,14 +96,16 @@ static void read_server(struct schema_reader *reader, const struct yaml_node *no
 }
 
 static const struct schema_field expect_fields[] = {
-        {"from", read_from, "from: NAMESPACE"},
-        {"reaches", read_reaches, NULL},
-        {"cannot_reach", read_cannot_reach, NULL},
-        {"because", read_because, NULL},
-        {"ttl", read_ttl, NULL},
-        {"server", read_server, NULL},
+        {"from", read_from, "from: NAMESPACE", "NAMESPACE", "where it is tried", NULL},
+        {"reaches", read_reaches, NULL, "ADDRESS or ADDRESS:PORT", "answers: an ICMP echo, or a TCP connection", NULL},
+        {"cannot_reach", read_cannot_reach, NULL, "ADDRESS or ADDRESS:PORT", "does not", NULL},
+        {"because", read_because, NULL, "WORD", "why not: no_route, forwarding_off, link_down, refused or no_answer",
+         NULL},
+        {"ttl", read_ttl, NULL, "N", "of the echo's answer", NULL},
+        {"server", read_server, NULL, "NAMESPACE/ADDRESS:PORT",
+         "verify listens there meanwhile, and only a connection that arrives at that very socket counts", NULL},
 };
-static const struct schema expect_schema = SCHEMA("an expectation", expect_fields, NULL);
+const struct schema topology_expect_schema = SCHEMA("an expectation", expect_fields, NULL);
 
 /* check_target - is there exactly one of the two? */
 static bool check_target(struct topology_draft *draft, const struct yaml_node *node)
@@ -157,7 +159,7 @@ static void read_expect(struct schema_reader *reader, const struct yaml_node *no
 	struct topology_expect expect = {.from = TOPOLOGY_NONE, .server_netns = TOPOLOGY_NONE};
 	size_t mistakes = reader->report.count;
 	(void)target;
-	schema_read_mapping(reader, node, &expect_schema, &expect);
+	schema_read_mapping(reader, node, &topology_expect_schema, &expect);
 	if (check_target(draft, node) && reader->report.count == mistakes)
 		check_expect(draft, node, &expect);
 	if (reader->report.count > mistakes)

@@ -48,17 +48,23 @@ static void name_after_file(struct topology_draft *draft)
 }
 
 static const struct schema_field file_fields[] = {
-        {"name", read_name, NULL},
-        {"namespaces", topology_read_namespaces, NULL},
-        {"links", topology_read_links, NULL},
-        {"expect", topology_read_expects, NULL},
+        {"name", read_name, NULL, "NAME", "what its things are marked with; by default the file's name without .yaml",
+         NULL},
+        {"namespaces", topology_read_namespaces, NULL, "{ NAME: mapping }",
+         "which there are: made, as /run/netns/NAME, unless an entry says otherwise; host is nsctl's own, and needs none",
+         &topology_netns_schema},
+        {"links", topology_read_links, NULL, "{ NAMESPACE/LINK: mapping }",
+         "what is in them; NAMESPACE/lo takes addresses only, any other says by one key of which kind it is",
+         &topology_link_schema},
+        {"expect", topology_read_expects, NULL, "list", "what can be reached from where, tried by nsctl topology verify",
+         &topology_expect_schema},
 };
-static const struct schema file_schema = SCHEMA("the file", file_fields, NULL);
+const struct schema topology_file_schema = SCHEMA("the file", file_fields, NULL);
 
 static int read_root(struct topology_draft *draft, const struct yaml_node *root)
 {
 	if (root && root->kind != YAML_NULL)
-		schema_read_mapping(&draft->reader, root, &file_schema, &draft->topology);
+		schema_read_mapping(&draft->reader, root, &topology_file_schema, &draft->topology);
 	else
 		draft_complain(draft, (struct span){0},
 		               "the file is empty; expected 'namespaces:' and 'links:'");

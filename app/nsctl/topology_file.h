@@ -40,7 +40,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "app/text/schema.h"
 #include "nsctl/topology/topology.h"
+
+/* Every key there is, for the manual page. */
+extern const struct schema topology_file_schema;
 
 /*
  * topology_text_load - read a topology from memory

@@ -252,27 +252,28 @@ static void read_up(struct schema_reader *reader, const struct yaml_node *node, 
 }
 
 static const struct schema_field link_fields[] = {
-        {"existing", read_existing, NULL},
-        {"veth", read_veth, NULL},
-        {"bridge", read_bridge, NULL},
-        {"macvlan", read_parent, NULL},
-        {"ipvlan", read_parent, NULL},
-        {"vxlan", read_vxlan, NULL},
-        {"mode", read_mode, NULL},
-        {"over", read_over, NULL},
-        {"local", read_local, NULL},
-        {"remote", read_remote, NULL},
-        {"port", read_vxlan_port, NULL},
-        {"addresses", read_addresses, NULL},
-        {"up", read_up, NULL},
-        {"mac", read_mac, NULL},
-        {"mtu", read_number, NULL},
-        {"gso_max_size", read_number, NULL},
-        {"gro_max_size", read_number, NULL},
-        {"gso_ipv4_max_size", read_number, NULL},
-        {"gro_ipv4_max_size", read_number, NULL},
+        {"existing", read_existing, NULL, "true|false", "somebody else's link, which is only furnished", NULL},
+        {"veth", read_veth, NULL, "NAMESPACE/LINK", "a veth; this is its other end, which needs no entry of its own", NULL},
+        {"bridge", read_bridge, NULL, "list of LINK", "a bridge; these are its ports, of the same namespace", NULL},
+        {"macvlan", read_parent, NULL, "NAMESPACE/LINK", "a macvlan on this link", NULL},
+        {"ipvlan", read_parent, NULL, "NAMESPACE/LINK", "an ipvlan on this link", NULL},
+        {"vxlan", read_vxlan, NULL, "VNI", "a VXLAN tunnel of this number", NULL},
+        {"mode", read_mode, NULL, "WORD",
+         "of a macvlan: bridge, private, vepa, passthru or source; of an ipvlan: l2, l3 or l3s", NULL},
+        {"over", read_over, NULL, "NAMESPACE/LINK", "of a vxlan: the link below it", NULL},
+        {"local", read_local, NULL, "ADDRESS", "of a vxlan: its own end", NULL},
+        {"remote", read_remote, NULL, "ADDRESS", "of a vxlan: the other end", NULL},
+        {"port", read_vxlan_port, NULL, "PORT", "of a vxlan: UDP port; 4789 by default", NULL},
+        {"addresses", read_addresses, NULL, "list of ADDRESS/LENGTH", "those it has", NULL},
+        {"up", read_up, NULL, "true|false", "by default it is", NULL},
+        {"mac", read_mac, NULL, "MAC", "its address, such as 02:00:00:00:00:01", NULL},
+        {"mtu", read_number, NULL, "N", "bytes of a packet", NULL},
+        {"gso_max_size", read_number, NULL, "N", "bytes that are sent at once; above 65536 it is BIG TCP (Linux 5.19)", NULL},
+        {"gro_max_size", read_number, NULL, "N", "bytes that are put together on arrival (Linux 5.17)", NULL},
+        {"gso_ipv4_max_size", read_number, NULL, "N", "gso_max_size of IPv4 alone (Linux 6.3)", NULL},
+        {"gro_ipv4_max_size", read_number, NULL, "N", "gro_max_size of IPv4 alone (Linux 6.3)", NULL},
 };
-static const struct schema link_schema = SCHEMA("a link", link_fields, NULL);
+const struct schema topology_link_schema = SCHEMA("a link", link_fields, NULL);
 
 /* ---- all links ---- */
 
@@ -432,7 +433,7 @@ static void read_link(struct topology_draft *draft, uint32_t index)
 {
 	const struct yaml_node *node = draft->links.items[index].node;
 	struct topology_link *link = link_at(draft, index);
-	schema_read_mapping(&draft->reader, node, &link_schema, link);
+	schema_read_mapping(&draft->reader, node, &topology_link_schema, link);
 	if (!draft->links.items[index].kindless)
 		check_belongings(draft, node, link);
 	if (link->existing)

@@ -33,13 +33,20 @@ static void read_sysctl(struct schema_reader *reader, const struct yaml_node *no
 		           sysctls[key].name, sysctls[key].expected);
 }
 
+static const struct schema_field sysctl_fields[SYSCTL_COUNT] = {
+        [SYSCTL_IP_FORWARD] = {"ip_forward", read_sysctl, NULL, "true|false", "pass IPv4 on", NULL},
+        [SYSCTL_IPV6_FORWARDING] = {"ipv6_forwarding", read_sysctl, NULL, "true|false", "pass IPv6 on", NULL},
+        [SYSCTL_RP_FILTER] = {"rp_filter", read_sysctl, NULL, "0|1|2",
+                              "conf.all of reverse path filtering; the kernel uses the larger of it and a link's own", NULL},
+        [SYSCTL_TCP_CONGESTION_CONTROL] = {"tcp_congestion_control", read_sysctl, NULL, "NAME", "such as cubic", NULL},
+        [SYSCTL_TCP_MIGRATE_REQ] = {"tcp_migrate_req", read_sysctl, NULL, "true|false",
+                                    "connections that wait at a listener that is closed go to another", NULL},
+};
+static const struct schema sysctl_schema = SCHEMA("sysctls", sysctl_fields, NULL);
+
 static void read_sysctls(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	struct schema_field fields[SYSCTL_COUNT];
-	for (enum sysctl key = 0; key < SYSCTL_COUNT; key++)
-		fields[key] = (struct schema_field){sysctls[key].name, read_sysctl, NULL};
-	const struct schema schema = SCHEMA("sysctls", fields, NULL);
-	schema_read_mapping(reader, node, &schema, target);
+	schema_read_mapping(reader, node, &sysctl_schema, target);
 }
 
 /* ---- routes ---- */
@@ -78,9 +85,9 @@ static void read_route_link(struct schema_reader *reader, const struct yaml_node
 }
 
 static const struct schema_field route_fields[] = {
-        {"to", read_route_to, "to: NETWORK or to: default"},
-        {"via", read_route_via, NULL},
-        {"link", read_route_link, NULL},
+        {"to", read_route_to, "to: NETWORK or to: default", "NETWORK or default", "where it leads", NULL},
+        {"via", read_route_via, NULL, "ADDRESS", "the gateway", NULL},
+        {"link", read_route_link, NULL, "LINK", "by this link; needed where there is no gateway", NULL},
 };
 static const struct schema route_schema = SCHEMA("a route", route_fields, NULL);
 
@@ -140,8 +147,9 @@ static void read_masquerade_out(struct schema_reader *reader, const struct yaml_
 }
 
 static const struct schema_field masquerade_fields[] = {
-        {"from", read_masquerade_from, "from: NETWORK"},
-        {"out", read_masquerade_out, NULL},
+        {"from", read_masquerade_from, "from: NETWORK", "NETWORK",
+         "what leaves from there gets the address of the link it leaves by", NULL},
+        {"out", read_masquerade_out, NULL, "LINK", "only by this link", NULL},
 };
 static const struct schema masquerade_schema = SCHEMA("masquerade", masquerade_fields, NULL);
 
@@ -197,8 +205,9 @@ static void read_publish_to(struct schema_reader *reader, const struct yaml_node
 }
 
 static const struct schema_field publish_fields[] = {
-        {"listen", read_publish_listen, "listen: ADDRESS:PORT or listen: PORT"},
-        {"to", read_publish_to, "to: ADDRESS:PORT"},
+        {"listen", read_publish_listen, "listen: ADDRESS:PORT or listen: PORT", "ADDRESS:PORT or PORT",
+         "TCP connections to it, from outside and from the namespace itself", NULL},
+        {"to", read_publish_to, "to: ADDRESS:PORT", "ADDRESS:PORT", "go there", NULL},
 };
 static const struct schema publish_schema = SCHEMA("publish", publish_fields, NULL);
 
@@ -287,12 +296,12 @@ static void read_loopback_number(struct schema_reader *reader, const struct yaml
 }
 
 static const struct schema_field loopback_fields[] = {
-        {"up", read_loopback_up, NULL},
-        {"mtu", read_loopback_number, NULL},
-        {"gso_max_size", read_loopback_number, NULL},
-        {"gro_max_size", read_loopback_number, NULL},
-        {"gso_ipv4_max_size", read_loopback_number, NULL},
-        {"gro_ipv4_max_size", read_loopback_number, NULL},
+        {"up", read_loopback_up, NULL, "true|false", "of a namespace that is made", NULL},
+        {"mtu", read_loopback_number, NULL, "N", "bytes of a packet", NULL},
+        {"gso_max_size", read_loopback_number, NULL, "N", "bytes that are sent at once; above 65536 it is BIG TCP (Linux 5.19)", NULL},
+        {"gro_max_size", read_loopback_number, NULL, "N", "bytes that are put together on arrival (Linux 5.17)", NULL},
+        {"gso_ipv4_max_size", read_loopback_number, NULL, "N", "gso_max_size of IPv4 alone (Linux 6.3)", NULL},
+        {"gro_ipv4_max_size", read_loopback_number, NULL, "N", "gro_max_size of IPv4 alone (Linux 6.3)", NULL},
 };
 static const struct schema loopback_schema = SCHEMA("a loopback", loopback_fields, NULL);
 
@@ -308,16 +317,17 @@ static void read_loopback(struct schema_reader *reader, const struct yaml_node *
 /* ---- a namespace ---- */
 
 static const struct schema_field netns_fields[] = {
-        {"existing", read_existing, NULL},
-        {"pid", read_pid, NULL},
-        {"path", read_path, NULL},
-        {"loopback", read_loopback, NULL},
-        {"sysctls", read_sysctls, NULL},
-        {"routes", read_routes, NULL},
-        {"masquerade", read_masquerades, NULL},
-        {"publish", read_publishes, NULL},
+        {"existing", read_existing, NULL, "true|false",
+         "/run/netns/NAME is there, not made and not removed, only furnished; so are those of the next two", NULL},
+        {"pid", read_pid, NULL, "PID", "it is the namespace of this process", NULL},
+        {"path", read_path, NULL, "FILE", "it is the namespace that this file is", NULL},
+        {"loopback", read_loopback, NULL, "true|false or mapping", "lo; true is short for { up: true }", &loopback_schema},
+        {"sysctls", read_sysctls, NULL, "mapping", "settings of the kernel for it", &sysctl_schema},
+        {"routes", read_routes, NULL, "list", "in its main table", &route_schema},
+        {"masquerade", read_masquerades, NULL, "list", "source addresses that are replaced", &masquerade_schema},
+        {"publish", read_publishes, NULL, "list", "ports that lead elsewhere", &publish_schema},
 };
-static const struct schema netns_schema = SCHEMA("a namespace", netns_fields, NULL);
+const struct schema topology_netns_schema = SCHEMA("a namespace", netns_fields, NULL);
 
 /* check_host - the program's own namespace is there, and known */
 static void check_host(struct topology_draft *draft, const struct yaml_node *node)
@@ -393,7 +403,7 @@ static void read_netns(struct topology_draft *draft, const struct yaml_node *nod
 	struct topology_netns *netns = netns_at(draft, index);
 	netns->ref = ref;
 	netns->loopback_up = !host;
-	schema_read_mapping(&draft->reader, node, &netns_schema, netns);
+	schema_read_mapping(&draft->reader, node, &topology_netns_schema, netns);
 	netns->loopback_up &= netns->tenure == NETNS_MADE;
 	if (host)
 		check_host(draft, node);

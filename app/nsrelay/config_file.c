@@ -52,8 +52,8 @@ static void remember(struct loader *loader, enum config_part part, const struct 
 }
 
 static const struct schema_field namespace_fields[] = {
-        {"pid", schema_read_pid, NULL},
-        {"path", schema_read_path, NULL},
+        {"pid", schema_read_pid, NULL, "PID", "the namespace of this process", NULL},
+        {"path", schema_read_path, NULL, "FILE", "the namespace that this file is", NULL},
 };
 static const struct schema namespace_schema = SCHEMA("a namespace", namespace_fields, NULL);
 
@@ -126,8 +126,11 @@ static void read_address(struct schema_reader *reader, const struct yaml_node *n
 }
 
 static const struct schema_field backend_fields[] = {
-        {"address", read_address, "address: NETNS/ADDRESS:PORT"}};
+        {"address", read_address, "address: NETNS/ADDRESS:PORT", "ENDPOINT", "where it listens", NULL},
+};
 static const struct schema backend_schema = SCHEMA("a backend", backend_fields, &setting_backend);
+static const struct schema health_schema = {.what = "health", .settings = &setting_health};
+static const struct schema ejection_schema = {.what = "ejection", .settings = &setting_ejection};
 
 static void read_backend(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
@@ -156,23 +159,24 @@ static void read_backends(struct schema_reader *reader, const struct yaml_node *
 static void read_health(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct config_pool *pool = target;
-	static const struct schema schema = {.what = "health", .settings = &setting_health};
 	config_health_init(&pool->health);
-	schema_read_mapping(reader, node, &schema, pool);
+	schema_read_mapping(reader, node, &health_schema, pool);
 }
 
 static void read_ejection(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct config_pool *pool = target;
-	static const struct schema schema = {.what = "ejection", .settings = &setting_ejection};
 	config_ejection_init(&pool->ejection);
-	schema_read_mapping(reader, node, &schema, pool);
+	schema_read_mapping(reader, node, &ejection_schema, pool);
 }
 
 static const struct schema_field pool_fields[] = {
-        {"ejection", read_ejection, NULL},
-        {"health", read_health, NULL},
-        {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]"},
+        {"ejection", read_ejection, NULL, "mapping", "backends that fail connections are left out for a while",
+         &ejection_schema},
+        {"health", read_health, NULL, "mapping", "backends are connected to now and then, to see whether they are well",
+         &health_schema},
+        {"backends", read_backends, "backends: [ NETNS/ADDRESS:PORT ]", "list",
+         "where its connections go; an ENDPOINT alone is short for { address: ENDPOINT }", &backend_schema},
 };
 static const struct schema pool_schema = SCHEMA("a pool", pool_fields, &setting_pool);
 
@@ -300,8 +304,8 @@ static void read_mirror_from(struct schema_reader *reader, const struct yaml_nod
 }
 
 static const struct schema_field mirror_fields[] = {
-        {"to", read_mirror_to, "to: NETNS/ADDRESS:PORT"},
-        {"from", read_mirror_from, NULL},
+        {"to", read_mirror_to, "to: NETNS/ADDRESS:PORT", "ENDPOINT", "who gets the copies", NULL},
+        {"from", read_mirror_from, NULL, "CIDR, or a list", "only connections of clients in these networks", NULL},
 };
 static const struct schema mirror_schema = SCHEMA("a mirror", mirror_fields, &setting_mirror);
 
@@ -326,7 +330,10 @@ static void read_accept_from(struct schema_reader *reader, const struct yaml_nod
 	schema_read_items(reader, node, read_proxy_client, &((struct config_relay *)target)->accept);
 }
 
-static const struct schema_field proxy_fields[] = {{"accept_from", read_accept_from, NULL}};
+static const struct schema_field proxy_fields[] = {
+        {"accept_from", read_accept_from, NULL, "CIDR or unix, or a list",
+         "clients in these networks, or of unix sockets, begin with a PROXY protocol header", NULL},
+};
 static const struct schema proxy_schema = SCHEMA("proxy_protocol", proxy_fields, &setting_proxy);
 
 static void read_proxy(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -361,7 +368,8 @@ static void read_sni_routes(struct schema_reader *reader, const struct yaml_node
 }
 
 static const struct schema_field sni_fields[] = {
-        {"routes", read_sni_routes, "routes: { NAME: POOL }"},
+        {"routes", read_sni_routes, "routes: { NAME: POOL }", "{ NAME: POOL }",
+         "clients that ask for the server NAME go to this pool; *.NAME is all names below it", NULL},
 };
 static const struct schema sni_schema = SCHEMA("sni", sni_fields, &setting_sni);
 
@@ -407,16 +415,20 @@ static void read_deny_namespaces(struct schema_reader *reader, const struct yaml
 }
 
 static const struct schema_field relay_fields[] = {
-        {"name", read_name, "name: NAME"},
-        {"listen", read_listen, "listen: NETNS/ADDRESS:PORT"},
-        {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT"},
-        {"mirror", read_mirror, NULL},
-        {"proxy_protocol", read_proxy, NULL},
-        {"sni", read_sni, NULL},
-        {"allow", read_allow, NULL},
-        {"deny", read_deny, NULL},
-        {"allow_namespaces", read_allow_namespaces, NULL},
-        {"deny_namespaces", read_deny_namespaces, NULL},
+        {"name", read_name, "name: NAME", "NAME", "what it is called in logs, metrics and by nsctl", NULL},
+        {"listen", read_listen, "listen: NETNS/ADDRESS:PORT", "ENDPOINT, or a list", "where it accepts connections", NULL},
+        {"to", read_to, "to: POOL or to: NETNS/ADDRESS:PORT", "POOL, or backends as those of a pool",
+         "where they go", NULL},
+        {"mirror", read_mirror, NULL, "mapping", "send a copy of the bytes somewhere else as well", &mirror_schema},
+        {"proxy_protocol", read_proxy, NULL, "mapping", "who the client is, told to backends and told by clients",
+         &proxy_schema},
+        {"sni", read_sni, NULL, "mapping", "choose the pool by the name that clients of TLS ask for", &sni_schema},
+        {"allow", read_allow, NULL, "CIDR, or a list", "clients in these networks, and no others, may come", NULL},
+        {"deny", read_deny, NULL, "CIDR, or a list", "clients in these networks may not", NULL},
+        {"allow_namespaces", read_allow_namespaces, NULL, "NETNS, or a list",
+         "only who comes by a listener in these namespaces may", NULL},
+        {"deny_namespaces", read_deny_namespaces, NULL, "NETNS, or a list",
+         "who comes by a listener in these namespaces may not", NULL},
 };
 static const struct schema relay_schema = SCHEMA("a relay", relay_fields, &setting_relay);
 
@@ -440,12 +452,14 @@ static void read_relays(struct schema_reader *reader, const struct yaml_node *no
 }
 
 static const struct schema_field file_fields[] = {
-        {"namespaces", read_namespaces, NULL},
-        {"pools", read_pools, NULL},
-        {"defaults", read_defaults, NULL},
-        {"relays", read_relays, "a list of at least one relay"},
+        {"namespaces", read_namespaces, NULL, "{ NAME: mapping }",
+         "names for namespaces that are not in /run/netns, or under another name", &namespace_schema},
+        {"pools", read_pools, NULL, "{ NAME: mapping }", "backends that relays share by name", &pool_schema},
+        {"defaults", read_defaults, NULL, "mapping",
+         "settings of all relays: any of those below that are not of a kind of their own, as timeouts", NULL},
+        {"relays", read_relays, "a list of at least one relay", "list", "what is relayed", &relay_schema},
 };
-static const struct schema file_schema = SCHEMA("the file", file_fields, &setting_daemon);
+const struct schema config_file_schema = SCHEMA("the file", file_fields, &setting_daemon);
 
 static void complain(void *context, enum config_part part, size_t index, const char *text)
 {
@@ -457,7 +471,7 @@ static void complain(void *context, enum config_part part, size_t index, const c
 static int read_root(struct loader *loader, const struct yaml_node *root)
 {
 	if (root && root->kind != YAML_NULL)
-		schema_read_mapping(&loader->reader, root, &file_schema, &loader->config);
+		schema_read_mapping(&loader->reader, root, &config_file_schema, &loader->config);
 	else
 		report_add(&loader->reader.report, (struct span){0},
 		           "the file is empty; expected a list of at least one relay "

@@ -23,7 +23,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "app/text/schema.h"
 #include "relay/config.h"
+
+/* Every key there is, for the manual page. */
+extern const struct schema config_file_schema;
 
 /*
  * config_text_load - read a configuration from memory

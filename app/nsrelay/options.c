@@ -15,19 +15,24 @@
 /* What a verb takes beside --help. */
 enum { TAKES_CONFIG = 1 << 0, TAKES_SANDBOX = 1 << 1 };
 
+#define CONFIG_NOTES                                                                                         \
+	"ENDPOINT is NETNS/ADDRESS:PORT: web/127.0.0.1:80, web/[::1]:80, pid:42/10.0.0.1:80,\n"              \
+	"path:/run/netns/web/0.0.0.0:80, or /127.0.0.1:80 in the program's own namespace; or unix:PATH.\n"   \
+	"DURATION is a number and its unit: 250ms, 5s, 1m, 2h. Defaults stand in [brackets].\n"
+
 static const struct verb_row {
 	const char *name;
-	const char *usage;
+	const char *arguments; /* what it takes beside [OPTION...] */
 	const char *help;
 	unsigned int takes;
 } verbs[] = {
-	[VERB_RUN] = {"run", "run (-c FILE | --listen ENDPOINT... --to ENDPOINT... [OPTION...])",
+	[VERB_RUN] = {"run", "(-c FILE | --listen ENDPOINT... --to ENDPOINT...)",
 		      "relay connections until SIGTERM", TAKES_CONFIG | TAKES_SANDBOX},
-	[VERB_CHECK] = {"check", "check (-c FILE | --listen ENDPOINT... --to ENDPOINT... [OPTION...])",
+	[VERB_CHECK] = {"check", "(-c FILE | --listen ENDPOINT... --to ENDPOINT...)",
 			"read a configuration and report every mistake in it", TAKES_CONFIG},
-	[VERB_DOCTOR] = {"doctor", "doctor", "tell whether this machine has what nsrelay needs", 0},
-	[VERB_VERSION] = {"version", "version", "print the version", 0},
-	[VERB_HELP] = {"help", "help [VERB]", "print how a verb is used", 0},
+	[VERB_DOCTOR] = {"doctor", "", "tell whether this machine has what nsrelay needs", 0},
+	[VERB_VERSION] = {"version", "", "print the version", 0},
+	[VERB_HELP] = {"help", "[VERB]", "print how a verb is used", 0},
 };
 static_assert(ARRAY_COUNT(verbs) == VERB_COUNT, "a verb has no row");
 
@@ -147,18 +152,27 @@ static const struct option_row rows[] = {
 	{{"help", 'h', NULL, "print this"}, 0, apply_help},
 };
 
+enum { HELP_MAX = 256 };
+
 /* An option of either kind: a row, or a setting that belongs to the daemon or to the relay. */
 struct entry {
 	const struct option_row *row;
 	const struct setting *setting;
 	bool of_relay;
 	char placeholder[VALUE_TEXT_MAX]; /* of a setting */
+	char help[HELP_MAX];              /* of a setting, with its default */
 };
 
 struct entries {
 	struct entry all[CLI_OPTIONS_MAX];
 	struct cli_option options[CLI_OPTIONS_MAX]; /* the same for cli_parse() */
 	size_t count;
+};
+
+/* The owners of settings, as they are by default. */
+struct owners {
+	struct config config;
+	struct config_relay relay;
 };
 
 static struct entry *entries_add(struct entries *entries)
@@ -174,37 +188,48 @@ static void entries_add_row(struct entries *entries, const struct option_row *ro
 	*option = row->option;
 }
 
-static void entries_add_setting(struct entries *entries, const struct setting *setting, bool of_relay)
+static void entries_add_setting(struct entries *entries, const struct setting *setting,
+				const struct owners *owners, bool of_relay)
 {
+	const char *owner = of_relay ? (const char *)&owners->relay : (const char *)&owners->config;
+	char value[VALUE_TEXT_MAX];
 	struct cli_option *option = &entries->options[entries->count];
 	struct entry *entry = entries_add(entries);
 	*entry = (struct entry){.setting = setting, .of_relay = of_relay};
 	value_placeholder(&setting->type, entry->placeholder, sizeof(entry->placeholder));
-	*option = (struct cli_option){.name = setting->option, .placeholder = entry->placeholder};
+	value_format(&setting->type, owner + setting->offset, value, sizeof(value));
+	int length = snprintf(entry->help, sizeof(entry->help), "%s [%s]", setting->help, *value ? value : "none");
+	CHECK((size_t)length < sizeof(entry->help)); /* both are ours */
+	*option = (struct cli_option){
+		.name = setting->option, .placeholder = entry->placeholder, .help = entry->help};
 }
 
-static void entries_add_settings(struct entries *entries, const struct setting_map *map, bool of_relay)
+static void entries_add_settings(struct entries *entries, const struct setting_map *map,
+				 const struct owners *owners, bool of_relay)
 {
 	for (size_t i = 0; i < map->count; i++) {
 		const struct setting *setting = &map->settings[i];
 		if (setting->map)
-			entries_add_settings(entries, setting->map, of_relay);
+			entries_add_settings(entries, setting->map, owners, of_relay);
 		else if (setting->option)
-			entries_add_setting(entries, setting, of_relay);
+			entries_add_setting(entries, setting, owners, of_relay);
 	}
 }
 
 /* entries_init - the options @verb takes */
 static void entries_init(struct entries *entries, enum verb verb)
 {
+	struct owners owners;
 	entries->count = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		if ((rows[i].takes & verbs[verb].takes) == rows[i].takes)
 			entries_add_row(entries, &rows[i]);
 	if (!(verbs[verb].takes & TAKES_CONFIG))
 		return;
-	entries_add_settings(entries, &setting_relay, true);
-	entries_add_settings(entries, &setting_daemon, false);
+	config_init(&owners.config);
+	config_relay_init(&owners.relay);
+	entries_add_settings(entries, &setting_relay, &owners, true);
+	entries_add_settings(entries, &setting_daemon, &owners, false);
 }
 
 static int apply_setting(struct parser *parser, const struct entry *entry, const char *text, struct err *err)
@@ -373,34 +398,6 @@ void options_fini(struct options *options)
 		config_fini(&options->config);
 }
 
-/* print_setting - @owner has the default */
-static void print_setting(const struct entry *entry, const void *owner, FILE *out)
-{
-	const struct setting *setting = entry->setting;
-	char value[VALUE_TEXT_MAX];
-	value_format(&setting->type, (const char *)owner + setting->offset, value, sizeof(value));
-	fprintf(out, "  --%s %s\n        %s [%s]\n", setting->option, entry->placeholder, setting->help,
-		*value ? value : "none");
-}
-
-static void print_entries(enum verb verb, FILE *out)
-{
-	struct entries entries;
-	struct config config;
-	struct config_relay relay;
-	config_init(&config);
-	config_relay_init(&relay);
-	entries_init(&entries, verb);
-	for (size_t i = 0; i < entries.count; i++) {
-		const struct entry *entry = &entries.all[i];
-		if (entry->row)
-			cli_print_option(&entry->row->option, out);
-		else
-			print_setting(entry, entry->of_relay ? (void *)&relay : (void *)&config,
-				      out);
-	}
-}
-
 static void print_verbs(FILE *out)
 {
 	fprintf(out, "nsrelay relays TCP connections between network namespaces.\n\nusage: nsrelay VERB "
@@ -410,19 +407,43 @@ static void print_verbs(FILE *out)
 	fprintf(out, "\n'nsrelay help VERB' tells more.\n");
 }
 
+/* describe - @verb as its row and @entries, its options, say */
+static struct manual_verb describe(enum verb verb, const struct entries *entries)
+{
+	return (struct manual_verb){
+		.name = verbs[verb].name,
+		.arguments = verbs[verb].arguments,
+		.help = verbs[verb].help,
+		.notes = verbs[verb].takes & TAKES_CONFIG ? CONFIG_NOTES : "",
+		.options = entries->options,
+		.option_count = entries->count,
+	};
+}
+
+static void each_verb(manual_fn *tell, void *ctx)
+{
+	struct entries entries;
+	for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+		entries_init(&entries, verb);
+		const struct manual_verb told = describe(verb, &entries);
+		tell(ctx, &told);
+	}
+}
+
+const struct manual options_manual = {"nsrelay", each_verb};
+
 void options_print_help(enum verb verb, FILE *out)
 {
+	struct entries entries;
 	if (verb == VERB_HELP) {
 		print_verbs(out);
 		return;
 	}
-	fprintf(out, "usage: nsrelay %s\n\n%s\n\n", verbs[verb].usage, verbs[verb].help);
-	print_entries(verb, out);
+	entries_init(&entries, verb);
+	fprintf(out, "usage: nsrelay %s [OPTION...]%s%s\n\n%s\n\n", verbs[verb].name,
+		*verbs[verb].arguments ? " " : "", verbs[verb].arguments, verbs[verb].help);
+	for (size_t i = 0; i < entries.count; i++)
+		cli_print_option(&entries.options[i], out);
 	if (verbs[verb].takes & TAKES_CONFIG)
-		fprintf(out, "\nENDPOINT is NETNS/ADDRESS:PORT: web/127.0.0.1:80, web/[::1]:80, "
-			     "pid:42/10.0.0.1:80,\n"
-			     "path:/run/netns/web/0.0.0.0:80, or /127.0.0.1:80 in the program's own "
-			     "namespace; or unix:PATH.\n"
-			     "DURATION is a number and its unit: 250ms, 5s, 1m, 2h. Defaults stand in "
-			     "[brackets].\n");
+		fputs("\n" CONFIG_NOTES, out);
 }

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "app/text/cli.h"
+#include "app/text/manual.h"
 #include "relay/config.h"
 
 enum verb { VERB_RUN, VERB_CHECK, VERB_DOCTOR, VERB_VERSION, VERB_HELP, VERB_COUNT };
@@ -36,6 +36,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *err);
 int options_load(struct options *options, FILE *report);
 
 void options_fini(struct options *options);
+
+/* The verbs and their options. */
+extern const struct manual options_manual;
 
 /* options_print_help - print how @verb is used, every option and default; VERB_HELP: which verbs there are */
 void options_print_help(enum verb verb, FILE *out);

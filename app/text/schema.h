@@ -17,6 +17,8 @@
 #include "app/text/yaml.h"
 #include "base/check.h"
 
+struct schema;
+
 struct schema_reader {
 	struct report report;
 	bool out_of_memory;
@@ -30,6 +32,11 @@ struct schema_field {
 	const char *key;
 	schema_fn *read;
 	const char *missing; /* what to say when it is not there; NULL: it may be left out */
+
+	/* What the manual page says. */
+	const char *value; /* what it can be: "ENDPOINT, or a list of them" */
+	const char *help;
+	const struct schema *inner; /* of the mapping or mappings it holds; NULL: none, or told elsewhere */
 };
 
 /* The keys of a mapping. */
