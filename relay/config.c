@@ -77,6 +77,16 @@ void config_ejection_init(struct config_ejection *ejection)
 	};
 }
 
+void config_pool_init(struct config_pool *pool)
+{
+	*pool = (struct config_pool){
+		.balance = CONFIG_BALANCE_ROUND_ROBIN,
+		.retries = CONFIG_RETRIES_MAX, /* each backend once */
+		.queue = {.length = 128, .timeout_ms = 5000},
+		.sticky = {.by = CONFIG_STICKY_OFF, .timeout_ms = 30 * 60 * 1000, .size = 65536},
+	};
+}
+
 /* grow - room for one more element of @size bytes in an array of @count that doubles at powers of two */
 static void *grow(void *array, size_t count, size_t size)
 {
@@ -92,12 +102,7 @@ struct config_pool *config_add_pool(struct config *config)
 		return NULL;
 	config->pools = pools;
 	struct config_pool *pool = &pools[config->pool_count++];
-	*pool = (struct config_pool){
-		.balance = CONFIG_BALANCE_ROUND_ROBIN,
-		.retries = CONFIG_RETRIES_MAX, /* each backend once */
-		.queue = {.length = 128, .timeout_ms = 5000},
-		.sticky = {.by = CONFIG_STICKY_OFF, .timeout_ms = 30 * 60 * 1000, .size = 65536},
-	};
+	config_pool_init(pool);
 	return pool;
 }
 

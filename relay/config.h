@@ -241,8 +241,9 @@ struct config {
 /* config_init - an empty configuration with every daemon-wide default */
 void config_init(struct config *config);
 
-/* config_relay_init, config_backend_init - the defaults of one relay, or of one backend */
+/* config_relay_init, config_pool_init, config_backend_init - the defaults of one relay, pool or backend */
 void config_relay_init(struct config_relay *relay);
+void config_pool_init(struct config_pool *pool);
 void config_backend_init(struct config_backend *backend);
 
 /* config_health_init - the defaults of checks where there are some: every 2 s; a pool has none unless it asks for them */

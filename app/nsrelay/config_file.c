@@ -461,6 +461,10 @@ static const struct schema_field file_fields[] = {
 };
 const struct schema config_file_schema = SCHEMA("the file", file_fields, &setting_daemon);
 
+const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
+        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &sni_schema,
+};
+
 static void complain(void *context, enum config_part part, size_t index, const char *text)
 {
 	struct loader *loader = context;

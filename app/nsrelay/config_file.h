@@ -39,6 +39,13 @@ extern const struct schema config_file_schema;
  */
 int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report);
 
+/*
+ * What a file may hold that is no setting: the keys of these schemas' fields. config_tree.c writes
+ * each, and its test looks whether one was forgotten.
+ */
+enum { CONFIG_SCHEMA_COUNT = 6 };
+extern const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT];
+
 /* config_file_load - as config_text_load(), from a file. Errors also: those of text_file_read() */
 int config_file_load(const char *path, struct config *ret, FILE *report);
 

@@ -57,20 +57,32 @@ static int refuse(struct builder *builder, struct span at, const char *why)
 	return -EINVAL;
 }
 
-static struct yaml_node *new_node(struct builder *builder, enum yaml_kind kind, struct span at,
-				  const char *text, size_t length)
+static struct yaml_node *new_node(struct yaml *yaml, struct yaml_node *parent, enum yaml_kind kind,
+				  struct span at, const char *text, size_t length)
 {
 	struct yaml_node *node = calloc(1, sizeof(*node) + length + 1);
 	if (!node)
 		return NULL;
 	node->kind = kind;
 	node->at = at;
-	node->parent = builder->parent;
-	node->older = builder->yaml->newest;
+	node->parent = parent;
+	node->older = yaml->newest;
 	memcpy(node->text, text, length);
-	builder->yaml->newest = node;
-	builder->yaml->node_count++;
+	yaml->newest = node;
+	yaml->node_count++;
 	return node;
+}
+
+/* append - @node becomes the last child of its parent */
+static void append(struct yaml_node *node)
+{
+	struct yaml_node *parent = node->parent;
+	if (parent->last)
+		parent->last->next = node;
+	else
+		parent->first = node;
+	parent->last = node;
+	parent->child_count++;
 }
 
 /* place - put @node where it belongs: at the top, among the open node's children, or aside as a key */
@@ -89,12 +101,7 @@ static int place(struct builder *builder, struct yaml_node *node)
 	}
 	node->key = builder->key;
 	builder->key = NULL;
-	if (parent->last)
-		parent->last->next = node;
-	else
-		parent->first = node;
-	parent->last = node;
-	parent->child_count++;
+	append(node);
 	return 0;
 }
 
@@ -102,7 +109,7 @@ static int add(struct builder *builder, enum yaml_kind kind, struct span at, con
 {
 	if (builder->yaml->node_count == YAML_NODES_MAX)
 		return refuse(builder, at, "the file holds too much; expected a configuration");
-	struct yaml_node *node = new_node(builder, kind, at, text, length);
+	struct yaml_node *node = new_node(builder->yaml, builder->parent, kind, at, text, length);
 	return node ? place(builder, node) : -ENOMEM;
 }
 
@@ -380,6 +387,26 @@ void yaml_fini(struct yaml *yaml)
 	*yaml = (struct yaml){0};
 }
 
+struct yaml_node *yaml_add(struct yaml *yaml, struct yaml_node *parent, const char *key, enum yaml_kind kind,
+                           const char *text)
+{
+	struct yaml_node *name = NULL;
+	if (key) {
+		name = new_node(yaml, parent, YAML_SCALAR, (struct span){0}, key, strlen(key));
+		if (!name)
+			return NULL;
+	}
+	struct yaml_node *node = new_node(yaml, parent, kind, (struct span){0}, text ? text : "", text ? strlen(text) : 0);
+	if (!node)
+		return NULL;
+	node->key = name;
+	if (parent)
+		append(node);
+	else
+		yaml->root = node;
+	return node;
+}
+
 const struct yaml_node *yaml_get(const struct yaml_node *node, const char *key)
 {
 	if (!node || node->kind != YAML_MAPPING)
@@ -388,6 +415,21 @@ const struct yaml_node *yaml_get(const struct yaml_node *node, const char *key)
 		if (strcmp(child->key->text, key) == 0)
 			return child;
 	return NULL;
+}
+
+static bool key_equal(const struct yaml_node *a, const struct yaml_node *b)
+{
+	return !a->key == !b->key && (!a->key || strcmp(a->key->text, b->key->text) == 0);
+}
+
+bool yaml_equal(const struct yaml_node *a, const struct yaml_node *b)
+{
+	if (a->kind != b->kind || a->child_count != b->child_count || !key_equal(a, b) || strcmp(a->text, b->text) != 0)
+		return false;
+	for (a = a->first, b = b->first; a; a = a->next, b = b->next)
+		if (!yaml_equal(a, b))
+			return false;
+	return true;
 }
 
 const char *yaml_kind_name(enum yaml_kind kind)

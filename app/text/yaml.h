@@ -10,6 +10,7 @@
 #ifndef NSRELAY_APP_TEXT_YAML_H
 #define NSRELAY_APP_TEXT_YAML_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "app/text/report.h"
@@ -44,8 +45,20 @@ struct yaml {
 int yaml_init(struct yaml *yaml, struct report *report);
 void yaml_fini(struct yaml *yaml);
 
+/*
+ * yaml_add - a further node under @parent, or the root (NULL) of a zeroed @yaml; for trees that come from no text
+ * @key:  of a mapping's child; else NULL
+ * @text: of a scalar; else NULL
+ * The limits above are those of texts. NULL: memory is out, and what there is can still be given to yaml_fini().
+ */
+struct yaml_node *yaml_add(struct yaml *yaml, struct yaml_node *parent, const char *key, enum yaml_kind kind,
+                           const char *text);
+
 /* yaml_get - the value of @key in a mapping, or NULL; also when @node is NULL or no mapping */
 const struct yaml_node *yaml_get(const struct yaml_node *node, const char *key);
+
+/* yaml_equal - do the two say the same, in the same order? */
+bool yaml_equal(const struct yaml_node *a, const struct yaml_node *b);
 
 /* yaml_kind_name - "a mapping", "a list", "text" or "nothing" */
 const char *yaml_kind_name(enum yaml_kind kind);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* No text may crash the reader; what it accepts is complete, what it refuses is reported with a place. */
+/*
+ * No text may crash the reader; what it accepts is complete and comes back when it is written and read again, what it
+ * refuses is reported with a place.
+ */
 #include "app/nsrelay/config_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/nsrelay/config_text.h"
 #include "base/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,6 +32,20 @@ static void check_accepted(const struct config *config)
 	}
 }
 
+static void check_comes_back(const struct config *config, bool all)
+{
+	struct config again;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	CHECK(out && config_text(config, all, out) == 0);
+	fclose(out);
+	CHECK(config_text_load(text, size, "again", &again, stderr) == 0);
+	CHECK(config_equal(config, &again));
+	config_fini(&again);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config;
@@ -42,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fclose(report);
 	if (r == 0) {
 		check_accepted(&config);
+		check_comes_back(&config, false);
+		check_comes_back(&config, true);
 		config_fini(&config);
 	} else {
 		CHECK(strstr(text, "error: "));
