@@ -329,6 +329,33 @@ int nssock_listen(int ns_fd, const struct endpoint *listener, const struct nssoc
 	return fd;
 }
 
+/* clear_tcp_options - those that are off, and may have been on */
+static void clear_tcp_options(int fd, const struct nssock_tcp_options *options)
+{
+	const int off = 0;
+
+	if (!options->nodelay)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
+	if (!options->keepalive_idle_s)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off));
+	if (!options->user_timeout_ms)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &off, sizeof(off));
+}
+
+int nssock_listen_again(int fd, const struct endpoint *listener, const struct nssock_tcp_options *options,
+                        struct err *err)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	int rc = 0;
+
+	if (listener->addr.family != AF_UNIX) {
+		clear_tcp_options(fd, options);
+		rc = set_tcp_options(fd, options, err);
+	}
+	listen(fd, (int)options->backlog);
+	return rc < 0 ? err_prefix(err, "listener %s", endpoint_format(listener, text, sizeof(text))) : 0;
+}
+
 int nssock_refuse_handshakes(int fd)
 {
 	/* A socket filter sees the TCP header at offset 0; byte 13 holds the flags: SYN is 0x02, ACK 0x10 (RFC 9293). */

@@ -64,6 +64,14 @@ int nssock_listen(int ns_fd, const struct endpoint *listener, const struct nssoc
                   bool reuseport, uid_t uid, struct err *err);
 
 /*
+ * nssock_listen_again - give a listening socket other options: what is accepted from now on has them
+ * What has no value that says "the kernel's own" stays as it was: a congestion control that is not asked for any more, and
+ * interval and count of keepalives that are not. Errors: ENOENT or EPERM (congestion control); the rest is set all the same.
+ */
+int nssock_listen_again(int fd, const struct endpoint *listener, const struct nssock_tcp_options *options,
+                        struct err *err);
+
+/*
  * nssock_refuse_handshakes - drop new SYNs at a listening TCP socket while what is queued or half-way can be accepted
  * A listener that is to be closed without resetting anybody is given up so. Errors: EPERM (CAP_NET_ADMIN, Linux 6.18),
  * ENOMEM.

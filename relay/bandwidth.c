@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "relay/succession.h"
 #include "relay/worker.h"
 
 enum {
@@ -173,6 +174,36 @@ int bandwidth_init(struct bandwidth *bandwidth, const struct plan *plan)
 	for (uint32_t i = 0; i < plan->listener_count; i++)
 		set_listener(bandwidth, plan, i);
 	return 0;
+}
+
+static void carry_debt(struct bandwidth_pair *heir, const struct bandwidth_pair *old)
+{
+	for (int i = 0; i < SIDE_COUNT; i++)
+		heir->shapers[i].paid_at_ns = old->shapers[i].paid_at_ns;
+}
+
+void bandwidth_inherit(struct bandwidth *heir, const struct bandwidth *old, const struct succession *map,
+		       uint32_t relay_count, uint32_t listener_count)
+{
+	for (uint32_t i = 0; i < relay_count; i++) {
+		if (map->relays[i] != SUCCESSION_NONE)
+			carry_debt(&heir->relays[map->relays[i]], &old->relays[i]);
+	}
+	for (uint32_t i = 0; i < listener_count; i++) {
+		uint32_t listener = map->listeners[i];
+		if (listener != SUCCESSION_NONE && old->netns_of[i] == i)
+			carry_debt(&heir->netns[heir->netns_of[listener]], &old->netns[i]);
+	}
+}
+
+void bandwidth_go_on(const struct bandwidth *bandwidth, struct session *session)
+{
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		struct flow *flow = &session->flows[i];
+		uint8_t kind = bandwidth->kinds[session->listener][i];
+		/* A deposit stays with the limit it was left with, which gets it back when the flow falls quiet. */
+		flow->limits = kind ? kind | (flow->limits & BANDWIDTH_ADMITTED) : 0;
+	}
 }
 
 void bandwidth_fini(struct bandwidth *bandwidth)

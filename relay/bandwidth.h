@@ -39,6 +39,16 @@ int bandwidth_init(struct bandwidth *bandwidth, const struct plan *plan);
 void bandwidth_fini(struct bandwidth *bandwidth);
 size_t bandwidth_memory(size_t relay_count, size_t listener_count);
 
+struct succession;
+
+/*
+ * bandwidth_inherit - what @old's limits are owed, those of @heir are; when no other thread uses either
+ * bandwidth_go_on - a session's flows are limited as its listener's now are
+ */
+void bandwidth_inherit(struct bandwidth *heir, const struct bandwidth *old, const struct succession *map,
+		       uint32_t relay_count, uint32_t listener_count);
+void bandwidth_go_on(const struct bandwidth *bandwidth, struct session *session);
+
 /* bandwidth_begin - a fresh session: which of its flows are limited */
 static inline void bandwidth_begin(const struct bandwidth *bandwidth, struct session *session)
 {

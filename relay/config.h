@@ -91,6 +91,7 @@ struct config_backend {
 	bool backup;     /* only for connections that all others have failed */
 	enum config_state state;
 	uint32_t max_connections; /* of all threads together; 0: no limit */
+	bool leftover; /* not in the file any more, but connections go to it: relay/succession.h */
 };
 
 /* Where connections wait while every backend that could serve them has its max_connections. */
@@ -119,6 +120,7 @@ struct config_pool {
 	struct config_sticky sticky;
 	struct config_ejection ejection; /* without failures and resets: none */
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
+	bool leftover;          /* not in the file any more: relay/succession.h */
 };
 
 /* Blocks of addresses. */
@@ -218,6 +220,7 @@ struct config_relay {
 	struct config_mirror mirror;
 	struct config_access access;
 	struct config_limits limits;
+	uint64_t leftover_until_ms; /* CLOCK_MONOTONIC: not in the file any more, and its connections end by then; else 0 */
 };
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };

@@ -8,11 +8,12 @@
 
 #include "base/check.h"
 #include "relay/balance/standing.h"
+#include "relay/handover.h"
 #include "relay/worker.h"
 
 int inspect_init(struct inspect *inspect, const struct plan *plan, const struct limits *limits)
 {
-	*inspect = (struct inspect){.plan = plan, .limits = limits};
+	*inspect = (struct inspect){.plan = plan, .limits = limits, .lock = PTHREAD_MUTEX_INITIALIZER};
 	inspect->doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (inspect->doorbell_fd < 0)
 		return -errno;
@@ -26,6 +27,16 @@ void inspect_fini(struct inspect *inspect)
 		close(inspect->doorbell_fd);
 	free(inspect->threads);
 	*inspect = (struct inspect){.doorbell_fd = -1};
+}
+
+void inspect_lock(struct inspect *inspect)
+{
+	pthread_mutex_lock(&inspect->lock);
+}
+
+void inspect_unlock(struct inspect *inspect)
+{
+	pthread_mutex_unlock(&inspect->lock);
 }
 
 static void ring(int doorbell_fd)
@@ -50,6 +61,7 @@ uint32_t inspect_slot_of(uint64_t id)
 bool inspect_ask(struct inspect *inspect, uint32_t thread, struct inspect_slice *slice)
 {
 	CHECK(thread < inspect->limits->threads);
+	inspect->threads[thread].lent = slice;
 	slice->thread = thread;
 	slice->doorbell_fd = inspect->doorbell_fd;
 	slice->count = 0;
@@ -211,6 +223,27 @@ void inspect_fill(struct worker *worker, struct inspect_slice *slice)
 		slice->last = take_all(worker, slice);
 	atomic_store_explicit(&slice->full, true, memory_order_release); /* from here on it is the asker's */
 	ring(doorbell_fd);
+}
+
+static void translate_slice(struct inspect_slice *slice, const struct handover *handover)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < slice->count; i++) {
+		struct inspect_connection *row = &slice->rows[i];
+		_Static_assert((uint32_t)INSPECT_NO_BACKEND == (uint32_t)SUCCESSION_NONE, "one for both");
+		if (handover_translate(handover, &row->listener, &row->route, &row->backend))
+			slice->rows[kept++] = *row;
+	}
+	slice->count = kept;
+}
+
+void inspect_translate(struct inspect *inspect, const struct handover *handover)
+{
+	for (uint32_t i = 0; i < inspect->limits->threads; i++) {
+		struct inspect_slice *slice = inspect->threads[i].lent;
+		if (slice && slice->thread == i && atomic_load_explicit(&slice->full, memory_order_acquire))
+			translate_slice(slice, handover);
+	}
 }
 
 void inspect_thread_ended(struct inspect *inspect, uint32_t thread)

@@ -18,6 +18,7 @@
 #ifndef NSRELAY_RELAY_INSPECT_H
 #define NSRELAY_RELAY_INSPECT_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -90,7 +91,8 @@ struct inspect_slice {
 
 struct inspect_thread {
 	struct mailbox *mailbox;
-	_Atomic bool ended; /* it answers no more */
+	struct inspect_slice *lent; /* the last one that it was asked to fill; NULL: none */
+	_Atomic bool ended;         /* it answers no more */
 };
 
 struct inspect {
@@ -100,12 +102,21 @@ struct inspect {
 	const struct counters *counters; /* one for each thread */
 	struct inspect_thread *threads;  /* limits.threads of them; owned */
 	struct events *events;           /* NULL: nobody asks for them */
+	pthread_mutex_t lock;            /* inspect_lock() */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */
 };
 
 /* inspect_init - 0, -ENOMEM or -errno of eventfd(2); the rest is the creator's to set */
 int inspect_init(struct inspect *inspect, const struct plan *plan, const struct limits *limits);
 void inspect_fini(struct inspect *inspect);
+
+/*
+ * inspect_lock, inspect_unlock - between them the configuration and everything that has a row for a part of it stay as they
+ * are; without them, plan, limits and what they lead to may change or go (relay/handover.h). For who reads, of whichever
+ * thread but the relay's own; not to be held while waiting.
+ */
+void inspect_lock(struct inspect *inspect);
+void inspect_unlock(struct inspect *inspect);
 
 /* ---- the asker's ---- */
 
@@ -138,6 +149,10 @@ unsigned inspect_backend_reasons(const struct inspect *inspect, size_t pool, uin
 
 /* inspect_fill - do what @slice asks for and give it back */
 void inspect_fill(struct worker *worker, struct inspect_slice *slice);
+
+/* inspect_translate - what was listed and has not been taken yet is told by the indices of the new plan. Relay threads stand. */
+struct handover;
+void inspect_translate(struct inspect *inspect, const struct handover *handover);
 
 /* inspect_thread_ended - the last word of relay thread @thread */
 void inspect_thread_ended(struct inspect *inspect, uint32_t thread);

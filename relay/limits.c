@@ -16,10 +16,9 @@
 enum {
 	/* Standard streams, control channel, log, and room for what libraries open now and then. */
 	PROCESS_FDS = 32,
-	/* Ring, pipe (2), socket source, mailbox. */
-	THREAD_FDS = 5,
-	/* Of a thread's mirrors: pipe (2), /dev/null, what the scheduler tells of the thread. */
-	MIRROR_THREAD_FDS = 4,
+	/* Ring, pipe (2), socket source, mailbox; for mirrors, which there may be later: pipe (2), /dev/null, what the
+	 * scheduler tells of the thread. */
+	THREAD_FDS = 9,
 	/* Listener, two eventfds, the client that is turned away, clients. */
 	CONTROL_FDS = 4 + LIMIT_CONTROL_CLIENTS,
 	/* What the values of a message take: 40 bytes for the two of "0,". */
@@ -38,8 +37,6 @@ static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 {
 	uint64_t per_thread = THREAD_FDS + input->listeners + LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX;
 	uint64_t control = input->control ? CONTROL_FDS : 0;
-	if (input->mirror_sockets)
-		per_thread += MIRROR_THREAD_FDS;
 	return PROCESS_FDS + control + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input) +
 	       input->checks;
 }

@@ -30,7 +30,7 @@ static bool at_limit(const struct worker *worker)
 static void arm(struct worker *worker, uint32_t index)
 {
 	struct listener *listener = &worker->listeners[index];
-	if (listener->armed || listener->closing || listener->fd < 0)
+	if (listener->armed || listener->closing || listener->fd < 0 || worker->pausing)
 		return;
 	ring_accept(worker->ring, listener->fd, accept_tag(index));
 	listener->armed = true;
@@ -108,17 +108,57 @@ void listener_drain_all(struct worker *worker, uint64_t deadline_ms)
 	timer_arm(&worker->wheel, &worker->accept_timer, close_ms < deadline_ms ? close_ms : deadline_ms);
 }
 
+/* begin_close - now, or when its accept is cancelled */
+static void begin_close(struct worker *worker, uint32_t index)
+{
+	struct listener *listener = &worker->listeners[index];
+	if (listener->fd < 0 || listener->closing)
+		return;
+	listener->closing = true;
+	if (listener->armed)
+		ring_cancel(worker->ring, accept_tag(index));
+	else
+		close_listener(worker, index);
+}
+
 void listener_close_all(struct worker *worker)
 {
 	timer_disarm(&worker->wheel, &worker->accept_timer);
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++)
+		begin_close(worker, i);
+}
+
+/* ---- one configuration after the other ---- */
+
+void listener_pause_all(struct worker *worker)
+{
+	cancel_all(worker);
+}
+
+bool listener_any_armed(const struct worker *worker)
+{
 	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
-		struct listener *listener = &worker->listeners[i];
-		if (listener->fd < 0 || listener->closing)
-			continue;
-		listener->closing = true;
-		if (listener->armed)
-			ring_cancel(worker->ring, accept_tag(i));
-		else
-			close_listener(worker, i);
+		if (worker->listeners[i].armed)
+			return true;
+	}
+	return false;
+}
+
+void listener_go_on_all(struct worker *worker)
+{
+	if (!worker->accept_paused)
+		listener_arm_all(worker);
+}
+
+void listener_release_leftovers(struct worker *worker)
+{
+	timer_arm(&worker->wheel, &worker->leave_timer, worker->now_ms + HANDSHAKE_GRACE_MS);
+}
+
+void listener_close_leftovers(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
+		if (worker->plan->listeners[i].leftover)
+			begin_close(worker, i);
 	}
 }

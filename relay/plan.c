@@ -13,7 +13,7 @@ static bool same_tcp(const struct config_tcp *a, const struct config_tcp *b)
 	       a->user_timeout_ms == b->user_timeout_ms && strcmp(a->congestion, b->congestion) == 0;
 }
 
-static bool same_target(const struct plan_target *a, const struct plan_target *b)
+bool plan_same_target(const struct plan_target *a, const struct plan_target *b)
 {
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): each target that is looked at has been set */
 	sa_family_t family = a->endpoint->addr.family;
@@ -28,24 +28,37 @@ static bool same_target(const struct plan_target *a, const struct plan_target *b
 static uint32_t find_target(struct plan *plan, struct plan_target wanted)
 {
 	for (uint32_t i = 0; i < plan->target_count; i++) {
-		if (same_target(&plan->targets[i], &wanted))
+		if (plan_same_target(&plan->targets[i], &wanted))
 			return i;
 	}
+	wanted.number = plan->target_count;
 	plan->targets[plan->target_count] = wanted;
 	return plan->target_count++;
 }
 
 static int add_route(struct plan *plan, size_t relay_index, size_t pool_index)
 {
-	const struct config_relay *relay = &plan->config->relays[relay_index];
 	const struct config_pool *pool = &plan->config->pools[pool_index];
 	uint32_t *targets = calloc(pool->backend_count + 1, sizeof(*targets));
 	if (!targets)
 		return -ENOMEM;
-	plan->routes[plan->route_count++] = (struct plan_route){(uint32_t)relay_index, (uint32_t)pool_index, targets};
-	for (size_t i = 0; i < pool->backend_count; i++)
-		targets[i] = find_target(plan, (struct plan_target){&pool->backends[i].endpoint, &relay->tcp, false});
+	plan->routes[plan->route_count++] = (struct plan_route){
+		.relay = (uint32_t)relay_index, .pool = (uint32_t)pool_index, .targets = targets};
 	return 0;
+}
+
+/* map_targets - of a route's backends: of those that are leftovers, or of the others */
+static void map_targets(struct plan *plan, const struct plan_route *route, bool leftovers)
+{
+	const struct config_relay *relay = &plan->config->relays[route->relay];
+	const struct config_pool *pool = &plan->config->pools[route->pool];
+	bool all_left = relay->leftover_until_ms || route->leftover;
+	for (size_t i = 0; i < pool->backend_count; i++) {
+		const struct config_backend *backend = &pool->backends[i];
+		if ((all_left || backend->leftover) == leftovers)
+			route->targets[i] =
+				find_target(plan, (struct plan_target){.endpoint = &backend->endpoint, .tcp = &relay->tcp});
+	}
 }
 
 /* find_route - from @relay to @pool: its own, or one that another name of it has already; -ENOMEM */
@@ -81,6 +94,15 @@ uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *nam
 	return sni_find(plan->names + names->first, names->count, name);
 }
 
+uint32_t plan_first_route(const struct plan *plan, uint32_t pool)
+{
+	for (uint32_t i = 0; i < plan->route_count; i++) {
+		if (plan->routes[i].pool == pool)
+			return i;
+	}
+	return PLAN_NO_ROUTE;
+}
+
 uint32_t plan_first_alike(const struct plan *plan, uint32_t listener)
 {
 	const struct plan_listener *wanted = &plan->listeners[listener];
@@ -98,7 +120,7 @@ static void map_mirror(struct plan *plan, size_t relay_index)
 	plan->mirror_targets[relay_index] = PLAN_NO_TARGET;
 	if (config_relay_mirrors(relay))
 		plan->mirror_targets[relay_index] =
-			find_target(plan, (struct plan_target){&relay->mirror.to, &relay->tcp, true});
+			find_target(plan, (struct plan_target){.endpoint = &relay->mirror.to, .tcp = &relay->tcp, .mirrors = true});
 }
 
 static int allocate(struct plan *plan)
@@ -134,26 +156,72 @@ int plan_init(struct plan *plan, const struct config *config)
 		const struct config_relay *relay = &config->relays[i];
 		for (size_t j = 0; j < relay->listener_count; j++)
 			plan->listeners[plan->listener_count++] =
-				(struct plan_listener){(uint32_t)i, &relay->listeners[j]};
+				(struct plan_listener){.relay = (uint32_t)i, .endpoint = &relay->listeners[j]};
 		if (add_route(plan, i, relay->pool) < 0)
 			goto fail;
-		map_mirror(plan, i);
 	}
 	uint32_t names = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
 		if (map_names(plan, i, &names) < 0)
 			goto fail;
 	}
+	/* Leftovers last: all other targets have the same index with and without them. */
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		map_targets(plan, &plan->routes[i], false);
+	for (size_t i = 0; i < config->relay_count; i++)
+		map_mirror(plan, i);
+	for (uint32_t i = 0; i < plan->route_count; i++)
+		map_targets(plan, &plan->routes[i], true);
 	return 0;
 fail:
 	plan_fini(plan);
 	return -ENOMEM;
 }
 
+/* ---- leftovers ---- */
+
+/* room_for - @array, of @count items, with room for @more; NULL and unchanged when memory is out */
+static void *room_for(void **array, size_t count, size_t more, size_t size)
+{
+	void *larger = realloc(*array, (count + more) * size);
+	if (larger)
+		*array = larger;
+	return larger;
+}
+
+int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint)
+{
+	if (!room_for((void **)&plan->kept, plan->kept_count, 1, sizeof(*plan->kept)) ||
+	    !room_for((void **)&plan->listeners, plan->listener_count, 1, sizeof(*plan->listeners)))
+		return -ENOMEM;
+	struct endpoint *copy = malloc(sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	*copy = *endpoint;
+	plan->kept[plan->kept_count++] = copy;
+	plan->listeners[plan->listener_count++] = (struct plan_listener){relay, copy, true};
+	return 0;
+}
+
+int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool)
+{
+	size_t backends = plan->config->pools[pool].backend_count;
+	if (!room_for((void **)&plan->routes, plan->route_count, 1, sizeof(*plan->routes)) ||
+	    !room_for((void **)&plan->targets, plan->target_count, backends + 1, sizeof(*plan->targets)) ||
+	    add_route(plan, relay, pool) < 0)
+		return -ENOMEM;
+	plan->routes[plan->route_count - 1].leftover = true;
+	map_targets(plan, &plan->routes[plan->route_count - 1], true);
+	return 0;
+}
+
 void plan_fini(struct plan *plan)
 {
 	if (!plan)
 		return;
+	for (uint32_t i = 0; i < plan->kept_count; i++)
+		free(plan->kept[i]);
+	free(plan->kept);
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		free(plan->routes[i].targets);
 	free(plan->routes);

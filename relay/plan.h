@@ -14,13 +14,15 @@
 
 struct plan_listener {
 	uint32_t relay;                  /* index into config.relays */
-	const struct endpoint *endpoint; /* borrowed from the configuration */
+	const struct endpoint *endpoint; /* borrowed from the configuration, or plan.kept */
+	bool leftover;                   /* not asked for any more: who came by it is still here (relay/succession.h) */
 };
 
 struct plan_target {
 	const struct endpoint *endpoint; /* its namespace and family matter; for unix sockets its path too */
 	const struct config_tcp *tcp;
-	bool mirrors; /* its sockets are for mirrors, and for nothing else */
+	uint32_t number; /* how the socket source calls it: its index here, unless somebody says otherwise */
+	bool mirrors;    /* its sockets are for mirrors, and for nothing else */
 };
 
 /* A way that a relay's connections may take: to a pool, by sockets with that relay's settings. */
@@ -28,9 +30,10 @@ struct plan_route {
 	uint32_t relay;    /* index into config.relays */
 	uint32_t pool;     /* index into config.pools */
 	uint32_t *targets; /* [backend of the pool] -> target; owned */
+	bool leftover;     /* taken by connections that are here already, and by no others */
 };
 
-enum { PLAN_NO_TARGET = UINT32_MAX };
+enum { PLAN_NO_TARGET = UINT32_MAX, PLAN_NO_ROUTE = UINT32_MAX };
 
 /* A relay's part of plan.names. */
 struct plan_names {
@@ -48,16 +51,29 @@ struct plan {
 	struct sni_name *names;      /* of all relays, sorted for each; they borrow from the configuration */
 	struct plan_names *relay_names; /* [relay] */
 	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
+	struct endpoint **kept;     /* of leftover listeners; owned */
+	uint32_t kept_count;
 };
 
 /* plan_find_name - the route of a server's name, in lower case, in a relay; SNI_NONE */
 uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name);
 
+/* plan_first_route - that leads to @pool; PLAN_NO_ROUTE: none does */
+uint32_t plan_first_route(const struct plan *plan, uint32_t pool);
+
 /* plan_first_alike - the first listener of the same relay in the same namespace as @listener */
 uint32_t plan_first_alike(const struct plan *plan, uint32_t listener);
 
+/* plan_same_target - do sockets of @a serve @b as well? */
+bool plan_same_target(const struct plan_target *a, const struct plan_target *b);
+
 /* plan_init - 0 or -ENOMEM */
 int plan_init(struct plan *plan, const struct config *config);
+
+/* plan_keep_listener, plan_keep_route - add a leftover, at the end; 0 or -ENOMEM, after which the plan can only be ended */
+int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint);
+int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool);
+
 void plan_fini(struct plan *plan);
 
 #endif

@@ -5,67 +5,35 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "io/sys.h"
-#include "relay/events.h"
-#include "relay/inspect.h"
+#include "relay/change.h"
+#include "relay/process_private.h"
 #include "relay/record_events.h"
 #include "relay/record_log.h"
-#include "relay/worker.h"
 
 enum {
 	/* How long the control thread lets closing records pile up before it writes them: fewer wakeups. */
 	NAP_MS = 10,
 };
 
-struct thread {
-	struct worker worker;
-	struct mailbox mailbox;
-	struct record_queue records;
-	struct relay *relay;
-	pthread_t id;
-	uint32_t number;
-	int result; /* of worker_open(), then of its last turn */
-	struct err err;
-};
-
-struct relay {
-	const struct relay_process *process;
-	struct shared shared;
-	struct thread *threads;
-	struct counters *counters; /* one for each thread */
-	uint32_t thread_count;     /* those that were started */
-	struct inspect inspect;    /* what the observer sees of all this */
-	struct events events;
-	struct event_series series;
-	int due_ms; /* until the next of them, as of the last look; -1: there is none */
-	bool observed;             /* its begin() went well */
-	sem_t opened;	      /* posted by each thread that has tried to open its worker */
-	sem_t sealed;	      /* posted for each thread when it may go on */
-	bool abandoned;	      /* set before `sealed`: do not go on */
-	int doorbell_fd;      /* rung by records and by threads that end */
-	_Atomic bool sleeping; /* the control thread is about to sleep */
-	_Atomic uint32_t ended;
-};
-
-static void ring_doorbell(const struct relay *relay)
+void relay_ring(const struct relay *relay)
 {
 	uint64_t one = 1;
 	ssize_t n = write(relay->doorbell_fd, &one, sizeof(one));
 	(void)n;
 }
 
-/* wait_for - sem_wait() that signals do not cut short */
-static void wait_for(sem_t *semaphore)
+void relay_wait(sem_t *semaphore)
 {
 	while (sem_wait(semaphore) < 0)
 		CHECK(errno == EINTR);
@@ -105,16 +73,18 @@ static void *run_thread(void *arg)
 	yield_to_applications();
 	thread->result = open_worker(thread);
 	sem_post(&relay->opened);
-	wait_for(&relay->sealed);
+	relay_wait(&relay->sealed);
 	if (!relay->abandoned) {
 		worker_listen(&thread->worker);
-		while (thread->result == 0 && !worker_done(&thread->worker))
+		while (thread->result == 0 && !worker_done(&thread->worker)) {
 			thread->result = worker_turn(&thread->worker);
+			relay_stand(thread);
+		}
 	}
 	worker_close(&thread->worker);
 	inspect_thread_ended(&relay->inspect, thread->number);
 	atomic_fetch_add(&relay->ended, 1);
-	ring_doorbell(relay);
+	relay_ring(relay);
 	return NULL;
 }
 
@@ -136,6 +106,7 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	struct thread *thread = &relay->threads[number];
 	thread->relay = relay;
 	thread->number = number;
+	sem_init(&thread->resumed, 0, 0);
 	thread->records.reader_sleeps = &relay->sleeping;
 	thread->records.doorbell_fd = relay->doorbell_fd;
 	relay->shared.threads[number].mailbox = &thread->mailbox;
@@ -147,6 +118,7 @@ static int prepare_thread(struct relay *relay, uint32_t number)
 	thread->worker.events = &thread->records;
 	thread->worker.number = number;
 	thread->worker.mailbox = &thread->mailbox;
+	thread->worker.mirrors.possible = relay->process->mirror_pipe_fds;
 	if (relay->process->mirror_pipe_fds)
 		memcpy(thread->worker.mirrors.pipe_fds, relay->process->mirror_pipe_fds[number],
 		       sizeof(thread->worker.mirrors.pipe_fds));
@@ -165,7 +137,7 @@ static void note_event(struct relay *relay, const struct record *record)
 {
 	struct event event;
 	bool in_series;
-	if (!record_event(relay->process->plan, record, &event, &in_series))
+	if (!record_event(relay->plan, record, &event, &in_series))
 		return;
 	if (in_series)
 		event_series_add(&relay->series, &relay->events, &event, now_ms());
@@ -179,7 +151,7 @@ static bool write_records(struct relay *relay)
 	bool any = false;
 	for (uint32_t i = 0; i < relay->thread_count; i++) {
 		while (record_pop(&relay->threads[i].records, &record)) {
-			record_log(relay->process->plan, &record);
+			record_log(relay->plan, &record);
 			note_event(relay, &record);
 			any = true;
 		}
@@ -194,14 +166,32 @@ static void command_all(struct relay *relay, struct message message)
 		mailbox_post(&relay->threads[i].mailbox, message);
 }
 
-static void obey(struct relay *relay, const struct control_message *control)
+static void close_fds(const int *fds, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+/* obey - takes the descriptors that came along */
+static void obey(struct relay *relay, const struct control_message *control, const int *fds, uint32_t count)
 {
 	switch (control->type) {
+	case CONTROL_CHANGE:
+		incoming_begin(relay, control->value, fds, count);
+		return;
+	case CONTROL_SOCKETS:
+		incoming_add(relay, control->value, fds, count);
+		return;
+	case CONTROL_RELEASE:
+		command_all(relay, (struct message){.type = WORKER_RELEASE});
+		break;
 	case CONTROL_DRAIN:
+		relay->ending = true;
 		command_all(relay, (struct message){WORKER_DRAIN, now_ms() + control->value});
 		events_add(&relay->events, &(struct event){.kind = EVENT_DRAINING});
 		break;
 	case CONTROL_STOP:
+		relay->ending = true;
 		command_all(relay, (struct message){.type = WORKER_STOP});
 		break;
 	case CONTROL_COUNTERS:
@@ -210,20 +200,45 @@ static void obey(struct relay *relay, const struct control_message *control)
 	default:
 		break; /* from a newer supervisor */
 	}
+	close_fds(fds, count);
+}
+
+/* receive - one message, and the descriptors that came along; as recvmsg(2) */
+static ssize_t receive(int fd, struct control_message *ret, int fds[static CHANGE_BATCH], uint32_t *ret_count)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(CHANGE_BATCH * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = ret, .iov_len = sizeof(*ret)};
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	*ret_count = 0;
+	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+		*ret_count = (uint32_t)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(header), *ret_count * sizeof(int));
+	}
+	return n;
 }
 
 /* read_control - take what the supervisor says; false once it has gone */
 static bool read_control(struct relay *relay)
 {
 	struct control_message control;
+	int fds[CHANGE_BATCH];
+	uint32_t count;
 	for (;;) {
-		ssize_t n = recv(relay->process->control_fd, &control, sizeof(control), MSG_DONTWAIT);
+		ssize_t n = receive(relay->process->control_fd, &control, fds, &count);
 		if (n == 0)
 			return false;
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
 		if (n == sizeof(control))
-			obey(relay, &control);
+			obey(relay, &control, fds, count);
+		else
+			close_fds(fds, count);
 	}
 }
 
@@ -258,17 +273,17 @@ static void control(struct relay *relay)
 		else
 			sleep_until_asked(relay, fds);
 		if (fds[0].revents && !read_control(relay)) {
-			obey(relay, &(struct control_message){.type = CONTROL_STOP});
+			obey(relay, &(struct control_message){.type = CONTROL_STOP}, NULL, 0);
 			fds[0].fd = -1;
 		}
 	}
 	write_records(relay);
 }
 
-static void announce(const struct relay *relay)
+void relay_tell(const struct relay *relay, enum control_type type, uint64_t value)
 {
-	struct control_message ready = {.type = CONTROL_READY};
-	ssize_t n = send(relay->process->control_fd, &ready, sizeof(ready), MSG_NOSIGNAL);
+	struct control_message message = {.type = type, .value = value};
+	ssize_t n = send(relay->process->control_fd, &message, sizeof(message), MSG_NOSIGNAL);
 	(void)n;
 }
 
@@ -305,6 +320,10 @@ static int prepare(struct relay *relay, struct err *err)
 	    preread_init(&relay->shared.preread, relay->process->plan->config) < 0 ||
 	    ejection_init(&relay->shared.ejection, relay->process->plan->config) < 0)
 		return err_set(err, ENOMEM, "relay: out of memory");
+	if (usage_init(&relay->first_usage, relay->process->plan) < 0)
+		return err_set(err, ENOMEM, "relay: out of memory");
+	relay->plan = relay->process->plan;
+	relay->usage = &relay->first_usage;
 	for (uint32_t i = 0; i < count; i++)
 		relay->threads[i].mailbox.doorbell_fd = -1;
 	for (uint32_t i = 0; i < count; i++) {
@@ -332,7 +351,7 @@ static int opened_all(struct relay *relay, struct err *err)
 {
 	int rc = 0;
 	for (uint32_t i = 0; i < relay->thread_count; i++)
-		wait_for(&relay->opened);
+		relay_wait(&relay->opened);
 	for (uint32_t i = 0; i < relay->thread_count && rc == 0; i++) {
 		rc = relay->threads[i].result;
 		if (rc < 0 && err)
@@ -383,8 +402,8 @@ static int join_all(struct relay *relay, struct err *err)
 static void close_unstarted(const struct relay *relay)
 {
 	const struct relay_process *process = relay->process;
-	uint32_t listeners = process->plan->listener_count;
 	for (uint32_t i = relay->thread_count; i < process->limits->threads; i++) {
+		uint32_t listeners = process->plan->listener_count;
 		for (uint32_t j = 0; j < listeners; j++)
 			close(process->listener_fds[i * listeners + j]);
 		close(process->pipe_fds[i][0]);
@@ -412,17 +431,23 @@ static void release(struct relay *relay)
 	admission_fini(&relay->shared.admission);
 	free(relay->threads);
 	free(relay->counters);
+	incoming_forget(relay);
+	usage_fini(&relay->first_usage);
+	if (relay->generation)
+		generation_fini(relay->generation);
+	free(relay->generation);
 	close(relay->process->control_fd);
 }
 
 int relay_process_run(const struct relay_process *process, struct err *err)
 {
-	struct relay relay = {.process = process, .doorbell_fd = -1, .inspect = {.doorbell_fd = -1}};
+	struct relay relay = {.process = process, .doorbell_fd = -1, .inspect = {.doorbell_fd = -1},
+			      .incoming = {.file_fd = -1}};
 	int rc = prepare(&relay, err);
 	if (rc == 0) {
 		rc = start(&relay, err);
 		if (rc == 0) {
-			announce(&relay);
+			relay_tell(&relay, CONTROL_READY, 0);
 			control(&relay);
 		}
 		int joined = join_all(&relay, err);

@@ -20,6 +20,10 @@ enum control_type {
 	CONTROL_STOP,	   /* to the relay: end everything now */
 	CONTROL_COUNTERS,  /* to the relay: log every counter */
 	CONTROL_READY,	   /* from the relay: accepting */
+	CONTROL_CHANGE,    /* to the relay: another configuration (relay/change.h), as a file; value: sockets that follow */
+	CONTROL_SOCKETS,   /* to the relay: some of these; value: how many */
+	CONTROL_CHANGED,   /* from the relay: it works by that from now on, or not; value: 0, or the errno why not */
+	CONTROL_RELEASE,   /* to the relay: close the listeners that are left over; nobody can begin to connect to them */
 };
 
 struct control_message {
@@ -44,6 +48,8 @@ struct relay_process {
 	const int *listener_fds;       /* [thread * plan.listener_count + listener]; the descriptors are taken */
 	const int (*pipe_fds)[2];      /* an empty pipe for each thread; taken */
 	const int (*mirror_pipe_fds)[2]; /* another one, for mirrors; NULL: there are none */
+	/* Read a configuration that is known to be right; -errno. In this program's own words: the text may be of any length. */
+	int (*load)(const char *text, size_t size, struct config *ret);
 	int control_fd;		       /* taken; its end of file means "stop now" */
 
 	/* Called when every thread has its ring and before any of them accepts: the moment to give up what is left of

@@ -116,3 +116,24 @@ void queue_serve(struct worker *worker)
 			serve(worker, i);
 	}
 }
+
+/* ---- one configuration after the other ---- */
+
+static void count_line(const struct worker *worker, const struct list *line, struct waiting *waiting)
+{
+	for (const struct list *link = line->next; link != line; link = link->next)
+		waiting_add(waiting);
+	waiting_publish(waiting, worker->number, LIST_ENTRY(line->next, struct session, link)->accepted_ns);
+}
+
+void queue_inherit(struct worker *worker, struct list *lines, const struct balance *balance, const uint32_t *pools,
+		   size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list_empty(&worker->lines[i]))
+			continue;
+		struct list *line = &lines[pools[i]];
+		list_move_all(line, &worker->lines[i]);
+		count_line(worker, line, balance->pools[pools[i]].waiting);
+	}
+}

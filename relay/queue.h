@@ -8,9 +8,11 @@
 #define NSRELAY_RELAY_QUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct shared;
+struct list;
 struct worker;
 struct session;
 
@@ -28,5 +30,14 @@ void queue_room_beside(struct shared *shared, uint32_t thread_count, uint32_t po
 
 /* queue_serve - in a turn with worker.serves: let those go on for which there is room */
 void queue_serve(struct worker *worker);
+
+struct balance;
+
+/*
+ * queue_inherit - lines of @worker go over into @lines, those of @balance's pools, which has a place for all; nobody is in
+ * the line of a pool that has none. @pools: [old pool] -> new, of @count. When all threads stand.
+ */
+void queue_inherit(struct worker *worker, struct list *lines, const struct balance *balance, const uint32_t *pools,
+		   size_t count);
 
 #endif

@@ -23,6 +23,7 @@ enum record_kind {
 	RECORD_BACKEND_RETURNED,
 	RECORD_ACCEPT_PAUSED,   /* no more fields */
 	RECORD_MIRROR_FAILED,   /* route: the relay's own */
+	RECORD_NOTHING,         /* what it was of is not there any more (relay/handover.h); no fields */
 };
 
 /* Why a check of a backend failed. */

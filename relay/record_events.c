@@ -47,6 +47,8 @@ bool record_event(const struct plan *plan, const struct record *record, struct e
 	switch (record->kind) {
 	case RECORD_CLOSED:
 		return limit_event(plan, record, ret);
+	case RECORD_NOTHING:
+		return false;
 	case RECORD_ACCEPT_PAUSED:
 		ret->kind = EVENT_ACCEPT_PAUSED;
 		ret->count = 1;

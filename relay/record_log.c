@@ -108,6 +108,7 @@ void record_log(const struct plan *plan, const struct record *record)
 	case RECORD_CLOSED:
 		log_closed(plan, record);
 		break;
+	case RECORD_NOTHING:
 	case RECORD_ACCEPT_PAUSED:
 	case RECORD_MIRROR_FAILED:
 		break; /* counted, and events */

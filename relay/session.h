@@ -122,6 +122,7 @@ struct session {
 	struct mirror *mirror;       /* relay/mirror/; NULL: it is not copied */
 	bool entered;                /* its backend counts it: upstream_leave() */
 	bool told;                   /* peer is the one that a header named: preread_told() */
+	bool stale;                  /* its server's socket has the settings of another configuration */
 	bool greeted;                /* what backends get first is in front of its bytes already */
 	uint8_t admission;           /* ADMISSION_*: what it has of its limits */
 	uint32_t source;             /* index of its client in the relay's table of sources; SOURCES_NONE */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "io/sys.h"
@@ -11,19 +12,39 @@
 
 enum { FIRST_DEPTH = 4 };
 
+/* number_pools - by what the source calls their targets */
+static int number_pools(struct socket_pools *sockets, const struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->target_count; i++) {
+		uint32_t end = plan->targets[i].number + 1;
+		sockets->number_end = end > sockets->number_end ? end : sockets->number_end;
+	}
+	sockets->of_number = malloc(((size_t)sockets->number_end + 1) * sizeof(*sockets->of_number));
+	if (!sockets->of_number)
+		return -ENOMEM;
+	memset(sockets->of_number, 0xff, sockets->number_end * sizeof(*sockets->of_number)); /* SOCKETS_NO_POOL */
+	for (uint32_t i = 0; i < plan->target_count; i++)
+		sockets->of_number[plan->targets[i].number] = i;
+	return 0;
+}
+
 int sockets_init(struct socket_pools *sockets, struct socket_source *source, const struct plan *plan)
 {
-	sockets->source = source;
-	sockets->idle = 0;
-	sockets->pool_count = plan->target_count;
-	sockets->pools = calloc(plan->target_count + 1, sizeof(*sockets->pools));
+	*sockets = (struct socket_pools){
+		.source = source,
+		.pool_count = plan->target_count,
+		.pools = calloc(plan->target_count + 1, sizeof(*sockets->pools)),
+	};
 	list_init(&sockets->recent);
-	if (!sockets->pools)
+	if (!sockets->pools || number_pools(sockets, plan) < 0) {
+		sockets_fini(sockets);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < plan->target_count; i++) {
 		struct socket_pool *pool = &sockets->pools[i];
 		list_init(&pool->recent);
 		list_init(&pool->waiting);
+		pool->number = plan->targets[i].number;
 		pool->mirrors = plan->targets[i].mirrors;
 		pool->single_use = plan->targets[i].endpoint->addr.family == AF_UNIX;
 		pool->depth = pool->single_use ? 0 : FIRST_DEPTH;
@@ -69,7 +90,9 @@ void sockets_fini(struct socket_pools *sockets)
 	for (uint32_t i = 0; sockets->pools && i < sockets->pool_count; i++)
 		empty(sockets, &sockets->pools[i]);
 	free(sockets->pools);
+	free(sockets->of_number);
 	sockets->pools = NULL;
+	sockets->of_number = NULL;
 }
 
 /* evict - bring the thread's idle sockets down to the limit, sparing @keep */
@@ -96,7 +119,7 @@ static void refill(struct socket_pools *sockets, uint32_t target)
 		return;
 	uint32_t count = wanted - pool->count;
 	count = count < SOCKET_BATCH_MAX ? count : SOCKET_BATCH_MAX;
-	if (sockets->source->request(sockets->source->ctx, target, count) == 0)
+	if (sockets->source->request(sockets->source->ctx, pool->number, count) == 0)
 		pool->asked = count;
 	else
 		sockets->refused = true;
@@ -171,9 +194,8 @@ static void tell(struct worker *worker, const struct socket_pool *pool, struct l
 }
 
 /* hand_out - give what came to those that wait, and keep the rest */
-static void hand_out(struct worker *worker, const struct socket_reply *reply)
+static void hand_out(struct worker *worker, struct socket_pool *pool, const struct socket_reply *reply)
 {
-	struct socket_pool *pool = &worker->sockets.pools[reply->target];
 	for (uint32_t i = 0; i < reply->count; i++) {
 		struct list *waiter = next_waiter(pool);
 		if (waiter)
@@ -185,9 +207,8 @@ static void hand_out(struct worker *worker, const struct socket_reply *reply)
 	}
 }
 
-static void fail_waiters(struct worker *worker, const struct socket_reply *reply)
+static void fail_waiters(struct worker *worker, struct socket_pool *pool, const struct socket_reply *reply)
 {
-	struct socket_pool *pool = &worker->sockets.pools[reply->target];
 	/* A session that fails may queue up again at once, for its next backend: only those that wait now. */
 	uint32_t failing = pool->waiting_count < reply->asked ? pool->waiting_count : reply->asked;
 	counter_add(worker->counters, COUNTER_SOCKET_FAILURES, 1);
@@ -198,19 +219,86 @@ static void fail_waiters(struct worker *worker, const struct socket_reply *reply
 	}
 }
 
-void sockets_received(struct worker *worker)
+static void close_all(const struct socket_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->count; i++)
+		sys_close(reply->fds[i]);
+}
+
+static void take_reply(struct worker *worker, const struct socket_reply *reply)
 {
 	struct socket_pools *sockets = &worker->sockets;
-	struct socket_reply reply;
-	while (sockets->source->receive(sockets->source->ctx, &reply) == 1) {
-		CHECK(reply.target < sockets->pool_count);
-		struct socket_pool *pool = &sockets->pools[reply.target];
-		pool->asked = 0;
-		hand_out(worker, &reply);
-		if (reply.error)
-			fail_waiters(worker, &reply);
-		evict(sockets, pool);
-		if (pool->waiting_count > 0)
-			refill(sockets, reply.target);
+	uint32_t index = reply->target < sockets->number_end ? sockets->of_number[reply->target] : SOCKETS_NO_POOL;
+	if (index == SOCKETS_NO_POOL) { /* it was asked for under another configuration */
+		close_all(reply);
+		return;
 	}
+	struct socket_pool *pool = &sockets->pools[index];
+	pool->asked = 0;
+	hand_out(worker, pool, reply);
+	if (reply->error)
+		fail_waiters(worker, pool, reply);
+	evict(sockets, pool);
+	if (pool->waiting_count > 0)
+		refill(sockets, index);
+}
+
+void sockets_received(struct worker *worker)
+{
+	const struct socket_source *source = worker->sockets.source;
+	struct socket_reply reply;
+	while (source->receive(source->ctx, &reply) == 1)
+		take_reply(worker, &reply);
+}
+
+/* ---- one configuration after the other ---- */
+
+static void move_pool(struct socket_pool *heir, struct socket_pool *old)
+{
+	heir->depth = old->depth;
+	heir->count = old->count;
+	heir->asked = old->asked;
+	heir->waiting_count = old->waiting_count;
+	memcpy(heir->fds, old->fds, old->count * sizeof(*old->fds));
+	list_move_all(&heir->waiting, &old->waiting);
+	old->count = old->waiting_count = 0;
+}
+
+/* move_order - the least recently used stays it */
+static void move_order(struct socket_pools *sockets, struct socket_pools *heir, const uint32_t *targets)
+{
+	struct list recent, *link;
+	list_init(&recent);
+	list_move_all(&recent, &sockets->recent);
+	while ((link = list_shift(&recent))) {
+		uint32_t target = targets[LIST_ENTRY(link, struct socket_pool, recent) - sockets->pools];
+		if (target != SOCKETS_NO_POOL)
+			list_append(&sockets->recent, &heir->pools[target].recent);
+	}
+}
+
+/* exchange_memory - the pools of @heir get under the head of @sockets, to which links point */
+static void exchange_memory(struct socket_pools *sockets, struct socket_pools *heir)
+{
+	struct socket_pools old = *sockets;
+	sockets->pools = heir->pools;
+	sockets->pool_count = heir->pool_count;
+	sockets->of_number = heir->of_number;
+	sockets->number_end = heir->number_end;
+	heir->pools = old.pools;
+	heir->pool_count = old.pool_count;
+	heir->of_number = old.of_number;
+	heir->number_end = old.number_end;
+}
+
+void sockets_inherit(struct socket_pools *sockets, struct socket_pools *heir, const uint32_t *targets)
+{
+	move_order(sockets, heir, targets);
+	for (uint32_t i = 0; i < sockets->pool_count; i++) {
+		if (targets[i] != SOCKETS_NO_POOL)
+			move_pool(&heir->pools[targets[i]], &sockets->pools[i]);
+		heir->idle += sockets->pools[i].count; /* these are closed by whoever ends @heir */
+	}
+	sockets->idle -= heir->idle;
+	exchange_memory(sockets, heir);
 }

@@ -15,6 +15,7 @@
 #include "relay/socket_source.h"
 
 struct socket_pool {
+	uint32_t number;     /* how the source calls its target */
 	struct list recent;  /* in socket_pools.recent while it holds sockets, the least recently used first */
 	struct list waiting; /* links of the sessions, checks or mirrors that wait for a socket, oldest first */
 	uint32_t depth;      /* sockets to keep */
@@ -33,7 +34,11 @@ struct socket_pools {
 	uint32_t idle; /* sockets in all pools together */
 	bool refused;  /* the source could not take a request: sockets_ask_again() in a while */
 	struct list recent;
+	uint32_t *of_number; /* [the source's number of a target] -> index of its pool; SOCKETS_NO_POOL; owned */
+	uint32_t number_end;
 };
+
+enum { SOCKETS_NO_POOL = UINT32_MAX };
 
 struct worker;
 struct session;
@@ -61,6 +66,12 @@ void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *
 
 /* sockets_ask_again - request what the source refused, for those that wait */
 void sockets_ask_again(struct socket_pools *sockets);
+
+/*
+ * sockets_inherit - @heir, made for another plan, becomes @sockets and goes on with what that has; @heir has the old ones then
+ * @targets: [old] -> new; SOCKETS_NO_POOL: its sockets are closed. Nobody waits for such a target.
+ */
+void sockets_inherit(struct socket_pools *sockets, struct socket_pools *heir, const uint32_t *targets);
 
 /* sockets_received - take all replies of the source and hand sockets to those that wait */
 void sockets_received(struct worker *worker);

@@ -304,6 +304,8 @@ void upstream_forget(struct worker *worker, struct session *session)
 bool upstream_recycle(struct worker *worker, struct session *session)
 {
 	int fd = session->fds[SIDE_SERVER];
+	if (session->stale)
+		return false;
 	/* The backend that ended first has not been sent our FIN yet: a close would have done that. */
 	if (!session->flows[SIDE_CLIENT].fin_sent && sys_shutdown_write(fd) < 0)
 		return false;

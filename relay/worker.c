@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/handover.h"
 #include "relay/hello.h"
 #include "relay/inspect.h"
 #include "relay/queue.h"
@@ -71,13 +72,16 @@ int worker_open(struct worker *worker, const struct ring_config *config, struct 
 	list_init(&worker->want_spill);
 	list_init(&worker->want_buffers);
 	list_init(&worker->closing);
+	list_init(&worker->restless);
 	timer_init(&worker->accept_timer);
 	timer_init(&worker->ask_timer);
 	timer_init(&worker->drain_timer);
 	timer_init(&worker->quiet_timer);
+	timer_init(&worker->leave_timer);
+	timer_init(&worker->leftover_timer);
 	set_clock(worker);
 	wheel_init(&worker->wheel, worker->now_ms);
-	int rc = worker->limits->mirrors ? mirrors_open(&worker->mirrors, worker->limits, worker->plan) : 0;
+	int rc = worker->mirrors.possible ? mirrors_open(&worker->mirrors, worker->limits, worker->plan) : 0;
 	if (rc == 0)
 		rc = open_memory(worker);
 	if (rc == 0)
@@ -110,7 +114,7 @@ void worker_close(struct worker *worker)
 	}
 	sys_close(worker->pipe_fds[0]);
 	sys_close(worker->pipe_fds[1]);
-	if (worker->limits->mirrors)
+	if (worker->mirrors.possible)
 		mirrors_close(&worker->mirrors);
 	spill_pool_fini(&worker->spill);
 	slab_fini(&worker->sessions);
@@ -210,6 +214,12 @@ static void obey(struct worker *worker)
 		case WORKER_INSPECT:
 			inspect_fill(worker, (struct inspect_slice *)(uintptr_t)message.value);
 			break;
+		case WORKER_PAUSE:
+			worker_pause(worker, (const struct handover *)(uintptr_t)message.value);
+			break;
+		case WORKER_RELEASE:
+			listener_release_leftovers(worker);
+			break;
 		case WORKER_SERVE:
 			break; /* below: one may have found no place in the mailbox */
 		default:
@@ -301,6 +311,10 @@ static void fire(void *ctx, struct timer *timer)
 		sockets_ask_again(&worker->sockets);
 	else if (timer == &worker->drain_timer)
 		end_all(worker, CAUSE_DRAINED);
+	else if (timer == &worker->leave_timer)
+		listener_close_leftovers(worker);
+	else if (timer == &worker->leftover_timer)
+		worker_leftovers_fired(worker);
 	else if (timer == &worker->quiet_timer)
 		quiet_fired(worker);
 	else if (timer == &worker->mirrors.timer)

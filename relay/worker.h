@@ -84,6 +84,8 @@ struct worker {
 	uint32_t returned;        /* buffers that came back since one of those was let go on */
 	struct mirrors mirrors;
 	struct gate gate;
+	const struct handover *pausing; /* to another configuration: the thread is about to stand still; NULL: it is not */
+	struct list restless;           /* sessions that begin again when it goes on */
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	struct balance_cursor *cursors; /* one for each pool */
 	struct list *lines; /* sessions that wait for room, the longest waiting first; one for each pool */
@@ -99,6 +101,8 @@ struct worker {
 	struct timer accept_timer; /* accepting is paused until then; while draining: listeners close then */
 	struct timer ask_timer;    /* armed while the socket source has refused a request */
 	struct timer drain_timer;  /* armed while draining */
+	struct timer leave_timer;  /* armed while listeners that are left over have not been closed */
+	struct timer leftover_timer; /* armed while there are relays that are left over */
 	struct timer quiet_timer;  /* armed while receive buffers may hold memory */
 	uint64_t received_ms;      /* when a buffer was last filled */
 	bool serves; /* there may be room for those in the lines */
@@ -114,6 +118,8 @@ enum worker_command {
 	WORKER_STOP,  /* end every session now */
 	WORKER_INSPECT, /* value: the struct inspect_slice to fill (relay/inspect.h) */
 	WORKER_SERVE, /* look at shared_thread.called */
+	WORKER_PAUSE, /* value: the struct handover to stand still for (relay/handover.h) */
+	WORKER_RELEASE, /* nobody can begin to connect to listeners that are left over: close them in a while */
 };
 
 /*
@@ -162,6 +168,14 @@ void listener_completed(struct worker *worker, uint32_t index, const struct comp
 void listener_retry(struct worker *worker);
 void listener_drain_all(struct worker *worker, uint64_t deadline_ms);
 void listener_close_all(struct worker *worker);
+void listener_pause_all(struct worker *worker);
+bool listener_any_armed(const struct worker *worker);
+void listener_go_on_all(struct worker *worker);
+void listener_release_leftovers(struct worker *worker);
+void listener_close_leftovers(struct worker *worker);
+
+/* worker_leftovers_fired - the time of relays that are left over is up: standstill.c */
+void worker_leftovers_fired(struct worker *worker);
 
 /*
  * upstream.c: choosing a backend and connecting to it

@@ -11,11 +11,24 @@
 #include "base/thread.h"
 #include "relay/limits.h"
 
+/* The configuration does not change while somebody is answered. */
+static void lock(void *ctx)
+{
+	inspect_lock(((struct control *)ctx)->inspect);
+}
+
+static void unlock(void *ctx)
+{
+	inspect_unlock(((struct control *)ctx)->inspect);
+}
+
 static void *run(void *arg)
 {
 	struct control *control = arg;
 	const struct varlink_server server = {
 	        .service = &control->service,
+	        .wake = lock,
+	        .sleep = unlock,
 	        .listen_fd = control->listen_fd,
 	        .stop_fd = control->stop_fd,
 	        .event_fd = control->inspect->doorbell_fd,

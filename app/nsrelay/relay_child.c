@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/nsrelay/config_file.h"
 #include "app/nsrelay/control.h"
 #include "nsctl/broker_client.h"
 #include "relay/process.h"
@@ -73,27 +74,31 @@ static int open_pipes(int (*fds)[2], uint32_t count, struct err *err)
 	return 0;
 }
 
-/* The pipes of all threads. */
+/* The pipes of all threads; those for mirrors too, which another configuration may ask for, and nothing can make then. */
 struct pipes {
 	int flows[LIMIT_THREADS][2];
 	int mirrors[LIMIT_THREADS][2];
-	uint32_t count, mirror_count;
+	uint32_t count;
 };
 
 static int open_all_pipes(struct pipes *pipes, const struct limits *limits, struct err *err)
 {
 	pipes->count = limits->threads;
-	pipes->mirror_count = limits->mirrors ? limits->threads : 0;
 	int rc = open_pipes(pipes->flows, pipes->count, err);
 	if (rc < 0)
 		return rc;
-	rc = open_pipes(pipes->mirrors, pipes->mirror_count, err);
+	rc = open_pipes(pipes->mirrors, pipes->count, err);
 	if (rc < 0)
 		close_pipes(pipes->flows, pipes->count);
 	return rc;
 }
 
 /* ---- the relay ---- */
+
+static int load(const char *text, size_t size, struct config *ret)
+{
+	return config_text_load(text, size, "", ret, NULL);
+}
 
 /* run - takes all descriptors but the channels */
 static int run(const struct relay_child *child, const struct pipes *pipes, struct err *err)
@@ -119,7 +124,8 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 		.sources = sources,
 		.listener_fds = child->listener_fds,
 		.pipe_fds = pipes->flows,
-		.mirror_pipe_fds = pipes->mirror_count ? pipes->mirrors : NULL,
+		.mirror_pipe_fds = pipes->mirrors,
+		.load = load,
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
 		.observer = child->serve_fd >= 0 ? &observer : NULL,

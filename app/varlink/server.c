@@ -276,6 +276,12 @@ static void serve_all(struct serving *serving)
 	}
 }
 
+static void call_hook(const struct varlink_server *server, void (*hook)(void *ctx))
+{
+	if (hook)
+		hook(server->service->ctx);
+}
+
 static void loop(struct serving *serving)
 {
 	const struct varlink_server *server = serving->server;
@@ -285,7 +291,9 @@ static void loop(struct serving *serving)
 		if (poll(serving->fds, POLL_CLIENTS + server->clients_max, timeout_ms) < 0)
 			continue; /* EINTR; the descriptors are ours */
 		serving->now_ms = read_clock();
+		call_hook(server, server->wake);
 		serve_all(serving);
+		call_hook(server, server->sleep);
 		if (serving->fds[POLL_LISTENER].revents)
 			accept_all(serving);
 	} while (!serving->fds[POLL_STOP].revents);
@@ -303,7 +311,7 @@ int varlink_server_run(const struct varlink_server *server)
 		loop(&serving);
 		for (size_t i = 0; i < server->clients_max; i++)
 			if (serving.clients[i].fd >= 0)
-				drop(server, &serving.clients[i]);
+				drop(server, &serving.clients[i]); /* nobody changes anything by now */
 		rc = 0;
 	}
 	free(serving.clients);

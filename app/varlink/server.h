@@ -20,6 +20,8 @@ enum {
 
 struct varlink_server {
 	const struct varlink_service *service;
+	void (*wake)(void *ctx);  /* called with the service's ctx after each wait, before anybody is answered; NULL: not */
+	void (*sleep)(void *ctx); /* called before the next wait */
 	int listen_fd; /* borrowed; not blocking */
 	int stop_fd;   /* readable: end; borrowed */
 	int event_fd;  /* an eventfd that rings when calls which wait should be asked again; borrowed */

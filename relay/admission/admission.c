@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/succession.h"
 #include "relay/worker.h"
 
 /* admission_listener.rules */
@@ -340,6 +341,58 @@ int admission_init(struct admission *admission, const struct plan *plan, uint32_
 	if (rc < 0)
 		admission_fini(admission);
 	return rc;
+}
+
+/* ---- one configuration after the other ---- */
+
+/* carry_rate - what was taken of a rate stays taken */
+static void carry_rate(struct meter *heir, const struct meter *old)
+{
+	heir->full_at_ns = old->full_at_ns;
+}
+
+static bool same_sources(const struct config_limits *a, const struct config_limits *b)
+{
+	return config_knows_sources(a) && config_knows_sources(b) && a->sources == b->sources &&
+	       a->ipv6_prefix == b->ipv6_prefix;
+}
+
+void admission_inherit(struct admission *heir, struct admission *old, const struct plan *before,
+                       const struct plan *after, const struct succession *map)
+{
+	for (size_t i = 0; i < old->relay_count; i++) {
+		uint32_t relay = map->relays[i];
+		if (relay == SUCCESSION_NONE)
+			continue;
+		carry_rate(&heir->relays[relay].meter, &old->relays[i].meter);
+		if (!same_sources(&before->config->relays[i].limits, &after->config->relays[relay].limits))
+			continue;
+		struct sources sources = heir->relays[relay].sources;
+		heir->relays[relay].sources = old->relays[i].sources;
+		old->relays[i].sources = sources;
+	}
+	for (uint32_t i = 0; i < before->listener_count; i++) {
+		uint32_t listener = map->listeners[i];
+		if (listener != SUCCESSION_NONE && old->listeners[i].netns == i)
+			carry_rate(&heir->listeners[heir->listeners[listener].netns].meter, &old->listeners[i].meter);
+	}
+}
+
+void admission_count(const struct worker *worker, struct session *session)
+{
+	struct level levels[ADMISSION_LEVELS];
+	struct cidr_address address;
+	if (!(listener_of(worker, session)->rules & RULE_LIMITS))
+		return;
+	if (relay_of(worker, session)->sources.capacity &&
+	    cidr_address_set(&address, session->peer.family, session->peer.address))
+		hold_source(worker, session, address); /* or none: it is in all the same */
+	find_levels(worker, session, levels);
+	for (unsigned i = 0; i < ADMISSION_LEVELS; i++) {
+		if (levels[i].meter)
+			meter_add(levels[i].meter, levels[i].limit);
+	}
+	session->admission = ADMISSION_ENTERED;
 }
 
 void admission_fini(struct admission *admission)

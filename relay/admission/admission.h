@@ -67,6 +67,20 @@ int admission_init(struct admission *admission, const struct plan *plan, uint32_
 void admission_fini(struct admission *admission);
 size_t admission_memory(const struct plan *plan);
 
+struct succession;
+
+/*
+ * admission_inherit - @heir, made for @after, knows the sources and the rates that @old, made for @before, knew
+ * No connection may have anything of @old any more: admission_leave() first, then this, then admission_count().
+ * When no other thread uses either.
+ */
+void admission_inherit(struct admission *heir, struct admission *old, const struct plan *before,
+                       const struct plan *after, const struct succession *map);
+
+/* admission_count - a connection that has nothing, and is in already, counts from now on, whatever the limits
+ * say */
+void admission_count(const struct worker *worker, struct session *session);
+
 /* admission_wants_peer - does the answer depend on the client's address? */
 bool admission_wants_peer(const struct worker *worker, const struct session *session);
 

@@ -39,6 +39,26 @@ void gate_close(struct gate *gate)
 	free(gate->lines);
 }
 
+void gate_clear(struct worker *worker, struct list *ret)
+{
+	struct gate *gate = &worker->gate;
+	for (size_t i = 0; i < gate->line_count; i++) {
+		list_remove(&gate->lines[i].mark);
+		list_move_all(ret, &gate->lines[i].pending);
+	}
+	gate->count = 0;
+}
+
+void gate_adopt(struct worker *worker, struct gate *heir)
+{
+	struct gate_line *lines = worker->gate.lines;
+	size_t count = worker->gate.line_count;
+	worker->gate.lines = heir->lines;
+	worker->gate.line_count = heir->line_count;
+	heir->lines = lines;
+	heir->line_count = count;
+}
+
 static struct gate_line *line_of(const struct worker *worker, const struct session *session)
 {
 	return &worker->gate.lines[worker->plan->listeners[session->listener].relay];

@@ -43,6 +43,11 @@ void gate_enter(struct worker *worker, struct session *session);
 /* gate_leave - a session ends: give back what it has of its limits */
 void gate_leave(struct worker *worker, struct session *session);
 
+/* gate_clear - move all that wait to the end of @ret; they are to enter again. gate_adopt - work with the
+ * lines of @heir, which gets the old ones */
+void gate_clear(struct worker *worker, struct list *ret);
+void gate_adopt(struct worker *worker, struct gate *heir);
+
 /* gate_has_work - may somebody come in now? */
 static inline bool gate_has_work(const struct gate *gate)
 {

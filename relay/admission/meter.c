@@ -44,6 +44,12 @@ enum meter_verdict meter_take(struct meter *meter, const struct config_limit *li
 	return METER_FAST;
 }
 
+void meter_add(struct meter *meter, const struct config_limit *limit)
+{
+	if (limit->connections)
+		atomic_fetch_add_explicit(&meter->connections, 1, memory_order_relaxed);
+}
+
 void meter_give(struct meter *meter, const struct config_limit *limit)
 {
 	if (limit->connections)

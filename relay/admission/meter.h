@@ -32,6 +32,9 @@ enum meter_verdict {
 /* meter_take - one more connection, or nothing. Pure but for the meter; any thread. */
 enum meter_verdict meter_take(struct meter *meter, const struct config_limit *limit, uint64_t now_ns);
 
+/* meter_add - one more connection, however many there may be; of tokens it takes none */
+void meter_add(struct meter *meter, const struct config_limit *limit);
+
 /* meter_give - a connection that was taken is over */
 void meter_give(struct meter *meter, const struct config_limit *limit);
 

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "relay/balance/hash.h"
 #include "relay/balance/maglev.h"
+#include "relay/succession.h"
 
 /* A price of 24 bits times a chance of 39 leaves one bit for a backup; rank() in choice.c. */
 static const uint32_t PRICE_OF_WEIGHT_1 = (1 << 24) - 1;
@@ -202,6 +203,54 @@ void balance_fini(struct balance *balance)
 	}
 	free(balance->pools);
 	*balance = (struct balance){0};
+}
+
+/* ---- one configuration after the other ---- */
+
+/* carried_reasons - an operator's word goes on until the file says something else; a verdict, while somebody asks for one */
+static unsigned carried_reasons(const struct config_pool *after, const struct config_backend *was,
+				const struct config_backend *is)
+{
+	unsigned reasons = 0;
+	if (was->state == is->state)
+		reasons |= STANDING_DRAIN | STANDING_MAINTENANCE;
+	if (after->health.interval_ms && !is->leftover)
+		reasons |= STANDING_DOWN;
+	if ((after->ejection.failures || after->ejection.resets) && !after->leftover)
+		reasons |= STANDING_EJECTED;
+	return reasons;
+}
+
+static void inherit_pool(struct balance_pool *heir, const struct balance_pool *old, const struct config_pool *before,
+			 const struct config_pool *after, const uint32_t *backends)
+{
+	for (uint32_t i = 0; i < old->count; i++) {
+		if (backends[i] == SUCCESSION_NONE)
+			continue;
+		unsigned reasons = carried_reasons(after, &before->backends[i], &after->backends[backends[i]]);
+		standing_inherit(heir->standing, backends[i], old->standing, i, reasons);
+	}
+	_Static_assert((uint32_t)SUCCESSION_NONE == (uint32_t)STICKY_NONE, "one map for both");
+	if (heir->sticky && old->sticky)
+		sticky_inherit(heir->sticky, old->sticky, backends);
+}
+
+void balance_inherit(struct balance *heir, const struct balance *old, const struct config *before,
+		     const struct config *after, const struct succession *map)
+{
+	for (size_t i = 0; i < old->pool_count; i++) {
+		uint32_t pool = map->pools[i];
+		if (pool != SUCCESSION_NONE)
+			inherit_pool(&heir->pools[pool], &old->pools[i], &before->pools[i], &after->pools[pool],
+				     map->backends[i]);
+	}
+}
+
+bool balance_count(const struct balance_pool *pool, uint32_t backend)
+{
+	if (pool->active)
+		atomic_fetch_add_explicit(&pool->active[backend], 1, memory_order_relaxed);
+	return pool->active;
 }
 
 static size_t pool_memory(const struct config_pool *config)

@@ -77,6 +77,18 @@ enum { BALANCE_NONE = UINT32_MAX };
 int balance_init(struct balance *balance, const struct config *config);
 void balance_fini(struct balance *balance);
 
+struct succession;
+
+/*
+ * balance_inherit - @heir, made for @after, goes on where @old, made for @before, is: who is held for what, who had whom
+ * Counts of connections are not carried: balance_count() each. When no other thread uses either.
+ */
+void balance_inherit(struct balance *heir, const struct balance *old, const struct config *before,
+		     const struct config *after, const struct succession *map);
+
+/* balance_count - one more connection of @backend, whatever the limit; false where nobody counts. As balance_inherit(). */
+bool balance_count(const struct balance_pool *pool, uint32_t backend);
+
 /* balance_memory - bytes that balance_init() would take */
 size_t balance_memory(const struct config *config);
 

@@ -65,6 +65,20 @@ bool standing_clear(struct standing *standing, uint32_t backend, enum standing_r
 	return before == (uint32_t)reason;
 }
 
+void standing_inherit(struct standing *heir, uint32_t backend, const struct standing *old, uint32_t old_backend,
+		      unsigned reasons)
+{
+	const struct standing_backend *from = &old->backends[old_backend];
+	uint32_t carried = atomic_load_explicit(&from->reasons, memory_order_relaxed);
+	uint32_t before = atomic_load_explicit(&heir->backends[backend].reasons, memory_order_relaxed);
+	uint32_t after = (before & ~reasons) | (carried & reasons);
+	if (after == 0 && carried == STANDING_STARTING && heir->slow_start_ms)
+		after = STANDING_STARTING;
+	heir->backends[backend].since_ms = from->since_ms;
+	while (!replace(heir, backend, &before, after))
+		;
+}
+
 uint32_t standing_share(struct standing *standing, uint32_t backend, uint64_t now_ms)
 {
 	struct standing_backend *it = &standing->backends[backend];

@@ -58,6 +58,13 @@ bool standing_set(struct standing *standing, uint32_t backend, enum standing_rea
 /* standing_clear - take @reason away; true when that made the backend usable. @now_ms: CLOCK_MONOTONIC */
 bool standing_clear(struct standing *standing, uint32_t backend, enum standing_reason reason, uint64_t now_ms);
 
+/*
+ * standing_inherit - @backend of @heir, which is new, is held for what @old_backend of @old is: those of @reasons, and a start
+ * Before other threads see @heir.
+ */
+void standing_inherit(struct standing *heir, uint32_t backend, const struct standing *old, uint32_t old_backend,
+		      unsigned reasons);
+
 static inline bool standing_hindered(const struct standing *standing)
 {
 	return atomic_load_explicit(&standing->hindered, memory_order_relaxed) != 0;

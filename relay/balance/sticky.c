@@ -79,6 +79,19 @@ uint32_t sticky_find(const struct sticky *sticky, uint64_t client, uint64_t now_
 	return STICKY_NONE;
 }
 
+void sticky_inherit(struct sticky *heir, const struct sticky *old, const uint32_t *backends)
+{
+	if (heir->set_mask != old->set_mask || heir->tick_ms != old->tick_ms)
+		return;
+	for (size_t i = 0; i < ((size_t)heir->set_mask + 1) * WAYS; i++) {
+		uint64_t place = atomic_load_explicit(&old->places[i], memory_order_relaxed);
+		uint32_t backend = place ? backends[backend_of(place)] : STICKY_NONE;
+		if (backend != STICKY_NONE)
+			atomic_store_explicit(&heir->places[i], place_of(place, backend, (uint16_t)place),
+					      memory_order_relaxed);
+	}
+}
+
 /* is_noted - is @place in @set already? So it is for most of those who return. */
 static bool is_noted(const _Atomic uint64_t *set, uint64_t place)
 {

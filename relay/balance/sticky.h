@@ -35,4 +35,10 @@ uint32_t sticky_find(const struct sticky *sticky, uint64_t client, uint64_t now_
 /* sticky_note - @client has gone to @backend, which is below 65535. Any thread. */
 void sticky_note(struct sticky *sticky, uint64_t client, uint32_t backend, uint64_t now_ms);
 
+/*
+ * sticky_inherit - @heir, which is new, knows whom @old knew, where both have the same size and timeout
+ * @backends: [old backend] -> new; STICKY_NONE: forget who had it. Before other threads see @heir, and when none changes @old.
+ */
+void sticky_inherit(struct sticky *heir, const struct sticky *old, const uint32_t *backends);
+
 #endif

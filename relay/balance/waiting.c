@@ -24,6 +24,11 @@ bool waiting_enter(struct waiting *waiting)
 	return true;
 }
 
+void waiting_add(struct waiting *waiting)
+{
+	atomic_fetch_add(&waiting->count, 1);
+}
+
 void waiting_leave(struct waiting *waiting)
 {
 	atomic_fetch_sub(&waiting->count, 1);

@@ -32,6 +32,9 @@ struct waiting *waiting_new(uint32_t limit);
 /* waiting_enter - one more; false when there are as many as may be. Any thread, as the rest. */
 bool waiting_enter(struct waiting *waiting);
 
+/* waiting_add - one more, however many there are */
+void waiting_add(struct waiting *waiting);
+
 /* waiting_leave - one less */
 void waiting_leave(struct waiting *waiting);
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "io/errno_table.h"
 #include "relay/queue.h"
+#include "relay/succession.h"
 #include "relay/worker.h"
 
 uint32_t ejection_time_ms(const struct config_ejection *config, uint32_t times)
@@ -84,6 +85,88 @@ void ejected_fini(struct ejected_all *ejected)
 {
 	free(ejected->all);
 	*ejected = (struct ejected_all){0};
+}
+
+/* ---- one configuration after the other ---- */
+
+/* heir_of - where the one at @index of @old is in @heir; SUCCESSION_NONE: nowhere. *ret_pool: the new pool */
+static uint32_t heir_of(const struct ejection *heir, const struct ejection_pool *old, uint32_t pool, uint32_t backend,
+			const struct succession *map)
+{
+	uint32_t new_pool = map->pools[pool];
+	if (new_pool == SUCCESSION_NONE || old->most == 0 || heir->pools[new_pool].most == 0)
+		return SUCCESSION_NONE;
+	uint32_t new_backend = map->backends[pool][backend];
+	return new_backend == SUCCESSION_NONE ? SUCCESSION_NONE : heir->pools[new_pool].first + new_backend;
+}
+
+static void inherit_backend(struct ejection_backend *heir, const struct ejection_backend *old)
+{
+	heir->failures = old->failures;
+	heir->resets = old->resets;
+	heir->out = old->out;
+	heir->times = old->times;
+	heir->returned_ms = old->returned_ms;
+}
+
+void ejection_inherit(struct ejection *heir, const struct ejection *old, const struct plan *before, const struct plan *after,
+		      const struct succession *map)
+{
+	for (uint32_t i = 0; i < before->config->pool_count; i++) {
+		const struct ejection_pool *pool = &old->pools[i];
+		for (uint32_t j = 0; pool->most && j < before->config->pools[i].backend_count; j++) {
+			uint32_t index = heir_of(heir, pool, i, j, map);
+			if (index == SUCCESSION_NONE)
+				continue;
+			inherit_backend(&heir->backends[index], &old->backends[pool->first + j]);
+			/* Without a way there, nobody would bring it back. */
+			if (plan_first_route(after, map->pools[i]) == PLAN_NO_ROUTE)
+				heir->backends[index].out = false;
+			heir->pools[map->pools[i]].out += heir->backends[index].out;
+		}
+	}
+}
+
+/* route_to - one that leads to the pool of backends that were ejected by @old_route; PLAN_NO_ROUTE */
+static uint32_t route_to(const struct plan *plan, uint32_t old_route, uint32_t pool, const struct succession *map)
+{
+	uint32_t route = map->routes[old_route];
+	return route == SUCCESSION_NONE ? plan_first_route(plan, pool) : route;
+}
+
+/* carry_timer - from the one of @old's at @index, which is armed */
+static void carry_timer(struct worker *worker, struct ejected_all *heir, uint32_t index, uint32_t pool, uint32_t backend,
+			const struct succession *map)
+{
+	const struct ejection *ejection = &worker->shared->ejection;
+	struct ejected *was = &worker->ejected.all[index];
+	uint32_t new_pool = map->pools[pool];
+	bool goes_on = new_pool != SUCCESSION_NONE && map->backends[pool][backend] != SUCCESSION_NONE &&
+		       ejection->pools[new_pool].most > 0;
+	uint32_t route = goes_on ? route_to(worker->plan, was->route, new_pool, map) : PLAN_NO_ROUTE;
+	uint64_t at_ms = was->timer.at_ms;
+	timer_disarm(&worker->wheel, &was->timer);
+	if (route == PLAN_NO_ROUTE)
+		return;
+	struct ejected *is = &heir->all[ejection->pools[new_pool].first + map->backends[pool][backend]];
+	is->route = route;
+	is->backend = (uint16_t)map->backends[pool][backend];
+	timer_arm(&worker->wheel, &is->timer, at_ms);
+}
+
+void ejected_inherit(struct worker *worker, struct ejected_all *heir, const struct ejection *old, const struct plan *before,
+		     const struct succession *map)
+{
+	for (uint32_t i = 0; i < before->config->pool_count; i++) {
+		const struct ejection_pool *pool = &old->pools[i];
+		for (uint32_t j = 0; pool->most && j < before->config->pools[i].backend_count; j++) {
+			if (timer_armed(&worker->ejected.all[pool->first + j].timer))
+				carry_timer(worker, heir, pool->first + j, i, j, map);
+		}
+	}
+	struct ejected_all left = worker->ejected;
+	worker->ejected = *heir;
+	*heir = left;
 }
 
 /* ---- out and back ---- */

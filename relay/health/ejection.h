@@ -67,6 +67,19 @@ size_t ejection_memory(const struct config *config, uint32_t threads);
 int ejected_init(struct ejected_all *ejected, const struct ejection *ejection);
 void ejected_fini(struct ejected_all *ejected);
 
+struct succession;
+struct plan;
+
+/*
+ * ejection_inherit - @heir, made for @after, goes on where @old is; when no other thread uses either
+ * ejected_inherit - the timers of @worker's, which has @after's plan and shared tables by now, go on in @heir, which becomes
+ * its own; @heir has the old ones then
+ */
+void ejection_inherit(struct ejection *heir, const struct ejection *old, const struct plan *before, const struct plan *after,
+		      const struct succession *map);
+void ejected_inherit(struct worker *worker, struct ejected_all *heir, const struct ejection *old, const struct plan *before,
+		     const struct succession *map);
+
 /* ejected_owns - is @timer one of these? */
 static inline bool ejected_owns(const struct ejected_all *ejected, const struct timer *timer)
 {

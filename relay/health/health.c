@@ -74,6 +74,8 @@ static void pause_until_next(struct worker *worker, struct check *check)
 {
 	const struct config_health *health = &pool_of(worker, check)->health;
 	set_state(check, CHECK_IDLE);
+	if (worker->health.paused)
+		return;
 	timer_arm(&worker->wheel, &check->timer,
 		  worker->now_ms + verdict_pause_ms(&check->verdict, health, sys_random()));
 }
@@ -91,7 +93,7 @@ static void finish(struct worker *worker, struct check *check)
 		sys_close(check->fd);
 	check->fd = -1;
 	bool succeeded = check->failure == CHECK_SUCCEEDED;
-	if (!succeeded)
+	if (!succeeded && !worker->health.paused)
 		counter_add(worker->counters, COUNTER_CHECK_FAILURES, 1);
 	if (!our_lack(check) && verdict_note(&check->verdict, &pool_of(worker, check)->health, succeeded)) {
 		publish(worker, check);
@@ -218,13 +220,21 @@ void health_completed(struct worker *worker, uint32_t index, const struct comple
 {
 	struct check *check = &worker->health.checks[index];
 	if (check->state == CHECK_ENDING)
-		end(worker, check, CHECK_TIMED_OUT, 0);
+		end(worker, check, worker->health.paused ? CHECK_NOT_MADE : CHECK_TIMED_OUT, 0);
 	else if (completion->result == -ECANCELED) /* the kernel may, though nobody asked for it */
 		await(worker, check, check->state == CHECK_LISTENING ? POLLIN : POLLOUT);
 	else if (check->state == CHECK_CONNECTING)
 		connecting_completed(worker, check, completion->result);
 	else
 		hear(worker, check);
+}
+
+/* cancel - the poll that it waits by; the check ends with its last completion */
+static void cancel(struct worker *worker, struct check *check)
+{
+	set_state(check, CHECK_ENDING);
+	ring_cancel(worker->ring, tag_pack((struct tag){.kind = TAG_KIND_HEALTH,
+							.index = (uint32_t)(check - worker->health.checks)}));
 }
 
 void health_timer_fired(struct worker *worker, struct timer *timer)
@@ -240,9 +250,7 @@ void health_timer_fired(struct worker *worker, struct timer *timer)
 		break;
 	case CHECK_CONNECTING:
 	case CHECK_LISTENING:
-		set_state(check, CHECK_ENDING);
-		ring_cancel(worker->ring, tag_pack((struct tag){.kind = TAG_KIND_HEALTH,
-								.index = (uint32_t)(check - worker->health.checks)}));
+		cancel(worker, check);
 		break;
 	default:
 		CHECK(!"a check that ends has no timer");
@@ -268,8 +276,9 @@ uint32_t health_count(const struct plan *plan)
 {
 	size_t count = 0;
 	for (uint32_t i = 0; i < plan->route_count; i++) {
-		if (is_checked(plan, i))
-			count += plan->config->pools[plan->routes[i].pool].backend_count;
+		const struct config_pool *pool = &plan->config->pools[plan->routes[i].pool];
+		for (size_t j = 0; is_checked(plan, i) && j < pool->backend_count; j++)
+			count += !pool->backends[j].leftover;
 	}
 	return (uint32_t)count;
 }
@@ -294,10 +303,9 @@ int health_init(struct health *health, const struct plan *plan, uint32_t number,
 	if (!health->checks)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < plan->route_count; i++) {
-		if (!is_checked(plan, i))
-			continue;
-		for (size_t j = 0; j < plan->config->pools[plan->routes[i].pool].backend_count; j++) {
-			if (index++ % threads == number)
+		const struct config_pool *pool = &plan->config->pools[plan->routes[i].pool];
+		for (size_t j = 0; is_checked(plan, i) && j < pool->backend_count; j++) {
+			if (!pool->backends[j].leftover && index++ % threads == number)
 				check_init(&health->checks[health->count++], i, j);
 		}
 	}
@@ -319,6 +327,49 @@ void health_start(struct worker *worker)
 	for (uint32_t i = 0; i < worker->health.count; i++) {
 		struct check *check = &worker->health.checks[i];
 		uint64_t spread_ms = pool_of(worker, check)->health.fast_interval_ms;
-		timer_arm(&worker->wheel, &check->timer, worker->now_ms + 1 + ((spread_ms * sys_random()) >> 32));
+		uint64_t at_ms = check->due_ms;
+		if (at_ms == 0)
+			at_ms = worker->now_ms + 1 + ((spread_ms * sys_random()) >> 32);
+		timer_arm(&worker->wheel, &check->timer, at_ms);
 	}
+}
+
+/* ---- one configuration after the other ---- */
+
+/* pause - it begins again at once when the checks go on; what was under way says nothing */
+static void pause(struct worker *worker, struct check *check)
+{
+	bool idle = check->state == CHECK_IDLE;
+	check->due_ms = idle ? check->timer.at_ms : worker->now_ms;
+	timer_disarm(&worker->wheel, &check->timer);
+	if (idle || check->state == CHECK_ENDING)
+		return;
+	if (check->state == CHECK_WAITING) {
+		sockets_forget(&worker->sockets, target_of(worker, check), &check->link);
+		set_state(check, CHECK_IDLE);
+		return;
+	}
+	cancel(worker, check);
+}
+
+void health_pause(struct worker *worker)
+{
+	worker->health.paused = true;
+	for (uint32_t i = 0; i < worker->health.count; i++)
+		pause(worker, &worker->health.checks[i]);
+}
+
+bool health_is_quiet(const struct health *health)
+{
+	for (uint32_t i = 0; i < health->count; i++) {
+		if (health->checks[i].state != CHECK_IDLE)
+			return false;
+	}
+	return true;
+}
+
+void health_inherit(struct check *heir, const struct check *old)
+{
+	heir->verdict = old->verdict;
+	heir->due_ms = old->due_ms;
 }

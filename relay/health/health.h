@@ -55,11 +55,13 @@ struct check {
 	uint16_t matched; /* LISTENING: bytes of the answer that are as expected */
 	int fd;           /* owned; -1: none */
 	int error;        /* of the last one, where the failure is an errno */
+	uint64_t due_ms;  /* when health_start() begins it; 0: at a moment of its own choice */
 };
 
 struct health {
 	struct check *checks; /* owned */
 	uint32_t count;
+	bool paused; /* none begins, and what ends says nothing */
 };
 
 /* health_count - backends that are checked, by all threads together: so many sockets may be open for checks */
@@ -72,8 +74,15 @@ size_t health_memory(const struct plan *plan);
 int health_init(struct health *health, const struct plan *plan, uint32_t number, uint32_t threads);
 void health_fini(struct health *health);
 
-/* health_start - begin to check, each backend at a moment of its own within one fast interval */
+/* health_start - begin to check, each backend when it is due, or at a moment of its own within one fast interval */
 void health_start(struct worker *worker);
+
+/* health_pause - end what is under way; health_is_quiet - it has ended, and nothing names a check any more */
+void health_pause(struct worker *worker);
+bool health_is_quiet(const struct health *health);
+
+/* health_inherit - @heir, which has not begun, goes on where @old, which is paused, is */
+void health_inherit(struct check *heir, const struct check *old);
 
 /* health_owns - is @part, a timer or a link, a check's? */
 static inline bool health_owns(const struct health *health, const void *part)

@@ -478,7 +478,7 @@ struct mirror_sums mirror_end(struct worker *worker, struct session *session)
 static int open_relays(struct mirrors *mirrors, const struct config *config)
 {
 	int rc = 0;
-	mirrors->relays = calloc(config->relay_count, sizeof(*mirrors->relays));
+	mirrors->relays = calloc(config->relay_count + 1, sizeof(*mirrors->relays));
 	if (!mirrors->relays)
 		return -ENOMEM;
 	for (mirrors->relay_count = 0; mirrors->relay_count < config->relay_count && rc == 0;
@@ -497,6 +497,12 @@ size_t mirrors_memory(const struct config *config)
 	return size;
 }
 
+static int open_memory(struct mirrors *mirrors, const struct limits *limits)
+{
+	int rc = slab_init(&mirrors->slab, sizeof(struct mirror), sizeof(struct mirror), limits->mirrors);
+	return rc < 0 ? rc : spill_pool_init(&mirrors->held, LIMIT_MIRROR_CHUNKS);
+}
+
 int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const struct plan *plan)
 {
 	mirrors->null_fd = -1;
@@ -510,9 +516,7 @@ int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const str
 	if (mirrors->null_fd < 0)
 		return mirrors->null_fd;
 	int rc = open_relays(mirrors, plan->config);
-	if (rc == 0)
-		rc = slab_init(&mirrors->slab, sizeof(struct mirror), sizeof(struct mirror), limits->mirrors);
-	return rc < 0 ? rc : spill_pool_init(&mirrors->held, LIMIT_MIRROR_CHUNKS);
+	return rc < 0 || !limits->mirrors ? rc : open_memory(mirrors, limits);
 }
 
 void mirrors_close(struct mirrors *mirrors)
@@ -527,9 +531,63 @@ void mirrors_close(struct mirrors *mirrors)
 	if (mirrors->null_fd >= 0)
 		sys_close(mirrors->null_fd);
 	share_close(&mirrors->share);
-	for (size_t i = 0; i < mirrors->relay_count; i++)
-		cidr_set_fini(&mirrors->relays[i].from);
-	free(mirrors->relays);
-	spill_pool_fini(&mirrors->held);
-	slab_fini(&mirrors->slab);
+	mirrors_forget(mirrors);
+}
+
+/* ---- one configuration after the other ---- */
+
+int mirrors_prepare(struct mirrors *ret, const struct mirrors *old, const struct config *config,
+                    const struct limits *limits)
+{
+	int rc = open_relays(ret, config);
+	return rc < 0 || !limits->mirrors || old->slab.base ? rc : open_memory(ret, limits);
+}
+
+void mirrors_inherit(struct mirrors *mirrors, struct mirrors *heir, const uint32_t *relays)
+{
+	struct mirror_relay *left = mirrors->relays;
+	size_t left_count = mirrors->relay_count;
+	uint32_t index = 0;
+	for (struct mirror *mirror; mirrors->slab.base && (mirror = slab_next(&mirrors->slab, &index));) {
+		/* One whose relay is gone is over, and asks nothing of it. */
+		uint32_t relay = relays[mirror->relay];
+		mirror->relay = relay < heir->relay_count ? relay : 0;
+	}
+	if (heir->slab.base) {
+		mirrors->slab = heir->slab;
+		mirrors->held = heir->held;
+		heir->slab = (struct slab){0};
+		heir->held = (struct spill_pool){0};
+	}
+	for (size_t i = 0; i < left_count; i++) {
+		if (relays[i] < heir->relay_count)
+			heir->relays[relays[i]].retry_ms = left[i].retry_ms;
+	}
+	mirrors->relays = heir->relays;
+	mirrors->relay_count = heir->relay_count;
+	heir->relays = left;
+	heir->relay_count = left_count;
+}
+
+void mirrors_forget(struct mirrors *heir)
+{
+	for (size_t i = 0; i < heir->relay_count; i++)
+		cidr_set_fini(&heir->relays[i].from);
+	free(heir->relays);
+	heir->relays = NULL;
+	heir->relay_count = 0;
+	spill_pool_fini(&heir->held);
+	slab_fini(&heir->slab);
+}
+
+void mirrors_end(struct worker *worker, uint32_t relay)
+{
+	uint32_t index = 0;
+	for (struct mirror *mirror; (mirror = slab_next(&worker->mirrors.slab, &index));) {
+		for (int i = 0; mirror->relay == relay && i < SIDE_COUNT; i++) {
+			struct tap *tap = &mirror->taps[i];
+			if (tap->state != TAP_NONE && tap->state < TAP_CLOSING)
+				close_tap(worker, tap);
+		}
+	}
 }

@@ -120,6 +120,7 @@ struct mirrors {
 	size_t relay_count;
 	struct mirror_share share;
 	uint32_t told_turn; /* in which a failure was last told of */
+	bool possible;   /* set by the creator: there are pipes, so that relays may have mirrors */
 	int pipe_fds[2]; /* set by the creator; empty between moves */
 	int null_fd;
 };
@@ -131,9 +132,22 @@ struct mirror_sums {
 	uint64_t skipped;
 };
 
-/* mirrors_open - 0 or -errno; takes mirrors.pipe_fds. Thread: the one that uses it, before it is shut in. */
+/* mirrors_open - 0 or -errno; takes mirrors.pipe_fds. Without memory for mirrors when @limits has none. Thread: the
+ * one that uses it, before it is shut in. */
 int mirrors_open(struct mirrors *mirrors, const struct limits *limits, const struct plan *plan);
 void mirrors_close(struct mirrors *mirrors);
+
+/*
+ * mirrors_prepare - for @config: the relays of @ret, and memory for mirrors where @old has none yet
+ * mirrors_inherit - @mirrors goes on with what @heir was prepared with, which gets what is old; @relays: [old] -> new
+ * mirrors_forget - frees what mirrors_prepare() made, or mirrors_inherit() left
+ * mirrors_end - all copies of @relay's connections end now
+ */
+int mirrors_prepare(struct mirrors *ret, const struct mirrors *old, const struct config *config,
+                    const struct limits *limits);
+void mirrors_inherit(struct mirrors *mirrors, struct mirrors *heir, const uint32_t *relays);
+void mirrors_forget(struct mirrors *heir);
+void mirrors_end(struct worker *worker, uint32_t relay);
 
 /* mirrors_memory - bytes that mirrors_open() takes for @config's relays, beside what relay/limits.h has */
 size_t mirrors_memory(const struct config *config);

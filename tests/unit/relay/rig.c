@@ -668,6 +668,7 @@ static void open_worker(struct rig *rig)
 		.events = rig->records,
 		.listeners = calloc(RIG_RELAYS, sizeof(struct listener)),
 	};
+	rig->worker.mirrors.possible = rig->limits.mirrors > 0;
 	if (rig->limits.mirrors)
 		fake_pipe(rig->worker.mirrors.pipe_fds);
 	for (int i = 0; i < RIG_RELAYS; i++)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How the file begins; numbers, flags and the text follow. */
+struct head {
+	struct limits limits;
+	uint32_t target_count, listener_count;
+	uint64_t text_size;
+};
+
+enum { ITEMS_MAX = 1 << 24 };
+
+static int write_all(int fd, const void *data, size_t size)
+{
+	const char *at = data;
+	while (size > 0) {
+		ssize_t n = write(fd, at, size);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int change_write(int fd, const struct change *change)
+{
+	struct head head = {
+	        .limits = change->limits,
+	        .target_count = change->target_count,
+	        .listener_count = change->listener_count,
+	        .text_size = change->text_size,
+	};
+	int rc = write_all(fd, &head, sizeof(head));
+	if (rc == 0)
+		rc = write_all(fd, change->numbers, change->target_count * sizeof(*change->numbers));
+	if (rc == 0)
+		rc = write_all(fd, change->fresh, change->listener_count * sizeof(*change->fresh));
+	return rc < 0 ? rc : write_all(fd, change->text, change->text_size);
+}
+
+static int read_all(int fd, void *data, size_t size, off_t from)
+{
+	char *at = data;
+	while (size > 0) {
+		ssize_t n = pread(fd, at, size, from);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -EPROTO;
+		at += n > 0 ? n : 0;
+		from += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int change_read(int fd, struct change *ret, void **ret_memory)
+{
+	struct head head;
+	int rc = read_all(fd, &head, sizeof(head), 0);
+	if (rc < 0)
+		return rc;
+	if (head.target_count > ITEMS_MAX || head.listener_count > ITEMS_MAX ||
+	    head.text_size > CHANGE_TEXT_MAX)
+		return -EPROTO;
+	size_t numbers = head.target_count * sizeof(uint32_t), flags = head.listener_count * sizeof(bool);
+	char *memory = malloc(numbers + flags + head.text_size + 1);
+	if (!memory)
+		return -ENOMEM;
+	rc = read_all(fd, memory, numbers + flags + head.text_size, sizeof(head));
+	if (rc < 0) {
+		free(memory);
+		return rc;
+	}
+	*ret = (struct change){
+	        .limits = head.limits,
+	        .target_count = head.target_count,
+	        .listener_count = head.listener_count,
+	        .numbers = (const uint32_t *)(const void *)memory,
+	        .fresh = (const bool *)(memory + numbers),
+	        .text = memory + numbers + flags,
+	        .text_size = head.text_size,
+	};
+	*ret_memory = memory;
+	return 0;
+}
+
+uint32_t change_fresh_count(const struct change *change)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < change->listener_count; i++)
+		count += change->fresh[i];
+	return count;
+}
