@@ -182,19 +182,20 @@ void handover_fini(struct handover *h)
 bool handover_translate(const struct handover *h, uint32_t *listener, uint32_t *route, uint32_t *backend)
 {
 	const struct usage *usage = &h->next->usage;
-	uint32_t old_pool = h->before->routes[*route].pool;
-	uint32_t new_listener = h->map.listeners[*listener], new_route = h->map.routes[*route];
+	uint32_t old_pool = h->before->routes[*route].pool, new_route = h->map.routes[*route];
+	uint32_t new_listener = listener ? h->map.listeners[*listener] : 0;
 	if (new_listener == SUCCESSION_NONE || new_route == SUCCESSION_NONE)
 		return false;
-	uint32_t new_pool = h->next->plan.routes[new_route].pool;
 	if (*backend != SUCCESSION_NONE)
 		*backend = h->map.backends[old_pool][*backend];
 	if (*backend != SUCCESSION_NONE)
-		usage->backends[new_pool][*backend] = true;
-	usage->listeners[new_listener] = true;
+		usage->backends[h->next->plan.routes[new_route].pool][*backend] = true;
 	usage->routes[new_route] = true;
-	*listener = new_listener;
 	*route = new_route;
+	if (listener) {
+		usage->listeners[new_listener] = true;
+		*listener = new_listener;
+	}
 	return true;
 }
 

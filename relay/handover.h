@@ -89,7 +89,7 @@ void handover_commit(struct handover *handover, const bool *fresh, const int *li
 
 void handover_fini(struct handover *handover);
 
-/* handover_translate - indices of before to those of next, and mark them used; false when the listener or
+/* handover_translate - indices of before to those of next, and mark them used; false when the listener (NULL: of none) or the
  * route is gone */
 bool handover_translate(const struct handover *handover, uint32_t *listener, uint32_t *route,
                         uint32_t *backend);

@@ -51,21 +51,25 @@ static void resume_all(struct relay *relay)
 
 /* ---- carrying it out ---- */
 
+static void translate_record(struct record *record, const struct handover *handover)
+{
+	_Static_assert((uint32_t)RECORD_NO_BACKEND == (uint32_t)SUCCESSION_NONE, "one for both");
+	uint32_t *listener = record->kind == RECORD_CLOSED ? &record->listener : NULL;
+	bool there = handover_translate(handover, listener, &record->route, &record->backend);
+	/* What was used when the last change came, as connections were, is in the new plan. */
+	CHECK(there || record->kind != RECORD_CLOSED);
+	if (!there)
+		record->kind = RECORD_NOTHING;
+}
+
 /* translate_records - those that wait for the log; the relay threads, which write them, stand still */
 static void translate_records(struct relay *relay, const struct handover *handover)
 {
 	for (uint32_t i = 0; i < relay->thread_count; i++) {
 		struct record_queue *queue = &relay->threads[i].records;
 		uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
-		for (uint32_t at = atomic_load_explicit(&queue->tail, memory_order_relaxed); at != head;
-		     at++) {
-			struct record *record = &queue->records[at % LIMIT_RECORDS];
-			_Static_assert((uint32_t)RECORD_NO_BACKEND == (uint32_t)SUCCESSION_NONE,
-			               "one for both");
-			/* What was used when the last change came, as these were, is in the new plan. */
-			CHECK(handover_translate(handover, &record->listener, &record->route,
-			                         &record->backend));
-		}
+		for (uint32_t at = atomic_load_explicit(&queue->tail, memory_order_relaxed); at != head; at++)
+			translate_record(&queue->records[at % LIMIT_RECORDS], handover);
 	}
 }
 

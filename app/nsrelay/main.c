@@ -19,9 +19,10 @@ static int run(struct options *options)
 	struct err err = ERR_INIT;
 	if (options_load(options, stderr) < 0)
 		return EXIT_USAGE;
-	const struct config *config = &options->config;
-	log_configure((enum log_level)config->log_level, (enum log_format)config->log_format, config->log_rate);
-	if (supervisor_run(config, !options->no_sandbox, &err) == 0)
+	struct config config = options->config;
+	options->config = (struct config){0}; /* the supervisor's from now on */
+	log_configure((enum log_level)config.log_level, (enum log_format)config.log_format, config.log_rate);
+	if (supervisor_run(&config, options->config_path, !options->no_sandbox, &err) == 0)
 		return EXIT_SUCCESS;
 	fprintf(stderr, "nsrelay: %s\n", err.text);
 	return EXIT_FAILURE;

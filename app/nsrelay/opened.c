@@ -7,74 +7,103 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/sys.h"
-#include "nsctl/netns.h"
+#include "app/nsrelay/socket_options.h"
+#include "nsctl/nssock.h"
 
-static void to_socket_options(const struct config_tcp *tcp, struct nssock_tcp_options *ret)
+static const struct config_relay *relay_of(const struct opened *opened, uint32_t listener)
 {
-	*ret = (struct nssock_tcp_options){
-		.nodelay = tcp->nodelay,
-		.keepalive_idle_s = tcp->keepalive_idle_s,
-		.keepalive_interval_s = tcp->keepalive_interval_s,
-		.keepalive_count = tcp->keepalive_count,
-		.user_timeout_ms = tcp->user_timeout_ms,
-		.backlog = tcp->backlog,
-	};
-	_Static_assert(sizeof(ret->congestion) == sizeof(tcp->congestion), "one limit for both");
-	memcpy(ret->congestion, tcp->congestion, sizeof(ret->congestion));
+	return &opened->plan->config->relays[opened->plan->listeners[listener].relay];
 }
 
-/* find_netns - the namespace @ref means, opened on first use; a descriptor that stays @opened's, or -errno */
-static int find_netns(struct opened *opened, const struct netns_ref *ref, struct err *err)
+static bool is_unix(const struct opened *opened, uint32_t listener)
 {
-	for (uint32_t i = 0; i < opened->netns_count; i++) {
-		if (netns_ref_equal(opened->netns[i].ref, ref))
-			return opened->netns[i].fd;
-	}
-	int fd = netns_open(ref, err);
-	if (fd >= 0)
-		opened->netns[opened->netns_count++] = (struct opened_netns){ref, fd};
-	return fd;
+	return opened->plan->listeners[listener].endpoint->addr.family == AF_UNIX;
+}
+
+static int *fd_of(const struct opened *opened, uint32_t listener, uint32_t thread)
+{
+	return &opened->listener_fds[thread * opened->plan->listener_count + listener];
 }
 
 /* ---- listeners ---- */
 
 /* open_first - a listener's socket, of the first thread or, TCP's, of any */
-static int open_first(struct opened *opened, uint32_t index, uid_t uid, struct err *err)
+static int open_first(struct opened *opened, uint32_t index, struct err *err)
 {
-	const struct plan_listener *listener = &opened->plan->listeners[index];
-	struct nssock_tcp_options options;
-	char text[ENDPOINT_TEXT_MAX];
-	int ns_fd = find_netns(opened, &listener->endpoint->netns, err);
-	if (ns_fd < 0)
-		return err_prefix(err, "listen on %s", endpoint_format(listener->endpoint, text, sizeof(text)));
-	to_socket_options(&opened->plan->config->relays[listener->relay].tcp, &options);
-	int fd = nssock_listen(ns_fd, listener->endpoint, &options, opened->threads > 1, uid, err);
-	if (fd >= 0 && listener->endpoint->addr.family == AF_UNIX)
-		socket_file_note(&opened->files[index], listener->endpoint->addr.un.sun_path);
+	const struct endpoint *endpoint = opened->plan->listeners[index].endpoint;
+	struct nssock_tcp_options options = socket_options_of(&relay_of(opened, index)->tcp);
+	struct opened_listener *listener = &opened->listeners[index];
+	int ns_fd = listener->space ? listener->space->fd : -1;
+	int fd = nssock_listen(ns_fd, endpoint, &options, opened->threads > 1, opened->targets->uid, err);
+	if (fd >= 0 && endpoint->addr.family == AF_UNIX)
+		socket_file_note(&listener->file, endpoint->addr.un.sun_path);
 	return fd;
 }
 
 /* open_share - one thread's socket of a listener; a unix socket is one for all threads */
-static int open_share(struct opened *opened, uint32_t index, uint32_t thread, uid_t uid, struct err *err)
+static int open_share(struct opened *opened, uint32_t index, uint32_t thread, struct err *err)
 {
-	const struct endpoint *endpoint = opened->plan->listeners[index].endpoint;
-	if (thread == 0 || endpoint->addr.family != AF_UNIX)
-		return open_first(opened, index, uid, err);
-	int fd = fcntl(opened->listener_fds[index], F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? err_set_errno(err, "share unix:%s among threads", endpoint->addr.un.sun_path) : fd;
+	if (thread == 0 || !is_unix(opened, index))
+		return open_first(opened, index, err);
+	int fd = fcntl(*fd_of(opened, index, 0), F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? err_set_errno(err, "share unix:%s among threads",
+	                              opened->plan->listeners[index].endpoint->addr.un.sun_path)
+	              : fd;
 }
 
-static int open_listener(struct opened *opened, uint32_t index, uid_t uid, struct err *err)
+static int open_fresh(struct opened *opened, uint32_t index, struct err *err)
 {
-	const struct plan *plan = opened->plan;
 	for (uint32_t thread = 0; thread < opened->threads; thread++) {
-		int fd = open_share(opened, index, thread, uid, err);
+		int fd = open_share(opened, index, thread, err);
 		if (fd < 0)
-			return err_prefix(err, "relay '%s'", plan->config->relays[plan->listeners[index].relay].name);
-		opened->listener_fds[thread * plan->listener_count + index] = fd;
+			return err_prefix(err, "relay '%s'", relay_of(opened, index)->name);
+		*fd_of(opened, index, thread) = fd;
 	}
 	return 0;
+}
+
+/* hold_space - the namespace that a listener is in */
+static int hold_space(struct opened *opened, uint32_t index, struct err *err)
+{
+	const struct endpoint *endpoint = opened->plan->listeners[index].endpoint;
+	char text[ENDPOINT_TEXT_MAX];
+	if (is_unix(opened, index))
+		return 0;
+	int rc = spaces_hold(opened->targets->spaces, &endpoint->netns, &opened->listeners[index].space, err);
+	if (rc < 0)
+		err_prefix(err, "relay '%s': listen on %s", relay_of(opened, index)->name,
+		           endpoint_format(endpoint, text, sizeof(text)));
+	return rc;
+}
+
+/* is_same - is listener @old of @before the one at @index? */
+static bool is_same(const struct opened *opened, uint32_t index, const struct opened *before, uint32_t old)
+{
+	return *fd_of(before, old, 0) >= 0 &&
+	       before->listeners[old].space == opened->listeners[index].space &&
+	       endpoint_equal(before->plan->listeners[old].endpoint, opened->plan->listeners[index].endpoint);
+}
+
+/* find_kept - its index in @before; most are where they were */
+static uint32_t find_kept(const struct opened *opened, uint32_t index, const struct opened *before)
+{
+	uint32_t count = before ? before->plan->listener_count : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t old = (index + i) % count;
+		if (is_same(opened, index, before, old))
+			return old;
+	}
+	return OPENED_FRESH;
+}
+
+static int open_listener(struct opened *opened, uint32_t index, const struct opened *before, struct err *err)
+{
+	struct opened_listener *listener = &opened->listeners[index];
+	int rc = hold_space(opened, index, err);
+	if (rc < 0)
+		return rc;
+	listener->kept_from = find_kept(opened, index, before);
+	return listener->kept_from == OPENED_FRESH ? open_fresh(opened, index, err) : 0;
 }
 
 /* ---- targets ---- */
@@ -97,41 +126,16 @@ static const char *first_user(const struct plan *plan, uint32_t target)
 	return "";
 }
 
-/* try_target - make a socket of it: what is not permitted, or not in this kernel, is told now and not to a client */
-static int try_target(const struct broker_target *target, uid_t uid, struct err *err)
-{
-	uint32_t count;
-	int fd;
-	int rc = nssock_upstream_batch(target->ns_fd, target->family, &target->options, uid, 1, &fd, &count, err);
-	if (rc == 0)
-		close(fd);
-	return rc;
-}
-
-static int open_tcp_target(struct opened *opened, uint32_t index, uid_t uid, struct err *err)
-{
-	struct broker_target *target = &opened->targets[index];
-	const struct endpoint *endpoint = opened->plan->targets[index].endpoint;
-	target->ns_fd = find_netns(opened, &endpoint->netns, err);
-	int rc = target->ns_fd < 0 ? target->ns_fd : try_target(target, uid, err);
-	char text[ENDPOINT_TEXT_MAX];
-	return rc == 0 ? 0
-		       : err_prefix(err, "relay '%s': %s %s", first_user(opened->plan, index),
-				    opened->plan->targets[index].mirrors ? "mirror" : "backend",
-				    endpoint_format(endpoint, text, sizeof(text)));
-}
-
-static int open_target(struct opened *opened, uint32_t index, uid_t uid, struct err *err)
+static int hold_target(struct opened *opened, uint32_t index, struct err *err)
 {
 	const struct plan_target *target = &opened->plan->targets[index];
-	struct broker_target *ret = &opened->targets[index];
-	ret->ns_fd = -1;
-	ret->family = target->endpoint->addr.family;
-	to_socket_options(target->tcp, &ret->options);
-	if (ret->family != AF_UNIX)
-		return open_tcp_target(opened, index, uid, err);
-	_Static_assert(sizeof(ret->unix_path) == sizeof(target->endpoint->addr.un.sun_path), "unix(7)");
-	memcpy(ret->unix_path, target->endpoint->addr.un.sun_path, sizeof(ret->unix_path));
+	char text[ENDPOINT_TEXT_MAX];
+	int64_t number = targets_hold(opened->targets, target, err);
+	if (number < 0)
+		return err_prefix(err, "relay '%s': %s %s", first_user(opened->plan, index),
+		                  target->mirrors ? "mirror" : "backend",
+		                  endpoint_format(target->endpoint, text, sizeof(text)));
+	opened->numbers[opened->number_count++] = (uint32_t)number;
 	return 0;
 }
 
@@ -139,80 +143,129 @@ static int open_target(struct opened *opened, uint32_t index, uid_t uid, struct 
 
 static int allocate(struct opened *opened)
 {
-	size_t listeners = (size_t)opened->plan->listener_count * opened->threads;
-	size_t namespaces = opened->plan->listener_count + opened->plan->target_count;
-	opened->netns = calloc(namespaces + 1, sizeof(*opened->netns));
-	opened->listener_fds = malloc((listeners + 1) * sizeof(*opened->listener_fds));
-	opened->targets = calloc(opened->plan->target_count + 1, sizeof(*opened->targets));
-	opened->files = calloc(opened->plan->listener_count + 1, sizeof(*opened->files));
-	if (!opened->netns || !opened->listener_fds || !opened->targets || !opened->files)
+	const struct plan *plan = opened->plan;
+	size_t fds = (size_t)plan->listener_count * opened->threads;
+	opened->listener_fds = malloc((fds + 1) * sizeof(*opened->listener_fds));
+	opened->listeners = calloc(plan->listener_count + 1, sizeof(*opened->listeners));
+	opened->numbers = calloc(plan->target_count + 1, sizeof(*opened->numbers));
+	if (!opened->listener_fds || !opened->listeners || !opened->numbers)
 		return -ENOMEM;
-	memset(opened->listener_fds, -1, (listeners + 1) * sizeof(*opened->listener_fds));
+	memset(opened->listener_fds, -1, (fds + 1) * sizeof(*opened->listener_fds));
+	for (uint32_t i = 0; i < plan->listener_count; i++)
+		opened->listeners[i].kept_from = OPENED_FRESH;
 	return 0;
 }
 
-int opened_init(struct opened *opened, const struct plan *plan, uint32_t threads, uid_t uid, struct err *err)
+int opened_init(struct opened *opened, const struct opened *before, const struct plan *plan, uint32_t threads,
+                struct targets *targets, struct err *err)
 {
-	*opened = (struct opened){.plan = plan, .threads = threads};
+	*opened = (struct opened){.plan = plan, .threads = threads, .targets = targets};
 	int rc = allocate(opened);
 	if (rc < 0)
 		err_set(err, -rc, "listeners: out of memory");
 	for (uint32_t i = 0; i < plan->target_count && rc == 0; i++)
-		rc = open_target(opened, i, uid, err);
+		rc = hold_target(opened, i, err);
 	for (uint32_t i = 0; i < plan->listener_count && rc == 0; i++)
-		rc = open_listener(opened, i, uid, err);
+		rc = open_listener(opened, i, before, err);
 	if (rc < 0)
-		opened_fini(opened);
+		opened_fini(opened, 0);
 	return rc;
 }
 
-static void remove_files(struct opened *opened)
+uint32_t opened_fresh(const struct opened *opened, bool *ret)
 {
-	for (uint32_t i = 0; opened->files && i < opened->plan->listener_count; i++)
-		socket_file_remove(&opened->files[i], opened->plan->listeners[i].endpoint->addr.un.sun_path);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < opened->plan->listener_count; i++) {
+		ret[i] = opened->listeners[i].kept_from == OPENED_FRESH;
+		count += ret[i];
+	}
+	return count;
 }
 
-/* close_listener - who has begun to connect is accepted by the relay; who begins now is not let in to be reset */
-static void close_listener(struct opened *opened, size_t i)
+/* ---- the end ---- */
+
+/* close_listener - who has begun to connect is accepted by the relay; who begins now is not let in to be
+ * reset */
+static void close_listener(struct opened *opened, uint32_t index)
 {
-	int *fd = &opened->listener_fds[i];
-	if (*fd < 0)
-		return;
-	if (opened->plan->listeners[i % opened->plan->listener_count].endpoint->addr.family != AF_UNIX)
-		nssock_refuse_handshakes(*fd);
-	close(*fd);
-	*fd = -1;
+	const struct endpoint *endpoint = opened->plan->listeners[index].endpoint;
+	socket_file_remove(&opened->listeners[index].file, endpoint->addr.un.sun_path);
+	for (uint32_t thread = 0; thread < opened->threads; thread++) {
+		int *fd = fd_of(opened, index, thread);
+		if (*fd < 0)
+			continue;
+		if (endpoint->addr.family != AF_UNIX)
+			nssock_refuse_handshakes(*fd);
+		close(*fd);
+		*fd = -1;
+	}
 }
 
 void opened_close_listeners(struct opened *opened)
 {
-	size_t count = (size_t)opened->plan->listener_count * opened->threads;
-	remove_files(opened);
-	for (size_t i = 0; opened->listener_fds && i < count; i++)
+	for (uint32_t i = 0; opened->listeners && opened->listener_fds && i < opened->plan->listener_count;
+	     i++)
 		close_listener(opened, i);
 }
 
-static void close_namespaces(struct opened *opened)
-{
-	for (uint32_t i = 0; i < opened->netns_count; i++)
-		close(opened->netns[i].fd);
-	opened->netns_count = 0;
-}
-
-void opened_keep_listeners(struct opened *opened)
-{
-	close_namespaces(opened);
-}
-
-void opened_fini(struct opened *opened)
+void opened_fini(struct opened *opened, uint64_t now_ms)
 {
 	if (!opened->plan)
 		return;
 	opened_close_listeners(opened);
-	close_namespaces(opened);
-	free(opened->netns);
+	for (uint32_t i = 0; opened->listeners && i < opened->plan->listener_count; i++)
+		space_release(opened->listeners[i].space);
+	for (uint32_t i = 0; i < opened->number_count; i++)
+		targets_release(opened->targets, opened->numbers[i], now_ms);
 	free(opened->listener_fds);
-	free(opened->targets);
-	free(opened->files);
+	free(opened->listeners);
+	free(opened->numbers);
 	*opened = (struct opened){0};
+}
+
+/* ---- one configuration after the other ---- */
+
+/* keep - the sockets of a listener that stays; each of a unix listener's is the same one */
+static int keep(struct opened *opened, uint32_t index, struct opened *before, struct err *err)
+{
+	struct opened_listener *listener = &opened->listeners[index];
+	struct opened_listener *old = &before->listeners[listener->kept_from];
+	const struct nssock_tcp_options was = socket_options_of(&relay_of(before, listener->kept_from)->tcp);
+	const struct nssock_tcp_options is = socket_options_of(&relay_of(opened, index)->tcp);
+	int rc = 0;
+	for (uint32_t thread = 0; thread < opened->threads; thread++) {
+		int *fd = fd_of(before, listener->kept_from, thread);
+		if (!socket_options_equal(&was, &is))
+			rc = nssock_listen_again(*fd, opened->plan->listeners[index].endpoint, &is, err);
+		*fd_of(opened, index, thread) = *fd;
+		*fd = -1;
+	}
+	listener->file = old->file;
+	old->file = (struct socket_file){0};
+	return rc;
+}
+
+static bool has_open(const struct opened *opened)
+{
+	for (uint32_t i = 0; i < opened->plan->listener_count; i++) {
+		if (*fd_of(opened, i, 0) >= 0)
+			return true;
+	}
+	return false;
+}
+
+int opened_replace(struct opened *opened, struct opened *before, uint64_t now_ms, bool *ret_closes,
+                   struct err *err)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < opened->plan->listener_count; i++) {
+		if (opened->listeners[i].kept_from == OPENED_FRESH)
+			continue;
+		int kept = keep(opened, i, before, err);
+		rc = kept < 0 ? kept : rc;
+		opened->listeners[i].kept_from = OPENED_FRESH; /* @before is about to go */
+	}
+	*ret_closes = has_open(before);
+	opened_fini(before, now_ms);
+	return rc;
 }

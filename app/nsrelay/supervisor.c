@@ -5,34 +5,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/nsrelay/notify.h"
-#include "app/nsrelay/opened.h"
 #include "app/nsrelay/relay_child.h"
-#include "app/nsrelay/socket_file.h"
 #include "app/nsrelay/streams.h"
+#include "app/nsrelay/supervisor_private.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "nsctl/broker.h"
 #include "nsctl/nssock.h"
-#include "relay/admission/admission.h"
-#include "relay/balance/balance.h"
-#include "relay/health/ejection.h"
-#include "relay/health/health.h"
-#include "relay/hello.h"
-#include "relay/bandwidth.h"
-#include "relay/preread.h"
-#include "relay/process.h"
-#include "relay/worker.h"
 
 enum {
 	/* A relay that dies is started again at once; one that keeps dying, after a growing pause, still under a second. */
@@ -46,43 +33,16 @@ enum {
 	STOP_GRACE_MS = 5000,
 };
 
-struct supervisor {
-	const struct config *config;
-	bool sandbox;
-	struct plan plan;
-	struct limits limits;
-	struct io_features features;
-	struct sandbox_user user;
-	struct opened opened;
-	struct broker broker;
-	struct broker_channel channels[LIMIT_THREADS];
-	enum broker_wait waits[LIMIT_THREADS];
-	int signal_fd;
-	int serve_fd; /* the control socket, which the relay serves; -1: none */
-	struct socket_file serve_file;
-	int control_fd;                /* -1 while no relay runs, and when it has closed its end */
-	struct control_message unsent; /* a command that found the control channel full; type 0: none */
-	pid_t pid;                     /* of the relay process; 0 without one */
-	pthread_t thread;              /* of the relay, without a sandbox */
-	int thread_result;
-	bool is_ready;  /* this relay accepts */
-	bool was_ready; /* one of them did: from then on deaths are survived */
-	bool stopping;
-	bool done; /* the loop ends, with this: */
-	int result;
-	uint64_t started_ms, restart_ms, kill_ms; /* CLOCK_MONOTONIC; 0: not set */
-	uint32_t pause_ms;
-};
-
 /* What a relay without a sandbox is given; freed by its thread. */
 struct thread_start {
 	struct supervisor *supervisor;
 	struct relay_child child;
+	struct limits limits; /* outlive the setup */
 	int channel_fds[LIMIT_THREADS];
 	int listener_fds[];
 };
 
-static uint64_t now_ms(void)
+uint64_t supervisor_now(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -91,10 +51,10 @@ static uint64_t now_ms(void)
 
 /* ---- the relay process ---- */
 
-static void log_failure(const struct err *err)
+void supervisor_log_error(const char *message, const struct err *err)
 {
 	struct log_record log;
-	log_record_begin(&log, LOG_LEVEL_ERROR, "relay failed");
+	log_record_begin(&log, LOG_LEVEL_ERROR, message);
 	log_record_add_text(&log, "error", err->text);
 	log_record_end(&log);
 }
@@ -103,22 +63,22 @@ static void log_failure(const struct err *err)
 static _Noreturn void become_relay(struct supervisor *s, struct relay_child *child)
 {
 	struct err err = ERR_INIT;
-	for (uint32_t i = 0; i < s->limits.threads; i++)
+	for (uint32_t i = 0; i < s->setup->limits.threads; i++)
 		close(s->channels[i].fd);
 	close(s->control_fd);
 	close(s->signal_fd);
-	opened_keep_listeners(&s->opened);
+	spaces_close(&s->spaces); /* which only the broker may use */
 	sandbox_close_inherited();
 	streams_forsake_input_and_output();
 	int rc = relay_child_run(child, &err);
 	if (rc < 0)
-		log_failure(&err);
+		supervisor_log_error("relay failed", &err);
 	_exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static int start_process(struct supervisor *s, struct relay_child *child, struct err *err)
 {
-	child->listener_fds = s->opened.listener_fds;
+	child->listener_fds = s->setup->opened.listener_fds;
 	child->user = &s->user;
 	pid_t pid = fork();
 	if (pid == 0)
@@ -135,7 +95,7 @@ static void *run_thread(void *arg)
 	struct err err = ERR_INIT;
 	start->supervisor->thread_result = relay_child_run(&start->child, &err);
 	if (start->supervisor->thread_result < 0)
-		log_failure(&err);
+		supervisor_log_error("relay failed", &err);
 	free(start);
 	return NULL;
 }
@@ -164,17 +124,19 @@ static int duplicate(const int *fds, size_t count, int *ret, struct err *err)
 
 static int start_thread(struct supervisor *s, const struct relay_child *child, struct err *err)
 {
-	size_t count = (size_t)s->plan.listener_count * s->limits.threads;
+	size_t count = (size_t)s->setup->plan.listener_count * s->setup->limits.threads;
 	struct thread_start *start = malloc(sizeof(*start) + count * sizeof(int));
 	if (!start)
 		return err_set(err, ENOMEM, "start the relay: out of memory");
 	start->supervisor = s;
 	start->child = *child;
+	start->limits = *child->limits;
+	start->child.limits = &start->limits;
 	memcpy(start->channel_fds, child->channel_fds, sizeof(start->channel_fds));
 	start->child.channel_fds = start->channel_fds;
 	start->child.listener_fds = start->listener_fds;
 	/* The relay closes its listeners at the end: they are not the broker's. */
-	int rc = duplicate(s->opened.listener_fds, count, start->listener_fds, err);
+	int rc = duplicate(s->setup->opened.listener_fds, count, start->listener_fds, err);
 	if (rc < 0)
 		goto fail;
 	if (child->serve_fd >= 0)
@@ -192,7 +154,7 @@ fail:
 
 static void close_channels(struct supervisor *s)
 {
-	for (uint32_t i = 0; i < s->limits.threads; i++)
+	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		broker_channel_close(&s->channels[i]);
 	if (s->control_fd >= 0)
 		close(s->control_fd);
@@ -221,7 +183,7 @@ static int open_channels(struct supervisor *s, struct relay_ends *ends, struct e
 		return err_set_errno(err, "control channel");
 	s->control_fd = pair[0];
 	ends->control_fd = pair[1];
-	for (uint32_t i = 0; i < s->limits.threads; i++) {
+	for (uint32_t i = 0; i < s->setup->limits.threads; i++) {
 		int rc = broker_channel_open(&s->channels[i], &ends->channel_fds[i], err);
 		if (rc < 0)
 			return rc;
@@ -234,13 +196,14 @@ static int start_relay(struct supervisor *s, struct err *err)
 {
 	struct relay_ends ends;
 	close_channels(s);
-	s->started_ms = now_ms();
+	change_finish(s);
+	s->started_ms = supervisor_now();
 	s->restart_ms = s->kill_ms = 0;
 	s->is_ready = false;
 	int rc = open_channels(s, &ends, err);
 	struct relay_child child = {
-		.plan = &s->plan,
-		.limits = &s->limits,
+		.plan = &s->setup->plan,
+		.limits = &s->setup->limits,
 		.features = &s->features,
 		.channel_fds = ends.channel_fds,
 		.control_fd = ends.control_fd,
@@ -260,12 +223,12 @@ static int start_relay(struct supervisor *s, struct err *err)
 
 static void plan_restart(struct supervisor *s)
 {
-	uint64_t lived_ms = now_ms() - s->started_ms;
+	uint64_t lived_ms = supervisor_now() - s->started_ms;
 	bool first = lived_ms >= (uint64_t)s->pause_ms * RESTART_FORGET_PAUSES;
 	s->pause_ms = first ? RESTART_FIRST_MS : s->pause_ms * 2;
 	if (s->pause_ms > RESTART_MAX_MS)
 		s->pause_ms = RESTART_MAX_MS;
-	s->restart_ms = now_ms() + s->pause_ms;
+	s->restart_ms = supervisor_now() + s->pause_ms;
 }
 
 static void finish(struct supervisor *s, int result)
@@ -283,7 +246,7 @@ static void finish(struct supervisor *s, int result)
  */
 static bool rings_are_gone(const struct supervisor *s)
 {
-	for (uint32_t i = 0; i < s->limits.threads; i++) {
+	for (uint32_t i = 0; i < s->setup->limits.threads; i++) {
 		if (s->channels[i].fd >= 0)
 			return false;
 	}
@@ -336,7 +299,7 @@ static void send_unsent(struct supervisor *s)
 }
 
 /* command - tell the relay; one that finds the channel full waits, unless a later one takes its place */
-static void command(struct supervisor *s, enum control_type type, uint64_t value)
+void supervisor_tell(struct supervisor *s, enum control_type type, uint64_t value)
 {
 	if (s->control_fd < 0)
 		return;
@@ -348,19 +311,19 @@ static void log_ready(const struct supervisor *s)
 {
 	struct log_record log;
 	log_event_begin(&log, LOG_LEVEL_INFO, s->was_ready ? "ready again" : "ready");
-	log_record_add_u64(&log, "relays", s->config->relay_count);
-	log_record_add_u64(&log, "listeners", s->plan.listener_count);
-	log_record_add_u64(&log, "threads", s->limits.threads);
-	log_record_add_u64(&log, "max_connections", s->limits.connections);
-	log_record_add_u64(&log, "memory_fixed_bytes", s->limits.memory_fixed);
-	log_record_add_u64(&log, "memory_per_connection_bytes", s->limits.memory_per_connection);
+	log_record_add_u64(&log, "relays", s->setup->config.relay_count);
+	log_record_add_u64(&log, "listeners", s->setup->plan.listener_count);
+	log_record_add_u64(&log, "threads", s->setup->limits.threads);
+	log_record_add_u64(&log, "max_connections", s->setup->limits.connections);
+	log_record_add_u64(&log, "memory_fixed_bytes", s->setup->limits.memory_fixed);
+	log_record_add_u64(&log, "memory_per_connection_bytes", s->setup->limits.memory_per_connection);
 	log_record_end(&log);
 }
 
 /* kill_within - the relay has so long to end by itself, or less if that was said before */
 static void kill_within(struct supervisor *s, uint64_t ms)
 {
-	uint64_t at = now_ms() + ms;
+	uint64_t at = supervisor_now() + ms;
 	if (!s->kill_ms || at < s->kill_ms)
 		s->kill_ms = at;
 }
@@ -369,7 +332,7 @@ static void kill_within(struct supervisor *s, uint64_t ms)
 static void stop(struct supervisor *s)
 {
 	if (s->stopping) {
-		command(s, CONTROL_STOP, 0);
+		supervisor_tell(s, CONTROL_STOP, 0);
 		kill_within(s, STOP_GRACE_MS);
 		return;
 	}
@@ -378,14 +341,15 @@ static void stop(struct supervisor *s)
 		finish(s, 0);
 	s->restart_ms = 0;
 	/* The relay's copies are the last ones then, and closing them refuses connections. */
-	opened_close_listeners(&s->opened);
+	opened_close_listeners(&s->setup->opened);
 	/* The next daemon may have the name; who asks already is answered to the end. */
-	socket_file_remove(&s->serve_file, s->config->control_path);
-	command(s, CONTROL_DRAIN, s->config->drain_ms);
-	kill_within(s, (uint64_t)s->config->drain_ms + STOP_GRACE_MS);
+	socket_file_remove(&s->serve_file, s->setup->config.control_path);
+	change_forget(s);
+	supervisor_tell(s, CONTROL_DRAIN, s->setup->config.drain_ms);
+	kill_within(s, (uint64_t)s->setup->config.drain_ms + STOP_GRACE_MS);
 	struct log_record log;
 	log_event_begin(&log, LOG_LEVEL_INFO, "stopping");
-	log_record_add_u64(&log, "drain_ms", s->config->drain_ms);
+	log_record_add_u64(&log, "drain_ms", s->setup->config.drain_ms);
 	log_record_end(&log);
 	notify_systemd("STOPPING=1");
 }
@@ -396,10 +360,12 @@ static void take_signal(struct supervisor *s)
 	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
+		else if (info.ssi_signo == SIGHUP && s->config_path) /* without a file, the terminal is gone */
+			change_want(s, 0);
 		else if (info.ssi_signo != SIGUSR1)
 			stop(s);
 		else if (!s->unsent.type)
-			command(s, CONTROL_COUNTERS, 0);
+			supervisor_tell(s, CONTROL_COUNTERS, 0);
 	}
 }
 
@@ -435,6 +401,8 @@ static void take_event(struct supervisor *s)
 		control_closed(s);
 	else if (n == sizeof(message) && message.type == CONTROL_READY && !s->is_ready)
 		relay_is_ready(s);
+	else if (n == sizeof(message) && message.type == CONTROL_CHANGED)
+		change_answered(s, (int)message.value);
 }
 
 static void serve(struct supervisor *s, uint32_t channel)
@@ -465,12 +433,12 @@ static nfds_t fill_poll(const struct supervisor *s, struct pollfd *fds)
 {
 	fds[POLL_SIGNAL] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
 	fds[POLL_CONTROL] = (struct pollfd){.fd = s->control_fd, .events = POLLIN | (s->unsent.type ? POLLOUT : 0)};
-	for (uint32_t i = 0; i < s->limits.threads; i++)
+	for (uint32_t i = 0; i < s->setup->limits.threads; i++)
 		fds[POLL_CHANNELS + i] = (struct pollfd){
 			.fd = s->channels[i].fd,
 			.events = s->waits[i] == BROKER_WAITS_FOR_ROOM ? POLLOUT : POLLIN,
 		};
-	return POLL_CHANNELS + s->limits.threads;
+	return POLL_CHANNELS + s->setup->limits.threads;
 }
 
 /* restart_at_ms - when the relay is started again, unless the end of its rings comes before; 0: it is not */
@@ -479,27 +447,34 @@ static uint64_t restart_at_ms(const struct supervisor *s)
 	return s->restart_ms && !rings_are_gone(s) ? s->restart_ms + RINGS_PATIENCE_MS : s->restart_ms;
 }
 
+/* sooner - the earlier of two times, where 0 is never */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static int poll_timeout(const struct supervisor *s)
 {
-	uint64_t at = s->restart_ms ? restart_at_ms(s) : s->kill_ms;
+	uint64_t at = sooner(s->restart_ms ? restart_at_ms(s) : s->kill_ms, s->change_ms);
 	if (!at)
 		return -1;
-	uint64_t now = now_ms();
+	uint64_t now = supervisor_now();
 	return at > now ? (int)(at - now) : 0;
 }
 
 static void act_on_time(struct supervisor *s)
 {
 	struct err err = ERR_INIT;
-	if (s->restart_ms && now_ms() >= restart_at_ms(s) && start_relay(s, &err) < 0) {
-		log_failure(&err);
+	if (s->restart_ms && supervisor_now() >= restart_at_ms(s) && start_relay(s, &err) < 0) {
+		supervisor_log_error("relay failed", &err);
 		plan_restart(s);
 	}
-	if (s->kill_ms && now_ms() >= s->kill_ms) {
+	if (s->kill_ms && supervisor_now() >= s->kill_ms) {
 		s->kill_ms = 0;
 		if (s->pid)
 			kill(s->pid, SIGKILL);
 	}
+	s->change_ms = sooner(change_act(s), targets_expire(&s->targets, supervisor_now()));
 }
 
 static int loop(struct supervisor *s)
@@ -511,7 +486,7 @@ static int loop(struct supervisor *s)
 			CHECK(errno == EINTR);
 			continue;
 		}
-		for (uint32_t i = 0; i < s->limits.threads; i++) {
+		for (uint32_t i = 0; i < s->setup->limits.threads; i++) {
 			if (fds[POLL_CHANNELS + i].revents)
 				serve(s, i);
 		}
@@ -532,7 +507,7 @@ static int open_signals(struct err *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP); /* there is no reload: the terminal is gone */
+	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR1);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
@@ -542,63 +517,15 @@ static int open_signals(struct err *err)
 	return fd < 0 ? err_set_errno(err, "signals") : fd;
 }
 
-/* processors - those this program may run on; more than fit into a cpu_set_t (EINVAL) are more than there are threads */
-static uint32_t processors(void)
-{
-	cpu_set_t cpus;
-	return sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? LIMIT_THREADS : (uint32_t)CPU_COUNT(&cpus);
-}
-
-/* raise_memlock - rings of an unprivileged user count against it, some 108 KiB a thread (Linux 6.18) */
-static void raise_memlock(void)
-{
-	struct rlimit memlock;
-	if (getrlimit(RLIMIT_MEMLOCK, &memlock) < 0)
-		return;
-	memlock.rlim_cur = memlock.rlim_max;
-	setrlimit(RLIMIT_MEMLOCK, &memlock);
-}
-
-static int compute_limits(struct supervisor *s, struct err *err)
-{
-	struct rlimit nofile = {0};
-	getrlimit(RLIMIT_NOFILE, &nofile);
-	/* The soft limit is a default for programs that use select(2); the hard one is what the administrator allows. */
-	nofile.rlim_cur = nofile.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &nofile);
-	raise_memlock();
-	uint32_t threads = s->config->threads ? s->config->threads : processors();
-	struct limits_input input = {
-		.nofile = nofile.rlim_cur,
-		.threads = s->config->threads,
-		.processors = processors(),
-		/* Without a sandbox the broker's copies count in the same process. */
-		.listeners = s->plan.listener_count * (s->sandbox ? 1 : 2),
-		.balance_memory = balance_memory(s->config),
-		.tables_memory = worker_memory(&s->plan),
-		.mirror_sockets = config_mirror_sockets(s->config),
-		.mirror_memory = mirrors_memory(s->config),
-		.checks = health_count(&s->plan),
-		.health_memory = health_memory(&s->plan) + ejection_memory(s->config, threads),
-		.admission_memory = admission_memory(&s->plan),
-		.bandwidth_memory = bandwidth_memory(s->config->relay_count, s->plan.listener_count),
-		.hello_memory = hello_memory(s->config),
-		.preread_memory = preread_memory(s->config),
-		.max_connections = s->config->max_connections,
-		.control = s->config->control_path[0],
-	};
-	return limits_compute(&input, &s->limits, err);
-}
-
 /* open_control_socket - what the relay serves, and keeps when it is started again */
 static int open_control_socket(struct supervisor *s, struct err *err)
 {
 	const struct nssock_tcp_options options = {.backlog = LIMIT_CONTROL_CLIENTS, .owner_only = true};
 	struct endpoint endpoint = {.addr.un.sun_family = AF_UNIX, .addr_len = sizeof(endpoint.addr.un)};
-	const char *path = s->config->control_path;
+	const char *path = s->setup->config.control_path;
 	if (!path[0])
 		return 0;
-	_Static_assert(sizeof(s->config->control_path) == sizeof(endpoint.addr.un.sun_path), "unix(7)");
+	_Static_assert(sizeof(s->setup->config.control_path) == sizeof(endpoint.addr.un.sun_path), "unix(7)");
 	memcpy(endpoint.addr.un.sun_path, path, sizeof(endpoint.addr.un.sun_path));
 	int fd = nssock_listen(-1, &endpoint, &options, false, NSSOCK_UID_OWN, err);
 	if (fd == -ENOENT)
@@ -614,39 +541,54 @@ static void close_control_socket(struct supervisor *s)
 {
 	if (s->serve_fd < 0)
 		return;
-	socket_file_remove(&s->serve_file, s->config->control_path);
+	socket_file_remove(&s->serve_file, s->setup->config.control_path);
 	close(s->serve_fd);
 }
 
-static int start(struct supervisor *s, struct err *err)
+/* make_setup - the first one; @config is taken */
+static int make_setup(struct supervisor *s, struct config *config, struct err *err)
+{
+	int rc = sandbox_find_user(config->user, &s->user, err);
+	if (rc < 0) {
+		config_fini(config);
+		return rc;
+	}
+	s->targets.uid = s->user.uid;
+	s->setup = setup_new(config, NULL, s->sandbox, &s->targets, err);
+	return s->setup ? 0 : -err->code;
+}
+
+static int start(struct supervisor *s, struct config *config, struct err *err)
 {
 	int rc = streams_open(err);
-	if (rc < 0)
-		return rc;
 	/* Before anything is opened: who asks us to stop meanwhile is heard as soon as all is, and cleaned up after. */
-	s->signal_fd = rc = open_signals(err);
-	if (rc < 0)
+	if (rc == 0)
+		s->signal_fd = rc = open_signals(err);
+	if (rc < 0) {
+		config_fini(config);
 		return rc;
-	rc = plan_init(&s->plan, s->config);
-	if (rc < 0)
-		return err_set(err, -rc, "plan: out of memory");
-	if ((rc = compute_limits(s, err)) < 0 || (rc = io_probe(&s->features, err)) < 0 ||
-	    (rc = sandbox_find_user(s->config->user, &s->user, err)) < 0)
+	}
+	if ((rc = make_setup(s, config, err)) < 0 || (rc = io_probe(&s->features, err)) < 0 ||
+	    (rc = open_control_socket(s, err)) < 0)
 		return rc;
-	if ((rc = opened_init(&s->opened, &s->plan, s->limits.threads, s->user.uid, err)) < 0)
-		return rc;
-	if ((rc = open_control_socket(s, err)) < 0)
-		return rc;
-	s->broker = (struct broker){s->opened.targets, s->plan.target_count, s->user.uid};
+	supervisor_show_targets(s);
 	return start_relay(s, err);
 }
 
-int supervisor_run(const struct config *config, bool sandbox, struct err *err)
+void supervisor_show_targets(struct supervisor *s)
 {
-	struct supervisor s = {.config = config, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .control_fd = -1};
+	s->broker = (struct broker){s->targets.made, s->targets.count, s->user.uid};
+}
+
+int supervisor_run(struct config *config, const char *config_path, bool sandbox, struct err *err)
+{
+	struct supervisor s = {
+		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .control_fd = -1};
+	spaces_init(&s.spaces);
+	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
-	int rc = start(&s, err);
+	int rc = start(&s, config, err);
 	if (rc == 0) {
 		rc = loop(&s);
 		if (rc < 0)
@@ -656,7 +598,8 @@ int supervisor_run(const struct config *config, bool sandbox, struct err *err)
 	if (s.signal_fd >= 0)
 		close(s.signal_fd);
 	close_control_socket(&s);
-	opened_fini(&s.opened);
-	plan_fini(&s.plan);
+	change_forget(&s);
+	setup_free(s.setup, 0);
+	targets_fini(&s.targets);
 	return rc;
 }

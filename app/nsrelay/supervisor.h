@@ -18,9 +18,11 @@
 
 /*
  * supervisor_run - the daemon, from start to end
+ * @config: taken, also on failure
+ * @config_path: where it came from, to be read again when that is asked for; borrowed; NULL: it did not come from a file
  * @sandbox: false runs the relay as a thread of this process, for debugging
  * Returns 0 after a stop that was asked for, else -errno with what could not be started.
  */
-int supervisor_run(const struct config *config, bool sandbox, struct err *err);
+int supervisor_run(struct config *config, const char *config_path, bool sandbox, struct err *err);
 
 #endif

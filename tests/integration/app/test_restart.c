@@ -16,11 +16,12 @@
 
 #include "base/check.h"
 #include "nsctl/netns.h"
+#include "tests/integration/app/listeners.h"
 #include "tests/integration/app/load.h"
 #include "tests/integration/app/procfs.h"
 #include "tests/lib/relayproc.h"
 
-enum { THREADS = 2, CLIENTS = 4, DEATHS = 100, COOKIES_MAX = 16 };
+enum { THREADS = 2, CLIENTS = 4, DEATHS = 100 };
 
 static int client_ns, server_ns;
 
@@ -64,52 +65,6 @@ static void await_refused(void)
 	assert_int_equal(rc, -ECONNREFUSED);
 }
 
-/* ---- which sockets listen ---- */
-
-struct listeners {
-	int pidfd;
-	size_t count;
-	uint64_t cookies[COOKIES_MAX]; /* SO_COOKIE: of one socket only, for ever; in the order of descriptors
-	                                */
-};
-
-static void note_listener(void *ctx, int fd, const char *target)
-{
-	struct listeners *listeners = ctx;
-	int listens = 0;
-	socklen_t int_size = sizeof(listens), cookie_size = sizeof(uint64_t);
-	int copy = strncmp(target, "socket:", 7) == 0 ? pidfd_getfd(listeners->pidfd, fd, 0) : -1;
-	if (copy < 0)
-		return;
-	if (getsockopt(copy, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_size) == 0 && listens) {
-		CHECK(listeners->count < COOKIES_MAX);
-		uint64_t *cookie = &listeners->cookies[listeners->count++];
-		CHECK(getsockopt(copy, SOL_SOCKET, SO_COOKIE, cookie, &cookie_size) == 0);
-	}
-	close(copy);
-}
-
-static int compare_cookies(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static struct listeners listeners_of(pid_t pid)
-{
-	struct listeners listeners = {.pidfd = pidfd_open(pid, 0)};
-	procfs_each_fd(pid, note_listener, &listeners);
-	close(listeners.pidfd);
-	qsort(listeners.cookies, listeners.count, sizeof(listeners.cookies[0]), compare_cookies);
-	return listeners;
-}
-
-static void assert_same_listeners(const struct listeners *a, const struct listeners *b)
-{
-	assert_int_equal(a->count, b->count);
-	assert_memory_equal(a->cookies, b->cookies, a->count * sizeof(a->cookies[0]));
-}
-
 /* ---- deaths of the relay process ---- */
 
 /* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a pause.
@@ -142,7 +97,7 @@ static void hundred_deaths_under_load_refuse_no_connection(void **state)
 		load_await(CLIENTS);
 		poll(NULL, 0, LIFE_MS);
 		struct listeners inside = listeners_of(relayproc_child(relay));
-		assert_same_listeners(&inside, &before);
+		listeners_assert_same(&inside, &before);
 		kill_relay_process(relay);
 		relayproc_await_record(relay, "relay process died", &record);
 		relayproc_await_record(relay, "ready again", &record);

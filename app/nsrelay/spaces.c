@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/spaces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "nsctl/netns.h"
+
+void spaces_init(struct spaces *spaces)
+{
+	list_init(&spaces->all);
+}
+
+static struct space *find(struct spaces *spaces, const struct netns_ref *ref)
+{
+	for (struct list *link = spaces->all.next; link != &spaces->all; link = link->next) {
+		struct space *space = LIST_ENTRY(link, struct space, link);
+		if (!space->stale && netns_ref_equal(&space->ref, ref))
+			return space;
+	}
+	return NULL;
+}
+
+static int open_space(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err)
+{
+	int fd = netns_open(ref, err);
+	if (fd < 0)
+		return fd;
+	struct space *space = calloc(1, sizeof(*space));
+	if (!space) {
+		close(fd);
+		return err_set(err, ENOMEM, "namespace: out of memory");
+	}
+	*space = (struct space){.ref = *ref, .fd = fd};
+	list_append(&spaces->all, &space->link);
+	*ret = space;
+	return 0;
+}
+
+int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err)
+{
+	struct space *space = find(spaces, ref);
+	int rc = space ? 0 : open_space(spaces, ref, &space, err);
+	if (rc < 0)
+		return rc;
+	space->users++;
+	*ret = space;
+	return 0;
+}
+
+void space_release(struct space *space)
+{
+	if (!space)
+		return;
+	CHECK(space->users > 0);
+	if (--space->users > 0)
+		return;
+	list_remove(&space->link);
+	if (space->fd >= 0)
+		close(space->fd);
+	free(space);
+}
+
+/* means_the_same - does the name still mean that namespace? */
+static bool means_the_same(const struct space *space)
+{
+	struct netns_id then, now;
+	int fd = netns_open(&space->ref, NULL);
+	if (fd < 0)
+		return false;
+	bool same = netns_identify(space->fd, &then, NULL) == 0 && netns_identify(fd, &now, NULL) == 0 &&
+	            netns_id_equal(&then, &now);
+	close(fd);
+	return same;
+}
+
+void spaces_refresh(struct spaces *spaces)
+{
+	for (struct list *link = spaces->all.next; link != &spaces->all; link = link->next) {
+		struct space *space = LIST_ENTRY(link, struct space, link);
+		if (!space->stale)
+			space->stale = !means_the_same(space);
+	}
+}
+
+void spaces_close(struct spaces *spaces)
+{
+	for (struct list *link = spaces->all.next; link != &spaces->all; link = link->next) {
+		struct space *space = LIST_ENTRY(link, struct space, link);
+		close(space->fd);
+		space->fd = -1;
+	}
+}

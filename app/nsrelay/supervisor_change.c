@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Another configuration while the relay runs. The file is read and checked, and what it asks for beside what
+ * is there already is opened: whatever is wrong, nothing has changed so far. Then the relay gets it
+ * (relay/change.h). When it says that it works by it, what is not asked for any more is closed; when it says
+ * no, what was opened is.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/nsrelay/config_file.h"
+#include "app/nsrelay/notify.h"
+#include "app/nsrelay/supervisor_private.h"
+#include "app/text/text_file.h"
+#include "base/log.h"
+#include "relay/change.h"
+
+enum {
+	/* Listeners that are given up are closed by the relay within 100 ms: one that is opened anew at the
+	 * same place before that would share its connections with a socket that refuses them. */
+	SETTLE_MS = 150,
+};
+
+/* ---- telling ---- */
+
+static void log_changed(const struct supervisor *s)
+{
+	struct log_record log;
+	log_event_begin(&log, LOG_LEVEL_INFO, "reloaded");
+	log_record_add_u64(&log, "relays", s->setup->config.relay_count);
+	log_record_add_u64(&log, "listeners", s->setup->plan.listener_count);
+	log_record_add_u64(&log, "max_connections", s->setup->limits.connections);
+	log_record_add_u64(&log, "took_ms", supervisor_now() - s->change.began_ms);
+	log_record_end(&log);
+}
+
+static void log_needs_restart(const char *what)
+{
+	struct log_record log;
+	log_event_begin(&log, LOG_LEVEL_WARNING, "a change takes effect when the daemon is started again");
+	log_record_add_text(&log, "setting", what);
+	log_record_end(&log);
+}
+
+/* over - nothing is under way any more */
+static void over(struct supervisor *s)
+{
+	free(s->change.text);
+	s->change.text = NULL;
+	s->change.next = NULL;
+	s->change.ticket = 0;
+	if (s->is_ready && !s->stopping)
+		notify_systemd("READY=1");
+}
+
+static void refuse(struct supervisor *s, const char *why)
+{
+	struct err err = ERR_INIT;
+	err_set(&err, EINVAL, "%s", why);
+	supervisor_log_error("reload refused; everything is as it was", &err);
+	over(s);
+}
+
+/* ---- reading ---- */
+
+/* read_file - the text and what it says; what is wrong is in *@ret_report, all of it, to be given to free(3)
+ */
+static int read_file(struct supervisor *s, struct config *ret, char **ret_report)
+{
+	size_t size;
+	FILE *report = open_memstream(ret_report, &size);
+	if (!report)
+		return -ENOMEM;
+	int rc = text_file_read(s->config_path, "a configuration", &s->change.text, &s->change.text_size,
+	                        report);
+	if (rc == 0)
+		rc = config_text_load(s->change.text, s->change.text_size, s->config_path, ret, report);
+	fclose(report);
+	return rc;
+}
+
+/* keep_fixed - what a running daemon cannot change stays as it is */
+static void keep_fixed(const struct config *is, struct config *next)
+{
+	if (next->threads != is->threads)
+		log_needs_restart("threads");
+	if (strcmp(next->user, is->user) != 0)
+		log_needs_restart("user");
+	if (strcmp(next->control_path, is->control_path) != 0)
+		log_needs_restart("control");
+	next->threads = is->threads;
+	memcpy(next->user, is->user, sizeof(next->user));
+	memcpy(next->control_path, is->control_path, sizeof(next->control_path));
+}
+
+/* ---- sending ---- */
+
+static int send_message(const struct supervisor *s, enum control_type type, uint64_t value, const int *fds,
+                        size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(CHANGE_BATCH * sizeof(int))];
+	} control = {0};
+	struct control_message head = {.type = type, .value = value};
+	struct iovec iov = {.iov_base = &head, .iov_len = sizeof(head)};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control};
+	control.header = (struct cmsghdr){
+	        .cmsg_len = CMSG_LEN(count * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	return sendmsg(s->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* collect_fresh - the new sockets, those of one listener after those of another, by thread; returns how many
+ */
+static size_t collect_fresh(const struct opened *opened, const bool *fresh, int *ret)
+{
+	size_t count = 0;
+	for (uint32_t i = 0; i < opened->plan->listener_count; i++) {
+		for (uint32_t thread = 0; fresh[i] && thread < opened->threads; thread++)
+			ret[count++] = opened->listener_fds[thread * opened->plan->listener_count + i];
+	}
+	return count;
+}
+
+static int send_sockets(const struct supervisor *s, const int *fds, size_t count)
+{
+	int rc = 0;
+	for (size_t sent = 0; rc == 0 && sent < count; sent += CHANGE_BATCH) {
+		size_t batch = count - sent < CHANGE_BATCH ? count - sent : CHANGE_BATCH;
+		rc = send_message(s, CONTROL_SOCKETS, batch, fds + sent, batch);
+	}
+	return rc;
+}
+
+static int send_file(const struct supervisor *s, const struct change *change, size_t sockets)
+{
+	int fd = memfd_create("nsrelay configuration", MFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : change_write(fd, change);
+	if (rc == 0)
+		rc = send_message(s, CONTROL_CHANGE, sockets, &fd, 1);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int send_next(const struct supervisor *s)
+{
+	const struct setup *next = s->change.next;
+	bool *fresh = calloc(next->plan.listener_count + 1, sizeof(*fresh));
+	int *fds = calloc((size_t)next->plan.listener_count * next->opened.threads + 1, sizeof(*fds));
+	int rc = -ENOMEM;
+	if (fresh && fds) {
+		opened_fresh(&next->opened, fresh);
+		struct change change = {
+		        .limits = next->limits,
+		        .target_count = next->plan.target_count,
+		        .listener_count = next->plan.listener_count,
+		        .numbers = next->opened.numbers,
+		        .fresh = fresh,
+		        .text = s->change.text,
+		        .text_size = s->change.text_size,
+		};
+		size_t count = collect_fresh(&next->opened, fresh, fds);
+		rc = send_file(s, &change, count);
+		if (rc == 0)
+			rc = send_sockets(s, fds, count);
+	}
+	free(fresh);
+	free(fds);
+	return rc;
+}
+
+/* ---- from one to the other ---- */
+
+/* commit - what is served is @next from now on */
+static void commit(struct supervisor *s)
+{
+	struct err err = ERR_INIT;
+	struct setup *old = s->setup;
+	const struct config *config = &s->change.next->config;
+	uint64_t now_ms = supervisor_now();
+	s->setup = s->change.next;
+	bool closes = false;
+	if (opened_replace(&s->setup->opened, &old->opened, now_ms, &closes, &err) < 0)
+		supervisor_log_error("a listener has its former settings", &err);
+	setup_free(old, now_ms);
+	log_configure((enum log_level)config->log_level, (enum log_format)config->log_format,
+	              config->log_rate);
+	s->change.settled_ms = closes ? now_ms + SETTLE_MS : now_ms;
+	log_changed(s);
+	over(s);
+}
+
+static void give_up(struct supervisor *s, const char *why)
+{
+	setup_free(s->change.next, supervisor_now());
+	refuse(s, why);
+}
+
+/* hand_over - to the relay, if there is one that can be told */
+static void hand_over(struct supervisor *s)
+{
+	if (s->control_fd < 0) {
+		commit(s); /* the one that is about to be started begins with it */
+		return;
+	}
+	int rc = send_next(s);
+	if (rc < 0)
+		give_up(s, strerror(-rc));
+}
+
+static void begin(struct supervisor *s)
+{
+	struct err err = ERR_INIT;
+	struct config config;
+	char *report = NULL;
+	s->change.wanted = false;
+	s->change.began_ms = supervisor_now();
+	notify_systemd("RELOADING=1");
+	int rc = s->config_path ? read_file(s, &config, &report) : -ENOENT;
+	if (rc < 0) {
+		refuse(s, s->config_path ? report : "the configuration did not come from a file (-c FILE)");
+		free(report);
+		return;
+	}
+	free(report);
+	keep_fixed(&s->setup->config, &config);
+	spaces_refresh(&s->spaces);
+	s->change.next = setup_new(&config, s->setup, s->sandbox, &s->targets, &err);
+	supervisor_show_targets(s);
+	if (s->change.next)
+		hand_over(s);
+	else
+		refuse(s, err.text);
+}
+
+/* ---- what others call ---- */
+
+void change_want(struct supervisor *s, uint64_t ticket)
+{
+	if (s->stopping)
+		return;
+	s->change.wanted = true;
+	s->change.ticket = ticket;
+}
+
+uint64_t change_act(struct supervisor *s)
+{
+	if (!s->change.wanted || s->change.next)
+		return 0;
+	if (s->change.settled_ms > supervisor_now())
+		return s->change.settled_ms;
+	begin(s);
+	return 0;
+}
+
+void change_answered(struct supervisor *s, int error)
+{
+	if (!s->change.next)
+		return;
+	if (error) {
+		give_up(s, strerror(error));
+		return;
+	}
+	commit(s);
+	supervisor_tell(s, CONTROL_RELEASE, 0);
+}
+
+void change_finish(struct supervisor *s)
+{
+	if (s->change.next)
+		commit(s);
+}
+
+void change_forget(struct supervisor *s)
+{
+	setup_free(s->change.next, 0);
+	free(s->change.text);
+	s->change = (struct change_state){0};
+}
