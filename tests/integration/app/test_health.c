@@ -133,7 +133,7 @@ static void backend_that_dies_costs_no_new_connection(void **state)
 {
 	(void)state;
 	const struct load_counts *counts = start(FAST_CHECKS " }", "");
-	load_await(CLIENTS);
+	load_await(50 * CLIENTS); /* long enough that each of them has counted what it met before */
 	uint64_t refused_before = counts->refused; /* before the relay was there */
 	for (int i = 0; i < DEATHS; i++) {
 		await_served();
