@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/nsctl/live.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,6 @@ static const char *text_of(const json_t *object, const char *name)
 static uint64_t number_of(const json_t *object, const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, name));
-}
-
-static uint64_t bytes_of(const json_t *connection, const char *side)
-{
-	return number_of(json_object_get(connection, side), "bytes");
 }
 
 /* sum_of - of both sides */
@@ -134,49 +130,7 @@ bool live_order_wants_details(int order)
 	return order >= 0 && orders[order].wants_details;
 }
 
-struct ranked {
-	uint64_t rank;
-	size_t index; /* equals stay as they were */
-	json_t *connection;
-};
-
-static int compare(const void *a, const void *b)
-{
-	const struct ranked *one = a, *other = b;
-	if (one->rank != other->rank)
-		return one->rank < other->rank ? 1 : -1;
-	return one->index < other->index ? -1 : 1;
-}
-
-void live_sort(json_t *connections, int order)
-{
-	size_t count = json_array_size(connections);
-	struct ranked *all = calloc(count + 1, sizeof(*all));
-	if (!all)
-		return; /* unsorted is better than nothing */
-	for (size_t i = 0; i < count; i++) {
-		json_t *connection = json_incref(json_array_get(connections, i));
-		all[i] = (struct ranked){orders[order].rank(connection), i, connection};
-	}
-	qsort(all, count, sizeof(*all), compare);
-	for (size_t i = 0; i < count; i++)
-		json_array_set_new(connections, i, all[i].connection);
-	free(all);
-}
-
 /* ---- tables ---- */
-
-/* print - the table, or that there is nothing */
-static int print(struct table *table, const char *nothing, FILE *out)
-{
-	int r = 0;
-	if (table_rows(table) > 0)
-		r = table_print(table, "", out);
-	else
-		fprintf(out, "%s\n", nothing);
-	table_fini(table);
-	return r;
-}
 
 int live_print_status(const json_t *reply, FILE *out)
 {
@@ -196,20 +150,35 @@ int live_print_status(const json_t *reply, FILE *out)
 	return 0;
 }
 
-int live_print_counters(const json_t *reply, FILE *out)
+/* ---- lists ---- */
+
+/* What a method lists, and the table that is made of it. */
+struct live_list {
+	const char *member; /* of each reply: the array */
+	const char *const *columns;
+	size_t column_count;
+	void (*add)(struct table *table, const json_t *item);
+	const char *nothing; /* said when there is none */
+};
+
+#define LIVE_LIST(name_, add_, ...)                                                                          \
+	static const char *const name_##_columns[] = {__VA_ARGS__};                                          \
+	const struct live_list live_##name_ = {#name_, name_##_columns, ARRAY_COUNT(name_##_columns), add_,  \
+	                                       "no " #name_}
+
+static void add_u64(struct table *table, uint64_t number)
 {
-	static const char *const columns[] = {"COUNTER", ">VALUE", "WHAT", "WHAT TO DO WHEN IT MOVES"};
-	struct table table = TABLE_INIT(columns);
-	const json_t *all = json_object_get(reply, "counters");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *counter = json_array_get(all, i);
-		table_add(&table, "%s", text_of(counter, "name"));
-		table_add(&table, "%" PRIu64, number_of(counter, "value"));
-		table_add(&table, "%s", text_of(counter, "help"));
-		table_add(&table, "%s", text_of(counter, "advice"));
-	}
-	return print(&table, "no counters", out);
+	table_add(table, "%" PRIu64, number);
 }
+
+static void add_counter(struct table *table, const json_t *counter)
+{
+	table_add_text(table, text_of(counter, "name"));
+	add_u64(table, number_of(counter, "value"));
+	table_add_text(table, text_of(counter, "help"));
+	table_add_text(table, text_of(counter, "advice"));
+}
+LIVE_LIST(counters, add_counter, "COUNTER", ">VALUE", "WHAT", "WHAT TO DO WHEN IT MOVES");
 
 static void add_listeners(struct table *table, const json_t *relay)
 {
@@ -223,20 +192,14 @@ static void add_listeners(struct table *table, const json_t *relay)
 		table_add(table, "%s", first ? first : "");
 }
 
-int live_print_relays(const json_t *reply, FILE *out)
+static void add_relay(struct table *table, const json_t *relay)
 {
-	static const char *const columns[] = {"RELAY", "LISTENS ON", "POOL", ">BACKENDS"};
-	struct table table = TABLE_INIT(columns);
-	const json_t *all = json_object_get(reply, "relays");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *relay = json_array_get(all, i);
-		table_add(&table, "%s", text_of(relay, "name"));
-		add_listeners(&table, relay);
-		table_add(&table, "%s", text_of(relay, "pool"));
-		table_add(&table, "%" PRIu64, number_of(relay, "backend_count"));
-	}
-	return print(&table, "no relays", out);
+	table_add_text(table, text_of(relay, "name"));
+	add_listeners(table, relay);
+	table_add_text(table, text_of(relay, "pool"));
+	add_u64(table, number_of(relay, "backend_count"));
 }
+LIVE_LIST(relays, add_relay, "RELAY", "LISTENS ON", "POOL", ">BACKENDS");
 
 /* add_reasons - why it gets no new connections */
 static void add_reasons(struct table *table, const json_t *reasons)
@@ -251,39 +214,37 @@ static void add_reasons(struct table *table, const json_t *reasons)
 	table_add(table, "%s", text);
 }
 
-int live_print_backends(const json_t *reply, FILE *out)
+/* add_number - nothing where it is not told */
+static void add_number(struct table *table, const json_t *object, const char *name)
 {
-	static const char *const columns[] = {"POOL",   "NETNS", "ADDRESS",     ">WEIGHT",
-	                                      "BACKUP", "STATE", ">CONNECTIONS"};
-	struct table table = TABLE_INIT(columns);
-	const json_t *all = json_object_get(reply, "backends");
-	for (size_t i = 0; i < json_array_size(all); i++) {
-		const json_t *backend = json_array_get(all, i),
-		             *connections = json_object_get(backend, "connections");
-		table_add(&table, "%s", text_of(backend, "pool"));
-		table_add(&table, "%s", text_of(backend, "netns"));
-		table_add(&table, "%s", text_of(backend, "address"));
-		table_add(&table, "%" PRIu64, number_of(backend, "weight"));
-		table_add(&table, "%s", json_is_true(json_object_get(backend, "backup")) ? "backup" : "");
-		add_reasons(&table, json_object_get(backend, "reasons"));
-		if (connections)
-			table_add(&table, "%" PRIu64, number_of(backend, "connections"));
-		else
-			table_add(&table, "%s", "");
-	}
-	return print(&table, "no backends", out);
+	if (json_object_get(object, name))
+		add_u64(table, number_of(object, name));
+	else
+		table_add_text(table, "");
 }
+
+static void add_backend(struct table *table, const json_t *backend)
+{
+	table_add_text(table, text_of(backend, "pool"));
+	table_add_text(table, text_of(backend, "netns"));
+	table_add_text(table, text_of(backend, "address"));
+	add_u64(table, number_of(backend, "weight"));
+	table_add_text(table, json_is_true(json_object_get(backend, "backup")) ? "backup" : "");
+	add_reasons(table, json_object_get(backend, "reasons"));
+	add_number(table, backend, "connections");
+}
+LIVE_LIST(backends, add_backend, "POOL", "NETNS", "ADDRESS", ">WEIGHT", "BACKUP", "STATE", ">CONNECTIONS");
 
 static void add_bytes(struct table *table, uint64_t bytes)
 {
 	char text[LIVE_TEXT_MAX];
-	table_add(table, "%s", live_format_bytes(bytes, text, sizeof(text)));
+	table_add_text(table, live_format_bytes(bytes, text, sizeof(text)));
 }
 
 static void add_time(struct table *table, uint64_t ms)
 {
 	char text[LIVE_TEXT_MAX];
-	table_add(table, "%s", live_format_time(ms, text, sizeof(text)));
+	table_add_text(table, live_format_time(ms, text, sizeof(text)));
 }
 
 static void add_rtt(struct table *table, const json_t *side)
@@ -291,16 +252,7 @@ static void add_rtt(struct table *table, const json_t *side)
 	if (json_object_get(side, "rtt_us"))
 		table_add(table, "%.2f", (double)number_of(side, "rtt_us") / 1000);
 	else
-		table_add(table, "%s", "");
-}
-
-/* add_number - nothing where it is not told */
-static void add_number(struct table *table, const json_t *object, const char *name)
-{
-	if (json_object_get(object, name))
-		table_add(table, "%" PRIu64, number_of(object, name));
-	else
-		table_add(table, "%s", "");
+		table_add_text(table, "");
 }
 
 /* add_lanes - of both directions, or what they have in common */
@@ -308,58 +260,126 @@ static void add_lanes(struct table *table, const json_t *client, const json_t *s
 {
 	const char *up = text_of(client, "lane"), *down = text_of(server, "lane");
 	bool same = strcmp(up, down) == 0;
-	table_add(table, "%s%s%s", up, same ? "" : "/", same ? "" : down);
+	if (same)
+		table_add_text(table, up);
+	else
+		table_add(table, "%s/%s", up, down);
 }
 
 /* add_details - what only the sockets know */
-static void add_details(struct table *table, const json_t *connection)
+static void add_details(struct table *table, const json_t *connection, const json_t *client,
+                        const json_t *server)
 {
-	const json_t *client = json_object_get(connection, "client"),
-	             *server = json_object_get(connection, "server");
-	bool has_any = json_object_get(client, "rtt_us") || json_object_get(server, "rtt_us");
+	enum { CELLS = 6 };
+	if (!json_object_get(client, "rtt_us") && !json_object_get(server, "rtt_us")) {
+		for (int i = 0; i < CELLS; i++)
+			table_add_text(table, "");
+		return;
+	}
 	add_rtt(table, client);
 	add_rtt(table, server);
 	add_number(table, client, "congestion_window");
 	add_number(table, server, "congestion_window");
-	if (has_any) {
-		table_add(table, "%" PRIu64, sum_of(connection, "retransmits"));
-		add_bytes(table, rank_queue(connection));
-	} else {
-		table_add(table, "%s", "");
-		table_add(table, "%s", "");
-	}
+	add_u64(table, sum_of(connection, "retransmits"));
+	add_bytes(table, rank_queue(connection));
 }
 
 static void add_connection(struct table *table, const json_t *connection)
 {
 	const json_t *client = json_object_get(connection, "client"),
 	             *server = json_object_get(connection, "server");
-	table_add(table, "%" PRIu64, number_of(connection, "id"));
-	table_add(table, "%s", text_of(connection, "relay"));
-	table_add(table, "%s", text_of(connection, "state"));
-	table_add(table, "%s", text_of(client, "netns"));
-	table_add(table, "%s", text_of(client, "remote"));
-	table_add(table, "%s", text_of(connection, "via"));
-	table_add(table, "%s", text_of(connection, "listener"));
-	table_add(table, "%s", text_of(connection, "backend"));
+	add_u64(table, number_of(connection, "id"));
+	table_add_text(table, text_of(connection, "relay"));
+	table_add_text(table, text_of(connection, "state"));
+	table_add_text(table, text_of(client, "remote"));
+	table_add_text(table, text_of(connection, "via"));
+	table_add_text(table, text_of(connection, "listener"));
+	table_add_text(table, text_of(connection, "backend"));
 	add_lanes(table, client, server);
 	add_time(table, number_of(connection, "age_ms"));
 	add_time(table, number_of(connection, "idle_ms"));
-	add_bytes(table, bytes_of(connection, "client"));
-	add_bytes(table, bytes_of(connection, "server"));
-	add_bytes(table, sum_of(connection, "spliced_bytes"));
-	add_details(table, connection);
+	add_bytes(table, number_of(client, "bytes"));
+	add_bytes(table, number_of(server, "bytes"));
+	add_bytes(table, number_of(client, "spliced_bytes") + number_of(server, "spliced_bytes"));
+	add_details(table, connection, client, server);
+}
+LIVE_LIST(connections, add_connection, ">ID", "RELAY", "STATE", "CLIENT", "VIA", "LISTENER", "BACKEND",
+          "LANE", ">AGE", ">IDLE", ">UP", ">DOWN", ">SPLICED", ">C.RTT", ">B.RTT", ">C.CWND", ">B.CWND",
+          ">RETRANS", ">QUEUED");
+
+/* ---- in their order ---- */
+
+void live_table_init(struct live_table *table, const struct live_list *list, int order)
+{
+	*table = (struct live_table){
+	        .list = list,
+	        .order = order,
+	        .table = {.headings = list->columns, .column_count = list->column_count},
+	};
 }
 
-int live_print_connections(const json_t *reply, FILE *out)
+void live_table_fini(struct live_table *table)
 {
-	static const char *const columns[] = {
-	        ">ID",      "RELAY", "STATE", "NETNS", "CLIENT",  "VIA",    "LISTENER", "BACKEND",  "LANE",     ">AGE",
-	        ">IDLE",    ">UP",   ">DOWN", ">SPLICED", ">C.RTT", ">B.RTT", ">C.CWND", ">B.CWND", ">RETRANS", ">QUEUED",
-	};
-	struct table table = TABLE_INIT(columns);
-	const json_t *all = json_object_get(reply, "connections");
-	for (size_t i = 0; i < json_array_size(all); i++)
-		add_connection(&table, json_array_get(all, i));
-	return print(&table, "no connections", out);
+	table_fini(&table->table);
+	vec_clear(&table->rows);
+}
+
+int live_table_add(struct live_table *table, const json_t *reply)
+{
+	const json_t *all = json_object_get(reply, table->list->member);
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *item = json_array_get(all, i);
+		struct live_row *row = vec_push(&table->rows);
+		if (!row)
+			return -ENOMEM;
+		row->index = table->rows.count - 1;
+		row->rank = table->order < 0 ? 0 : orders[table->order].rank(item);
+		table->list->add(&table->table, item);
+	}
+	return 0;
+}
+
+/* compare - the most first; equals stay as they were */
+static int compare(const void *a, const void *b)
+{
+	const struct live_row *one = a, *other = b;
+	if (one->rank != other->rank)
+		return one->rank < other->rank ? 1 : -1;
+	return one->index < other->index ? -1 : 1;
+}
+
+int live_table_print(struct live_table *table, size_t limit, FILE *out)
+{
+	size_t all = table->rows.count, count = limit && limit < all ? limit : all;
+	size_t *rows = calloc(all + 1, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	if (all > 0)
+		qsort(table->rows.items, all, sizeof(*table->rows.items), compare);
+	for (size_t i = 0; i < count; i++)
+		rows[i] = table->rows.items[i].index;
+	int r = table_print_some(&table->table, "", rows, count, out);
+	if (count == 0)
+		fprintf(out, "%s\n", table->list->nothing);
+	free(rows);
+	return r;
+}
+
+void live_sort(json_t *connections, int order)
+{
+	size_t count = json_array_size(connections);
+	struct live_row *rows = calloc(count + 1, sizeof(*rows));
+	json_t *sorted = json_array();
+	for (size_t i = 0; rows && i < count; i++)
+		rows[i] = (struct live_row){orders[order].rank(json_array_get(connections, i)), i};
+	if (rows)
+		qsort(rows, count, sizeof(*rows), compare);
+	for (size_t i = 0; rows && i < count; i++)
+		json_array_append(sorted, json_array_get(connections, rows[i].index));
+	if (json_array_size(sorted) == count) { /* unsorted is better than nothing */
+		json_array_clear(connections);
+		json_array_extend(connections, sorted);
+	}
+	json_decref(sorted);
+	free(rows);
 }

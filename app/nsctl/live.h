@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "app/text/table.h"
+#include "base/vec.h"
+
 /* Where nsrelay.service and the examples have it. */
 #define LIVE_CONTROL_PATH "/run/nsrelay/control.sock"
 
@@ -17,12 +20,35 @@
 /* Longest text live_format_*() write, their NUL included. */
 enum { LIVE_TEXT_MAX = 32 };
 
-/* Each prints a table, or what there is none of; 0 or -ENOMEM. */
+/* live_print_status - 0 */
 int live_print_status(const json_t *reply, FILE *out);
-int live_print_counters(const json_t *reply, FILE *out);
-int live_print_relays(const json_t *reply, FILE *out);
-int live_print_backends(const json_t *reply, FILE *out);
-int live_print_connections(const json_t *reply, FILE *out);
+
+/* What methods list. */
+struct live_list;
+extern const struct live_list live_counters, live_relays, live_backends, live_connections;
+
+struct live_row {
+	uint64_t rank; /* by the order, the most first */
+	size_t index;  /* of the table's row */
+};
+
+/* The table of a list. Replies become cells at once: as many connections as there may be take far more memory
+ * as JSON. */
+struct live_table {
+	const struct live_list *list;
+	int order; /* of live_find_order(); -1: as they come */
+	struct table table;
+	VEC(struct live_row) rows;
+};
+
+void live_table_init(struct live_table *table, const struct live_list *list, int order);
+void live_table_fini(struct live_table *table);
+
+/* live_table_add - what @reply has of the list; 0 or -ENOMEM */
+int live_table_add(struct live_table *table, const json_t *reply);
+
+/* live_table_print - the first @limit of them (0: all), or that there is none; 0 or -ENOMEM */
+int live_table_print(struct live_table *table, size_t limit, FILE *out);
 
 /* live_format_bytes - "447", "12.5K", "1.2G": by 1024. Returns @buf. */
 const char *live_format_bytes(uint64_t bytes, char *buf, size_t size);

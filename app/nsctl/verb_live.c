@@ -10,14 +10,15 @@
 /* What a verb asks for. */
 static const struct question {
 	const char *method;
-	const char *list; /* the member of the reply of which more come; NULL: there is one reply */
-	int (*print)(const json_t *reply, FILE *out);
+	const char *name;             /* of the member of the reply that is a list; NULL: there is none */
+	const struct live_list *list; /* NULL: live_print_status() */
+	bool more;                    /* it comes in several replies */
 } questions[NSCTL_VERB_COUNT] = {
-        [NSCTL_STATUS] = {LIVE_INTERFACE "GetStatus", NULL, live_print_status},
-        [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", NULL, live_print_counters},
-        [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", live_print_relays},
-        [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", live_print_backends},
-        [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", live_print_connections},
+        [NSCTL_STATUS] = {LIVE_INTERFACE "GetStatus", NULL, NULL, false},
+        [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", "counters", &live_counters, false},
+        [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", &live_relays, true},
+        [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", &live_backends, true},
+        [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", &live_connections, true},
 };
 
 static int out_of_memory(struct err *err)
@@ -53,43 +54,66 @@ static json_t *parameters(const struct nsctl_options *options)
 
 /* ---- the answer ---- */
 
-/* receive_list - all replies as one */
-static int receive_list(struct varlink_client *client, const char *name, json_t **ret, struct err *err)
+/* Takes a reply; 0 or -errno. */
+typedef int reply_fn(void *ctx, const json_t *reply, struct err *err);
+
+static int each_reply(struct varlink_client *client, reply_fn *take, void *ctx, struct err *err)
 {
-	json_t *all = NULL, *reply = NULL;
 	bool continues = true;
 	int r = 0;
 	while (r == 0 && continues) {
+		json_t *reply;
 		r = varlink_receive(client, &reply, &continues, err);
 		if (r < 0)
 			break;
-		if (!all)
-			all = reply;
-		else if (json_array_extend(json_object_get(all, name), json_object_get(reply, name)) < 0)
-			r = err_set(err, EPROTO, "a reply without %s, or no memory for it", name);
-		if (all != reply)
-			json_decref(reply);
+		r = take(ctx, reply, err);
+		json_decref(reply);
 	}
-	if (r < 0)
-		json_decref(all);
-	else
-		*ret = all;
 	return r;
 }
 
-static int ask(struct varlink_client *client, const struct nsctl_options *options, json_t **ret,
-               struct err *err)
+static int print_status(void *ctx, const json_t *reply, struct err *err)
+{
+	(void)err;
+	return live_print_status(reply, ctx);
+}
+
+static int add_rows(void *ctx, const json_t *reply, struct err *err)
+{
+	return live_table_add(ctx, reply) < 0 ? out_of_memory(err) : 0;
+}
+
+static int tell_text(struct varlink_client *client, const struct nsctl_options *options, FILE *out,
+                     struct err *err)
 {
 	const struct question *question = &questions[options->verb];
-	json_t *given = parameters(options);
-	bool continues;
-	if (!given)
-		return err_set(err, EINVAL, "an option's value is no UTF-8, or memory is out");
-	int r = varlink_send(client, question->method, given, question->list != NULL, err);
-	if (r < 0)
-		return r;
-	return question->list ? receive_list(client, question->list, ret, err)
-	                      : varlink_receive(client, ret, &continues, err);
+	struct live_table table;
+	if (!question->list)
+		return each_reply(client, print_status, out, err);
+	live_table_init(&table, question->list, options->order);
+	int r = each_reply(client, add_rows, &table, err);
+	if (r == 0 && live_table_print(&table, options->limit, out) < 0)
+		r = out_of_memory(err);
+	live_table_fini(&table);
+	return r;
+}
+
+/* ---- as JSON: all replies as one, and nothing of it when one is missing ---- */
+
+struct whole {
+	const char *name; /* of the list */
+	json_t *reply;    /* the first, which takes in the others */
+};
+
+static int add_whole(void *ctx, const json_t *reply, struct err *err)
+{
+	struct whole *whole = ctx;
+	if (!whole->reply)
+		whole->reply = json_deep_copy(reply);
+	else if (json_array_extend(json_object_get(whole->reply, whole->name),
+	                           json_object_get(reply, whole->name)) < 0)
+		return err_set(err, EPROTO, "a reply without %s, or no memory for it", whole->name);
+	return whole->reply ? 0 : out_of_memory(err);
 }
 
 static void arrange(const struct nsctl_options *options, json_t *reply)
@@ -102,29 +126,37 @@ static void arrange(const struct nsctl_options *options, json_t *reply)
 		json_array_remove(list, json_array_size(list) - 1);
 }
 
-static int write_json(const json_t *reply, FILE *out, struct err *err)
+static int tell_json(struct varlink_client *client, const struct nsctl_options *options, FILE *out,
+                     struct err *err)
 {
-	int r = json_dumpf(reply, out, JSON_COMPACT);
-	putc('\n', out);
-	return r < 0 ? err_set_errno(err, "write the answer") : 0;
+	struct whole whole = {.name = questions[options->verb].name};
+	int r = each_reply(client, add_whole, &whole, err);
+	if (r == 0) {
+		arrange(options, whole.reply);
+		if (json_dumpf(whole.reply, out, JSON_COMPACT) < 0)
+			r = err_set_errno(err, "write the answer");
+		putc('\n', out);
+	}
+	json_decref(whole.reply);
+	return r;
 }
 
 int verb_live(const struct nsctl_options *options, FILE *out, struct err *err)
 {
+	const struct question *question = &questions[options->verb];
 	struct varlink_client client;
-	json_t *reply = NULL;
+	json_t *given = parameters(options);
+	if (!given)
+		return err_set(err, EINVAL, "an option's value is no UTF-8, or memory is out");
 	int r = varlink_connect(&client, options->control_path, err);
-	if (r < 0)
+	if (r < 0) {
+		json_decref(given);
 		return r;
-	r = ask(&client, options, &reply, err);
+	}
+	r = varlink_send(&client, question->method, given, question->more, err);
+	if (r == 0)
+		r = options->json ? tell_json(&client, options, out, err)
+		                  : tell_text(&client, options, out, err);
 	varlink_disconnect(&client);
-	if (r < 0)
-		return r;
-	arrange(options, reply);
-	if (options->json)
-		r = write_json(reply, out, err);
-	else
-		r = questions[options->verb].print(reply, out) < 0 ? out_of_memory(err) : 0;
-	json_decref(reply);
 	return r;
 }

@@ -17,26 +17,28 @@ enum { PLACE_THREAD, PLACE_SLOT, PLACE_DONE };
 /* ---- what is told of a connection ---- */
 
 static const struct varlink_field side_fields[] = {
-        {.name = "netns", .kind = VARLINK_STRING, .optional = true},
-        {.name = "local",
-         .kind = VARLINK_STRING,
-         .optional = true,
-         .help = "with details: ADDRESS:PORT of the relay's socket; on the client's side what it connected "
-                 "to"},
         {.name = "remote",
          .kind = VARLINK_STRING,
          .optional = true,
-         .help = "ADDRESS:PORT of the client or of the backend"},
+         .help = "ADDRESS:PORT of the client; with details, of the backend too"},
         {.name = "lane",
          .kind = VARLINK_STRING,
          .help = "how what comes from this side is moved: new, parked, interactive, stopping, bulk, held, "
                  "ended"},
         {.name = "bytes", .kind = VARLINK_INT, .help = "read from this side"},
-        {.name = "spliced_bytes", .kind = VARLINK_INT, .help = "of these, without a copy"},
+        {.name = "spliced_bytes",
+         .kind = VARLINK_INT,
+         .optional = true,
+         .help = "of these, without a copy; none when it is left out"},
+        {.name = "netns", .kind = VARLINK_STRING, .optional = true, .help = "this and what follows: with details"},
+        {.name = "local",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT of the relay's socket; on the client's side what it connected to"},
         {.name = "rtt_us",
          .kind = VARLINK_INT,
          .optional = true,
-         .help = "this and what follows with details only, and not of unix sockets: TCP_INFO, tcp(7)"},
+         .help = "this and what follows not of unix sockets: TCP_INFO, tcp(7)"},
         {.name = "rtt_var_us", .kind = VARLINK_INT, .optional = true},
         {.name = "congestion_window", .kind = VARLINK_INT, .optional = true, .help = "segments"},
         {.name = "mss_bytes", .kind = VARLINK_INT, .optional = true},
@@ -71,7 +73,7 @@ static const struct varlink_field connection_fields[] = {
         {.name = "connect_us",
          .kind = VARLINK_INT,
          .optional = true,
-         .help = "from accept to the backend's answer"},
+         .help = "from accept to the backend's answer; with details"},
         {.name = "via",
          .kind = VARLINK_STRING,
          .optional = true,
@@ -132,24 +134,45 @@ static void write_tcp(struct json *out, const struct sys_tcp *tcp)
 	json_number(out, "receive_queue_bytes", tcp->receive_queue);
 }
 
-static void write_side(struct json *out, const char *key, const struct inspect_side *side,
-                       const struct endpoint *endpoint)
+/* write_details - where the socket is, and what the kernel knows of it */
+static void write_details(struct json *out, const struct inspect_side *side, const struct endpoint *endpoint)
 {
 	char text[ENDPOINT_TEXT_MAX];
-	json_begin_object(out, key);
 	if (endpoint)
 		json_text(out, "netns", netns_ref_format(&endpoint->netns, text, sizeof(text)));
 	write_address(out, "local", &side->local);
-	write_address(out, "remote", &side->remote);
-	json_text(out, "lane", flow_state_name(side->lane));
-	json_number(out, "bytes", side->bytes);
-	json_number(out, "spliced_bytes", side->spliced);
 	if (side->has_tcp)
 		write_tcp(out, &side->tcp);
+}
+
+static void write_moved(struct json *out, const struct inspect_side *side)
+{
+	json_text(out, "lane", flow_state_name(side->lane));
+	json_number(out, "bytes", side->bytes);
+	if (side->spliced)
+		json_number(out, "spliced_bytes", side->spliced);
+}
+
+static void write_sides(struct json *out, const struct named *named, bool details)
+{
+	const struct inspect_side *client = &named->connection->sides[SIDE_CLIENT],
+	                          *server = &named->connection->sides[SIDE_SERVER];
+	json_begin_object(out, "client");
+	write_address(out, "remote", &client->remote);
+	write_moved(out, client);
+	if (details)
+		write_details(out, client, named->listener);
+	json_end(out);
+	json_begin_object(out, "server");
+	write_moved(out, server);
+	if (details) {
+		write_address(out, "remote", &server->remote);
+		write_details(out, server, named->backend);
+	}
 	json_end(out);
 }
 
-static void write_connection(struct json *out, const struct named *named)
+static void write_connection(struct json *out, const struct named *named, bool details)
 {
 	const struct inspect_connection *connection = named->connection;
 	char text[ENDPOINT_TEXT_MAX];
@@ -163,11 +186,10 @@ static void write_connection(struct json *out, const struct named *named)
 		json_text(out, "backend", endpoint_format(named->backend, text, sizeof(text)));
 	json_number(out, "age_ms", connection->age_ms);
 	json_number(out, "idle_ms", connection->idle_ms);
-	if (connection->connect_us)
+	if (details && connection->connect_us)
 		json_number(out, "connect_us", connection->connect_us);
 	write_address(out, "via", &connection->via);
-	write_side(out, "client", &connection->sides[SIDE_CLIENT], named->listener);
-	write_side(out, "server", &connection->sides[SIDE_SERVER], named->backend);
+	write_sides(out, named, details);
 	json_end(out);
 }
 
@@ -253,7 +275,7 @@ static void write_rows(const struct control *control, struct json *out)
 	json_begin_array(out, "connections");
 	for (uint32_t i = 0; i < control->slice.count; i++) {
 		struct named named = name_parts(control->inspect->plan, &control->slice.rows[i]);
-		write_connection(out, &named);
+		write_connection(out, &named, control->slice.wish == INSPECT_DETAILS);
 	}
 	json_end(out);
 }

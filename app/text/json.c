@@ -25,13 +25,27 @@ static size_t put_character(FILE *out, const char *text, size_t size)
 	return length;
 }
 
+/* plain_length - of the beginning of @text that may stand as it is, and is the whole nearly always */
+static size_t plain_length(const char *text)
+{
+	size_t length = 0;
+	while (text[length] >= ' ' && text[length] <= '~' && text[length] != '"' && text[length] != '\\')
+		length++;
+	return length;
+}
+
 static void put_text(FILE *out, const char *text)
 {
-	size_t size = strlen(text);
-	putc('"', out);
-	for (size_t at = 0; at < size;)
-		at += put_character(out, text + at, size - at);
-	putc('"', out);
+	putc_unlocked('"', out);
+	while (*text) {
+		size_t plain = plain_length(text);
+		if (plain > 0)
+			fwrite_unlocked(text, 1, plain, out);
+		text += plain;
+		if (*text)
+			text += put_character(out, text, strlen(text));
+	}
+	putc_unlocked('"', out);
 }
 
 /* begin_value - what stands in front of it */
@@ -40,12 +54,12 @@ static void begin_value(struct json *json, const char *key)
 	bool needs_key = json->depth > 0 && !json->is_array[json->depth];
 	CHECK(needs_key == (key != NULL));
 	if (json->is_begun)
-		putc(',', json->out);
+		putc_unlocked(',', json->out);
 	json->is_begun = true;
 	if (!key)
 		return;
 	put_text(json->out, key);
-	putc(':', json->out);
+	putc_unlocked(':', json->out);
 }
 
 static void begin_nest(struct json *json, const char *key, bool is_array)
@@ -54,7 +68,7 @@ static void begin_nest(struct json *json, const char *key, bool is_array)
 	CHECK(json->depth < JSON_DEPTH_MAX);
 	json->is_array[++json->depth] = is_array;
 	json->is_begun = false;
-	putc(is_array ? '[' : '{', json->out);
+	putc_unlocked(is_array ? '[' : '{', json->out);
 }
 
 void json_begin_object(struct json *json, const char *key)
@@ -70,7 +84,7 @@ void json_begin_array(struct json *json, const char *key)
 void json_end(struct json *json)
 {
 	CHECK(json->depth > 0);
-	putc(json->is_array[json->depth--] ? ']' : '}', json->out);
+	putc_unlocked(json->is_array[json->depth--] ? ']' : '}', json->out);
 	json->is_begun = true;
 	if (json->depth == 0)
 		putc('\n', json->out);
@@ -88,8 +102,14 @@ void json_text(struct json *json, const char *key, const char *text)
 
 void json_number(struct json *json, const char *key, uint64_t value)
 {
+	enum { DIGITS_MAX = 20 }; /* of 2^64 - 1 */
+	char digits[DIGITS_MAX];
+	size_t first = DIGITS_MAX;
 	begin_value(json, key);
-	fprintf(json->out, "%" PRIu64, value);
+	do
+		digits[--first] = (char)('0' + value % 10);
+	while (value /= 10);
+	fwrite_unlocked(digits + first, 1, DIGITS_MAX - first, json->out);
 }
 
 void json_bool(struct json *json, const char *key, bool value)

@@ -30,8 +30,18 @@ static size_t copy_visible(const char *text, size_t size, char **out)
 	return escaped;
 }
 
+/* is_plain - is there nothing to be shown as something else? So it is nearly always. */
+static bool is_plain(const char *text)
+{
+	while (*text >= ' ' && *text <= '~')
+		text++;
+	return *text == '\0';
+}
+
 char *table_visible(const char *text)
 {
+	if (is_plain(text))
+		return strdup(text);
 	size_t size = strlen(text);
 	char *visible = malloc(size * ESCAPE_SIZE + 1), *out = visible;
 	if (!visible)
@@ -42,15 +52,23 @@ char *table_visible(const char *text)
 	return visible;
 }
 
-/* keep - @text, which is NULL when memory is out, as the next cell */
-static void keep(struct table *table, const char *text)
+/* Many cells are this: it is nobody's. */
+static char empty[] = "";
+
+static void free_cell(char *cell)
 {
-	char *visible = text ? table_visible(text) : NULL;
+	if (cell != empty)
+		free(cell);
+}
+
+void table_add_text(struct table *table, const char *text)
+{
+	char *visible = !text ? NULL : *text ? table_visible(text) : empty;
 	char **cell = visible ? vec_push(&table->cells) : NULL;
 	if (cell)
 		*cell = visible;
 	else
-		free(visible);
+		free_cell(visible);
 	table->is_short |= !cell;
 }
 
@@ -61,7 +79,7 @@ void table_add(struct table *table, const char *fmt, ...)
 	va_start(args, fmt);
 	int length = vasprintf(&text, fmt, args);
 	va_end(args);
-	keep(table, length < 0 ? NULL : text);
+	table_add_text(table, length < 0 ? NULL : text);
 	if (length >= 0)
 		free(text);
 }
@@ -74,7 +92,7 @@ size_t table_rows(const struct table *table)
 void table_fini(struct table *table)
 {
 	for (size_t i = 0; i < table->cells.count; i++)
-		free(table->cells.items[i]);
+		free_cell(table->cells.items[i]);
 	vec_clear(&table->cells);
 }
 
@@ -105,11 +123,11 @@ static const char *heading_of(const struct table *table, size_t column)
 }
 
 /* width_of_column - 0: all its cells are empty */
-static size_t width_of_column(const struct table *table, size_t column)
+static size_t width_of_column(const struct table *table, size_t column, const size_t *rows, size_t count)
 {
 	size_t width = 0, heading = width_of(heading_of(table, column));
-	for (size_t row = 0; row < table_rows(table); row++) {
-		size_t cell = width_of(cell_at(table, row, column));
+	for (size_t i = 0; i < count; i++) {
+		size_t cell = width_of(cell_at(table, rows ? rows[i] : i, column));
 		width = cell > width ? cell : width;
 	}
 	return width > 0 && heading > width ? heading : width;
@@ -118,7 +136,7 @@ static size_t width_of_column(const struct table *table, size_t column)
 static void put_spaces(size_t count, FILE *out)
 {
 	while (count-- > 0)
-		putc(' ', out);
+		putc_unlocked(' ', out);
 }
 
 /* A line that is being printed; spaces are owed until something follows them, so that none end a line. */
@@ -134,7 +152,7 @@ static void put_cell(struct line *line, const char *text, size_t width, bool to_
 		line->owed += rest;
 	if (*text) {
 		put_spaces(line->owed, line->out);
-		fputs(text, line->out);
+		fputs_unlocked(text, line->out);
 		line->owed = 0;
 	}
 	line->owed += (to_the_right ? 0 : rest) + GAP;
@@ -154,7 +172,8 @@ static void print_line(const struct table *table, const size_t *widths, size_t r
 	putc('\n', out);
 }
 
-int table_print(const struct table *table, const char *indent, FILE *out)
+int table_print_some(const struct table *table, const char *indent, const size_t *rows, size_t count,
+                     FILE *out)
 {
 	size_t *widths = calloc(table->column_count, sizeof(*widths));
 	if (!widths || table->is_short) {
@@ -163,11 +182,16 @@ int table_print(const struct table *table, const char *indent, FILE *out)
 	}
 	CHECK(table->cells.count % table->column_count == 0);
 	for (size_t i = 0; i < table->column_count; i++)
-		widths[i] = width_of_column(table, i);
-	if (table_rows(table) > 0)
+		widths[i] = width_of_column(table, i, rows, count);
+	if (count > 0)
 		print_line(table, widths, SIZE_MAX, indent, out);
-	for (size_t row = 0; row < table_rows(table); row++)
-		print_line(table, widths, row, indent, out);
+	for (size_t i = 0; i < count; i++)
+		print_line(table, widths, rows ? rows[i] : i, indent, out);
 	free(widths);
 	return 0;
+}
+
+int table_print(const struct table *table, const char *indent, FILE *out)
+{
+	return table_print_some(table, indent, NULL, table_rows(table), out);
 }

@@ -37,6 +37,9 @@ struct table {
  */
 void table_add(struct table *table, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* table_add_text - the same of @text as it is; NULL: there was no memory for it */
+void table_add_text(struct table *table, const char *text);
+
 /* table_rows - how many have been begun */
 size_t table_rows(const struct table *table);
 
@@ -47,6 +50,10 @@ size_t table_rows(const struct table *table);
  * Errors: -ENOMEM when a cell could not be kept; nothing is printed then.
  */
 int table_print(const struct table *table, const char *indent, FILE *out);
+
+/* table_print_some - of its rows those in @rows, in that order; NULL: the first @count */
+int table_print_some(const struct table *table, const char *indent, const size_t *rows, size_t count,
+                     FILE *out);
 void table_fini(struct table *table);
 
 /* table_visible - @text as table_add() keeps it, allocated; NULL: no memory */

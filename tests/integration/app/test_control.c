@@ -158,7 +158,7 @@ static void connection_is_told_with_both_its_sides(void **state)
 	assert_member("/connections/0/client/local", "127.0.0.1:80");
 	assert_member("/connections/0/client/remote", address_of(client));
 	assert_member("/connections/0/client/bytes", "5");
-	assert_member("/connections/0/client/spliced_bytes", "0");
+	assert_member("/connections/0/client/lane", "parked");
 	assert_member("/connections/0/client/receive_queue_bytes", "0");
 	assert_non_null(nsctlproc_json("/connections/0/client/rtt_us"));
 	assert_member("/connections/0/server/netns", "api");

@@ -60,25 +60,52 @@ static void most_comes_first_and_equals_stay(void **state)
 /* A daemon of another version may leave out what it does not know. */
 static void empty_answers_are_printed(void **state)
 {
-	int (*const print[])(const json_t *, FILE *) = {live_print_status, live_print_counters,
-	                                                live_print_relays, live_print_backends,
-	                                                live_print_connections};
+	static const struct live_list *const lists[] = {&live_counters, &live_relays, &live_backends, &live_connections};
+	json_t *nothing = json_object(),
+	       *hollow = json_pack("{s:[{}], s:[{}], s:[{}], s:[{}]}", "counters", "relays", "backends", "connections");
+	char *text = NULL;
+	size_t size;
 	(void)state;
-	for (size_t i = 0; i < ARRAY_COUNT(print); i++) {
-		char *text = NULL;
-		size_t size;
-		json_t *nothing = json_object(),
-		       *hollow = json_pack("{s:[{}], s:[{}], s:[{}], s:[{}]}", "counters", "relays",
-		                           "backends", "connections");
-		FILE *out = open_memstream(&text, &size);
-		assert_int_equal(print[i](nothing, out), 0);
-		assert_int_equal(print[i](hollow, out), 0);
-		fclose(out);
-		assert_true(size > 0);
-		free(text);
-		json_decref(nothing);
-		json_decref(hollow);
+	FILE *out = open_memstream(&text, &size);
+	assert_int_equal(live_print_status(nothing, out), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+		struct live_table table;
+		live_table_init(&table, lists[i], -1);
+		assert_int_equal(live_table_add(&table, nothing), 0);
+		assert_int_equal(live_table_print(&table, 0, out), 0);
+		assert_int_equal(live_table_add(&table, hollow), 0);
+		assert_int_equal(live_table_print(&table, 0, out), 0);
+		assert_int_equal(table.rows.count, 1);
+		live_table_fini(&table);
 	}
+	fclose(out);
+	assert_contains(text, "no connections");
+	free(text);
+	json_decref(nothing);
+	json_decref(hollow);
+}
+
+static void rows_of_several_replies_are_sorted_and_cut(void **state)
+{
+	json_t *one = json_pack("{s:[{s:i,s:i},{s:i,s:i}]}", "connections", "id", 7, "age_ms", 5, "id", 8, "age_ms", 9000),
+	       *other = json_pack("{s:[{s:i,s:i}]}", "connections", "id", 9, "age_ms", 7000);
+	struct live_table table;
+	char *text = NULL;
+	size_t size;
+	(void)state;
+	FILE *out = open_memstream(&text, &size);
+	live_table_init(&table, &live_connections, live_find_order("age"));
+	assert_int_equal(live_table_add(&table, one), 0);
+	assert_int_equal(live_table_add(&table, other), 0);
+	assert_int_equal(live_table_print(&table, 2, out), 0);
+	live_table_fini(&table);
+	fclose(out);
+	const char *eight = strstr(text, "8"), *nine = strstr(text, "9  ");
+	assert_true(eight && nine && eight < nine);
+	assert_null(strstr(text, "7  "));
+	free(text);
+	json_decref(one);
+	json_decref(other);
 }
 
 int main(void)
@@ -88,6 +115,7 @@ int main(void)
 	        cmocka_unit_test(times_have_the_two_largest_units),
 	        cmocka_unit_test(most_comes_first_and_equals_stay),
 	        cmocka_unit_test(empty_answers_are_printed),
+	        cmocka_unit_test(rows_of_several_replies_are_sorted_and_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
