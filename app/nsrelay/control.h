@@ -7,6 +7,7 @@
 #define NSRELAY_APP_NSRELAY_CONTROL_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,6 +26,7 @@ struct control {
 	struct varlink_service service;
 	pthread_t thread;
 	int stop_fd;
+	sem_t started; /* posted by the thread, when it needs nothing any more that the sandbox forbids */
 	uint64_t started_ms;
 	uint64_t lent_to;           /* the call that @slice was lent for; 0: it is here; LENT_FOR_NOBODY */
 	struct inspect_slice slice; /* one for all calls, as one is under way at a time */

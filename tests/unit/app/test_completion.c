@@ -46,8 +46,12 @@ static void write_backends(void)
 	                          "netns", "pid:42", "address", "10.0.0.1:80", "weight", 1, "pool", "own",
 	                          "address", "[::1]:81", "weight", 1);
 	FILE *file = create("backends");
+	struct live_table table;
 	assert_non_null(reply);
-	assert_int_equal(live_print_backends(reply, file), 0);
+	live_table_init(&table, &live_backends, -1);
+	assert_int_equal(live_table_add(&table, reply), 0);
+	assert_int_equal(live_table_print(&table, 0, file), 0);
+	live_table_fini(&table);
 	fclose(file);
 	json_decref(reply);
 }
