@@ -182,6 +182,9 @@ static void obey(struct relay *relay, const struct control_message *control, con
 	case CONTROL_SOCKETS:
 		incoming_add(relay, control->value, fds, count);
 		return;
+	case CONTROL_REFUSED:
+		events_add(&relay->events, &(struct event){.kind = EVENT_RELOAD_FAILED, .reason = "the log says why"});
+		break;
 	case CONTROL_RELEASE:
 		command_all(relay, (struct message){.type = WORKER_RELEASE});
 		break;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "io/sys.h"
 #include "relay/change.h"
+#include "relay/events.h"
 #include "relay/process_private.h"
 
 /* ---- standing still ---- */
@@ -120,6 +121,32 @@ static void exchange(struct relay *relay, struct handover *handover, const struc
 	become(relay, handover->next);
 }
 
+static void tell_listener(struct relay *relay, enum event_kind kind, const struct plan *plan,
+                          uint32_t listener)
+{
+	const struct plan_listener *told = &plan->listeners[listener];
+	struct event event = {.kind = (uint8_t)kind};
+	memcpy(event.relay, plan->config->relays[told->relay].name, sizeof(event.relay));
+	endpoint_format(told->endpoint, event.endpoint, sizeof(event.endpoint));
+	events_add(&relay->events, &event);
+}
+
+/* tell - whoever watches what has changed. Leftovers are told as removed. */
+static void tell(struct relay *relay, const struct handover *handover, const struct change *change)
+{
+	const struct plan *before = handover->before, *next = &handover->next->plan;
+	for (uint32_t i = 0; i < before->listener_count; i++) {
+		uint32_t heir = handover->map.listeners[i];
+		if (!before->listeners[i].leftover &&
+		    (heir == SUCCESSION_NONE || next->listeners[heir].leftover))
+			tell_listener(relay, EVENT_LISTENER_REMOVED, before, i);
+	}
+	for (uint32_t i = 0; i < next->listener_count && !next->listeners[i].leftover; i++)
+		if (change->fresh[i])
+			tell_listener(relay, EVENT_LISTENER_ADDED, next, i);
+	events_add(&relay->events, &(struct event){.kind = EVENT_RELOADED});
+}
+
 static int hand_over(struct relay *relay, struct handover *handover, const struct change *change)
 {
 	struct generation *old = relay->generation;
@@ -133,6 +160,7 @@ static int hand_over(struct relay *relay, struct handover *handover, const struc
 	inspect_unlock(&relay->inspect);
 	if (!whole)
 		return -ESHUTDOWN;
+	tell(relay, handover, change);
 	if (old)
 		generation_fini(old);
 	free(old);

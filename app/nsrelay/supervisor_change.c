@@ -62,6 +62,7 @@ static void refuse(struct supervisor *s, const char *why)
 	struct err err = ERR_INIT;
 	err_set(&err, EINVAL, "%s", why);
 	supervisor_log_error("reload refused; everything is as it was", &err);
+	supervisor_tell(s, CONTROL_REFUSED, 0);
 	over(s);
 }
 

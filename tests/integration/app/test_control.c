@@ -158,7 +158,7 @@ static void connection_is_told_with_both_its_sides(void **state)
 	assert_member("/connections/0/client/local", "127.0.0.1:80");
 	assert_member("/connections/0/client/remote", address_of(client));
 	assert_member("/connections/0/client/bytes", "5");
-	assert_member("/connections/0/client/lane", "parked");
+	assert_null(nsctlproc_json("/connections/0/client/spliced_bytes"));
 	assert_member("/connections/0/client/receive_queue_bytes", "0");
 	assert_non_null(nsctlproc_json("/connections/0/client/rtt_us"));
 	assert_member("/connections/0/server/netns", "api");
@@ -334,6 +334,8 @@ static void what_happens_is_told_to_who_watches(void **state)
 	make_pair("127.0.0.1:80", listener);
 	ask("kill", "--relay", "one");
 	assert_event(&client, "killed", "relay", "one");
+	relayproc_signal(relay, SIGHUP);
+	json_decref(await_event(&client, "reloaded"));
 	relayproc_signal(relay, SIGTERM);
 	json_decref(await_event(&client, "draining"));
 	varlink_disconnect(&client);
