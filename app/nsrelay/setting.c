@@ -114,19 +114,19 @@ static const struct setting_map log_map = MAP(log_settings);
 
 static const struct setting control_settings[] = {
 	{"path", .option = "control", DAEMON(control_path), .type = {VALUE_PATH, .max = CONFIG_SOCKET_PATH_MAX - 1},
-	 .help = "the control socket, by which nsctl asks the daemon"},
+	 .help = "the control socket, by which nsctl asks the daemon", .needs_restart = true},
 };
 static const struct setting_map control_map = MAP(control_settings);
 
 static const struct setting daemon_settings[] = {
 	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
-	 .help = "worker threads; 0: one per processor"},
+	 .help = "worker threads; 0: one per processor", .needs_restart = true},
 	{"max_connections", .option = "max-connections", DAEMON(max_connections), COUNT(0, CONNECTIONS_MAX),
 	 .help = "relayed at the same time; 0: as many as file descriptors permit"},
 	{"drain", .option = "drain-timeout", DAEMON(drain_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long connections may go on after SIGTERM"},
 	{"user", .option = "user", NAME(0, config, user),
-	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody"},
+	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody", .needs_restart = true},
 	{"control", .map = &control_map},
 	{"log", .map = &log_map},
 };

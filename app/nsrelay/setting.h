@@ -7,6 +7,7 @@
 #ifndef NSRELAY_APP_NSRELAY_SETTING_H
 #define NSRELAY_APP_NSRELAY_SETTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "app/text/value.h"
@@ -20,6 +21,7 @@ struct setting {
 	size_t offset;                 /* of the field in the owner's struct, in bytes */
 	struct value_type type;
 	const char *help;
+	bool needs_restart; /* of the daemon's: a daemon that runs keeps to what it was started with */
 };
 
 /* A mapping of settings; all settings of it and of the maps within have the same owner. */

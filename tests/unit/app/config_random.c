@@ -62,7 +62,7 @@ static void random_octets(struct octets *ret)
 		ret->data[i] = (uint8_t)below(256);
 }
 
-static void random_value(const struct value_type *type, void *ret)
+void config_random_value(const struct value_type *type, void *ret)
 {
 	uint32_t number, count = 0;
 	uint64_t bandwidth;
@@ -108,7 +108,7 @@ static void random_settings(const struct setting_map *map, void *owner)
 		if (setting->map)
 			random_settings(setting->map, owner);
 		else if (below(2))
-			random_value(&setting->type, (char *)owner + setting->offset);
+			config_random_value(&setting->type, (char *)owner + setting->offset);
 	}
 }
 
