@@ -5,6 +5,7 @@
 
 #include "app/nsctl/nsctl_options.h"
 #include "app/nsctl/verb_events.h"
+#include "app/nsctl/verb_dump.h"
 #include "app/nsctl/verb_inspect.h"
 #include "app/nsctl/verb_kill.h"
 #include "app/nsctl/verb_listen.h"
@@ -47,6 +48,7 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_BACKENDS] = verb_live,
         [NSCTL_CONNECTIONS] = verb_live,
         [NSCTL_COUNTERS] = verb_live,
+        [NSCTL_DUMP] = verb_dump,
         [NSCTL_KILL] = verb_kill,
         [NSCTL_DRAIN] = verb_set,
         [NSCTL_READY] = verb_set,

@@ -30,6 +30,7 @@ enum {
 	TAKES_FILTER = 1 << 8,
 	TAKES_ALL = 1 << 9,
 	TAKES_ALL_POOLS = 1 << 10,
+	TAKES_DEFAULTS = 1 << 11,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -205,6 +206,8 @@ static const struct verb_row {
                                CONNECTIONS_NOTES CONTROL_NOTES},
         [NSCTL_COUNTERS] = {"counters", &nothing, TAKES_JSON | TAKES_CONTROL,
                             "what it has counted, and what to do about it", CONTROL_NOTES},
+        [NSCTL_DUMP] = {"dump", &nothing, TAKES_CONTROL | TAKES_DEFAULTS,
+                        "write its configuration, changes while it runs included, as a file", CONTROL_NOTES},
         [NSCTL_KILL] = {"kill", &ids, TAKES_JSON | TAKES_CONTROL | TAKES_FILTER | TAKES_ALL,
                         "reset connections", KILL_NOTES CONTROL_NOTES},
         [NSCTL_DRAIN] = {"drain", &a_backend, TAKES_JSON | TAKES_CONTROL | TAKES_ALL_POOLS,
@@ -429,6 +432,11 @@ static const struct option_row {
                 .option = {"all", 0, NULL, "all connections"},
                 .takes = TAKES_ALL,
                 .flag = offsetof(struct nsctl_options, all),
+        },
+        {
+                .option = {"defaults", 0, NULL, "settings that have their default as well"},
+                .takes = TAKES_DEFAULTS,
+                .flag = offsetof(struct nsctl_options, defaults),
         },
         {
                 .option = {"all-pools", 0, NULL, "in all pools that have it, if these are several"},

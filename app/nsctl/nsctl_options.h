@@ -28,6 +28,7 @@ enum nsctl_verb {
 	NSCTL_BACKENDS,
 	NSCTL_CONNECTIONS,
 	NSCTL_COUNTERS,
+	NSCTL_DUMP,
 	NSCTL_KILL,
 	NSCTL_DRAIN,
 	NSCTL_READY,
@@ -49,6 +50,7 @@ struct nsctl_options {
 
 	const char *file; /* topology ... */
 	bool exit_code;   /* topology plan */
+	bool defaults;    /* dump */
 	bool live;        /* topology graph */
 	const char *format;
 

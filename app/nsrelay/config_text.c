@@ -14,6 +14,46 @@ int config_text(const struct config *config, bool all, FILE *out)
 	return r;
 }
 
+/* print_part - the list of one thing; its key stands in front of the first */
+static void print_part(const struct config_tree *tree, bool first, FILE *out)
+{
+	const struct yaml_node *root = tree->yaml.root;
+	if (first)
+		yaml_print(root, out);
+	else
+		yaml_print_children(root->first, YAML_INDENT, out);
+}
+
+int config_text_daemon(const struct config *config, bool all, FILE *out)
+{
+	struct config_tree tree;
+	int r = config_tree_init_daemon(&tree, config, all);
+	if (r == 0)
+		yaml_print_children(tree.yaml.root, 0, out);
+	config_tree_fini(&tree);
+	return r;
+}
+
+int config_text_pool(const struct config_pool *pool, bool first, bool all, FILE *out)
+{
+	struct config_tree tree;
+	int r = config_tree_init_pool(&tree, pool, all);
+	if (r == 0)
+		print_part(&tree, first, out);
+	config_tree_fini(&tree);
+	return r;
+}
+
+int config_text_relay(const struct config *config, const struct config_relay *relay, bool first, bool all, FILE *out)
+{
+	struct config_tree tree;
+	int r = config_tree_init_relay(&tree, config, relay, all);
+	if (r == 0)
+		print_part(&tree, first, out);
+	config_tree_fini(&tree);
+	return r;
+}
+
 /* compare_and_free - @ra, @rb: how making them went */
 static bool compare_and_free(struct config_tree *a, int ra, struct config_tree *b, int rb)
 {

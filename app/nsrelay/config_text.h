@@ -20,6 +20,14 @@
  */
 int config_text(const struct config *config, bool all, FILE *out);
 
+/*
+ * The same in parts, which make the whole one behind the other: what is daemon-wide, each pool, each relay.
+ * @first: of the pools, or of the relays
+ */
+int config_text_daemon(const struct config *config, bool all, FILE *out);
+int config_text_pool(const struct config_pool *pool, bool first, bool all, FILE *out);
+int config_text_relay(const struct config *config, const struct config_relay *relay, bool first, bool all, FILE *out);
+
 /* config_equal - do the two say the same, in the same order? Two relays, by what they say. ENOMEM: they are not. */
 bool config_equal(const struct config *a, const struct config *b);
 bool config_pool_equal(const struct config_pool *a, const struct config_pool *b);

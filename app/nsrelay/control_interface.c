@@ -202,7 +202,7 @@ static const struct varlink_type *const types[] = {&counter_type, &relay_type, &
                                                    &control_side_type, &control_connection_type, &control_event_type};
 
 static const struct varlink_method *const methods[] = {
-        &get_status_method,    &get_counters_method,
+        &get_status_method,    &get_counters_method, &control_method_get_configuration,
         &list_relays_method,   &control_method_list_backends,
         &control_method_list_connections, &control_method_kill_connections,
         &control_method_set_backend_state, &control_method_watch_events, &set_log_level_method,

@@ -22,6 +22,9 @@ enum varlink_outcome control_not_found(struct varlink_call *call, const char *wh
 extern const struct varlink_type control_backend_type;
 extern const struct varlink_method control_method_list_backends, control_method_set_backend_state;
 
+/* control_configuration.c */
+extern const struct varlink_method control_method_get_configuration;
+
 /* control_connections.c */
 extern const struct varlink_type control_side_type, control_connection_type;
 extern const struct varlink_method control_method_list_connections, control_method_kill_connections;

@@ -8,8 +8,6 @@
 
 #include "base/utf8.h"
 
-enum { INDENT = 2 };
-
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -90,7 +88,7 @@ static void print_value(const struct yaml_node *node, int indent, FILE *out)
 	else
 		putc(' ', out);
 	if (node->first) {
-		print_children(node, indent + INDENT, of_list, out);
+		print_children(node, indent + YAML_INDENT, of_list, out);
 		return;
 	}
 	if (node->kind == YAML_SCALAR)
@@ -113,6 +111,11 @@ static void print_children(const struct yaml_node *node, int indent, bool goes_o
 		}
 		print_value(child, indent, out);
 	}
+}
+
+void yaml_print_children(const struct yaml_node *node, int indent, FILE *out)
+{
+	print_children(node, indent, false, out);
 }
 
 void yaml_print(const struct yaml_node *root, FILE *out)

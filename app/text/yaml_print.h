@@ -11,7 +11,12 @@
 
 #include "app/text/yaml.h"
 
+enum { YAML_INDENT = 2 }; /* blanks a level */
+
 /* yaml_print - write @root, a mapping or a list; whether it arrived ferror(3) tells */
 void yaml_print(const struct yaml_node *root, FILE *out);
+
+/* yaml_print_children - what stands below @node, a mapping or a list, with @indent blanks in front of each line */
+void yaml_print_children(const struct yaml_node *node, int indent, FILE *out);
 
 #endif

@@ -41,6 +41,27 @@ static void any_configuration_is_read_back(void **state)
 	}
 }
 
+static void the_parts_are_the_whole(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 0; seed < 50; seed++) {
+		struct config config = config_random(seed);
+		char *whole = text_of(&config, seed % 2), *parts;
+		size_t size;
+		FILE *out = open_memstream(&parts, &size);
+		assert_int_equal(config_text_daemon(&config, seed % 2, out), 0);
+		for (size_t i = 0; i < config.pool_count; i++)
+			assert_int_equal(config_text_pool(&config.pools[i], i == 0, seed % 2, out), 0);
+		for (size_t i = 0; i < config.relay_count; i++)
+			assert_int_equal(config_text_relay(&config, &config.relays[i], i == 0, seed % 2, out), 0);
+		fclose(out);
+		assert_string_equal(parts, whole);
+		free(parts);
+		free(whole);
+		config_fini(&config);
+	}
+}
+
 static void every_example_is_read_back(void **state)
 {
 	(void)state;
@@ -167,6 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(any_configuration_is_read_back, rig_teardown),
+		cmocka_unit_test_teardown(the_parts_are_the_whole, rig_teardown),
 		cmocka_unit_test_teardown(every_example_is_read_back, rig_teardown),
 		cmocka_unit_test_teardown(what_has_its_default_is_left_out, rig_teardown),
 		cmocka_unit_test_teardown(checks_with_every_default_are_still_checks, rig_teardown),

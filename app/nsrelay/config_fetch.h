@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration that a running daemon works by, asked for over its control socket. */
+#ifndef NSRELAY_APP_NSRELAY_CONFIG_FETCH_H
+#define NSRELAY_APP_NSRELAY_CONFIG_FETCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/*
+ * config_fetch - as a file
+ * @path: of the control socket
+ * @all:  settings that have their default as well
+ * *@ret: the text, ended by a NUL that is not of its *@ret_size bytes, to be given to free(3)
+ * Errors: those of varlink_connect() and varlink_receive(), ENOMEM.
+ */
+int config_fetch(const char *path, bool all, char **ret, size_t *ret_size, struct err *err);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the real daemon says that it works by. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/nsrelay/config_file.h"
+#include "app/nsrelay/config_text.h"
+#include "nsctl/netns.h"
+#include "tests/integration/app/nsctlproc.h"
+#include "tests/lib/relayproc.h"
+
+/* In a /run of this program's own: testns_new_named(). */
+#define PATH "/run/control.sock"
+
+static bool are_made;
+
+static int clean_up(void **state)
+{
+	int rc = relayproc_teardown(state);
+	if (are_made) {
+		unlink(PATH);
+		netns_delete("web", NULL);
+		netns_delete("api", NULL);
+	}
+	are_made = false;
+	return rc;
+}
+
+static void make_namespaces(void)
+{
+	testns_require_root();
+	testns_hide_run();
+	are_made = true;
+	testns_new_named("web");
+	testns_new_named("api");
+}
+
+#define ask(...) nsctlproc_succeed(-1, TESTNS_ARGV(__VA_ARGS__, "--control", PATH))
+
+#define RELAYS                                                                                               \
+	"relays:\n"                                                                                          \
+	"  - { name: one, listen: web/127.0.0.1:80, to: api/127.0.0.1:80, timeouts: { idle: 5m } }\n"        \
+	"  - { name: two, listen: \"web/[::]:81\", to: second }\n"                                           \
+	"drain: 0s\n"                                                                                        \
+	"control: { path: " PATH " }\n"
+#define POOLS                                                                                                \
+	"pools:\n"                                                                                           \
+	"  second:\n"                                                                                        \
+	"    health: { interval: 1h, send: 'PING\\r\\n', expect: '+PONG' }\n"                                \
+	"    backends: [ { address: api/127.0.0.1:81, weight: 3 }, api/127.0.0.1:82 ]\n"
+
+static struct config load(const char *text)
+{
+	struct config config;
+	if (config_text_load(text, strlen(text), "dump", &config, stderr) < 0)
+		fail_msg("it is not read: %s", text);
+	return config;
+}
+
+static void assert_dump_is(const char *text)
+{
+	struct config expected = load(text), dumped = load(ask("dump"));
+	assert_true(config_equal(&expected, &dumped));
+	config_fini(&expected);
+	config_fini(&dumped);
+}
+
+static void a_daemon_tells_its_configuration_as_a_file(void **state)
+{
+	(void)state;
+	make_namespaces();
+	struct relayproc *relay = relayproc_start_config(RELAYS POOLS);
+	assert_dump_is(RELAYS POOLS);
+	const char *text = ask("dump");
+	assert_says(text, "      idle: 5m\n");
+	assert_null(strstr(text, "half_close")); /* a default */
+	text = ask("dump", "--defaults");
+	assert_says(text, "      half_close: 50s\n");
+	struct config all = load(text), expected = load(RELAYS POOLS);
+	assert_true(config_equal(&all, &expected));
+	config_fini(&all);
+	config_fini(&expected);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void changes_while_it_runs_are_in_it(void **state)
+{
+	(void)state;
+	make_namespaces();
+	struct relayproc *relay = relayproc_start_config(RELAYS POOLS);
+	ask("drain", "api/127.0.0.1:81");
+	ask("maintenance", "api/127.0.0.1:82");
+	ask("log", "debug");
+	assert_dump_is(RELAYS "log: { level: debug }\n"
+	                      "pools:\n"
+	                      "  second:\n"
+	                      "    health: { interval: 1h, send: 'PING\\r\\n', expect: '+PONG' }\n"
+	                      "    backends:\n"
+	                      "      - { address: api/127.0.0.1:81, weight: 3, state: drain }\n"
+	                      "      - { address: api/127.0.0.1:82, state: maintenance }\n");
+	ask("ready", "api/127.0.0.1:81");
+	ask("ready", "api/127.0.0.1:82");
+	ask("log", "info");
+	assert_dump_is(RELAYS POOLS);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+/* A pool that takes several replies, among others that share one. */
+static void a_large_configuration_arrives_whole(void **state)
+{
+	enum { BACKENDS = 5000 };
+	char *text;
+	size_t size;
+	(void)state;
+	make_namespaces();
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	fputs(RELAYS POOLS, out);
+	fputs("  large:\n    backends:\n", out);
+	for (int i = 0; i < BACKENDS; i++)
+		fprintf(out, "      - 'unix:/run/\"%d\"'\n", i);
+	for (int i = 0; i < 100; i++)
+		fprintf(out, "  p%d: { backends: unix:/run/x }\n", i);
+	fclose(out);
+	struct relayproc *relay = relayproc_start_config(text);
+	assert_dump_is(text);
+	free(text);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_daemon_tells_its_configuration_as_a_file, clean_up),
+		cmocka_unit_test_teardown(changes_while_it_runs_are_in_it, clean_up),
+		cmocka_unit_test_teardown(a_large_configuration_arrives_whole, clean_up),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
