@@ -103,6 +103,7 @@ struct inspect {
 	struct inspect_thread *threads;  /* limits.threads of them; owned */
 	struct events *events;           /* NULL: nobody asks for them */
 	pthread_mutex_t lock;            /* inspect_lock() */
+	uint64_t changes;                /* how often the plan has become another */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */
 };
 

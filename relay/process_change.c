@@ -109,6 +109,7 @@ static void become(struct relay *relay, struct generation *next)
 	relay->usage = &next->usage;
 	relay->inspect.plan = &next->plan;
 	relay->inspect.limits = &next->limits;
+	relay->inspect.changes++;
 }
 
 /* exchange - while all threads stand still */

@@ -18,6 +18,8 @@ int config_text(const struct config *config, bool all, FILE *out)
 static void print_part(const struct config_tree *tree, bool first, FILE *out)
 {
 	const struct yaml_node *root = tree->yaml.root;
+	if (!root->first->first)
+		return; /* left over */
 	if (first)
 		yaml_print(root, out);
 	else

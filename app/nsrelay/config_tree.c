@@ -86,6 +86,8 @@ static void add_backend(struct config_tree *tree, struct yaml_node *list, const 
 	struct config_backend defaults;
 	config_backend_init(&defaults);
 	const struct owner owner = {backend, &defaults};
+	if (backend->leftover)
+		return;
 	if (!tree->all && !map_differs(&setting_backend, owner)) {
 		add_endpoint(tree, list, NULL, &backend->endpoint);
 		return;
@@ -99,6 +101,8 @@ static void add_pool(struct config_tree *tree, struct yaml_node *pools, const st
 {
 	struct config_pool defaults;
 	config_pool_init(&defaults);
+	if (pool->leftover)
+		return;
 	struct yaml_node *node = add_mapping(tree, pools, pool->name);
 	struct yaml_node *backends = add(tree, node, "backends", YAML_SEQUENCE, NULL);
 	for (size_t i = 0; i < pool->backend_count; i++)
@@ -197,6 +201,8 @@ static void add_relay(struct config_tree *tree, struct yaml_node *relays, const 
 	struct config_relay defaults;
 	config_relay_init(&defaults);
 	const struct owner owner = {relay, &defaults};
+	if (relay->leftover_until_ms)
+		return;
 	struct yaml_node *node = add_mapping(tree, relays, NULL);
 	add_text(tree, node, "name", relay->name);
 	add_listeners(tree, node, relay);

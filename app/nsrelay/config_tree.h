@@ -3,7 +3,7 @@
  * A configuration as the tree of a file that would make it: what config_file.c does, the other way round, along the
  * same tables of settings. Text (config_text.h) and comparison (config_diff.h) are made from it.
  *
- * Every pool has its name and stands under `pools:`, also one whose endpoints a relay had in `to:`; what
+ * What is only left over from an earlier configuration (relay/succession.h) is no part of it. Every pool has its name and stands under `pools:`, also one whose endpoints a relay had in `to:`; what
  * `namespaces:` and `defaults:` had stands wherever it was meant.
  */
 #ifndef NSRELAY_APP_NSRELAY_CONFIG_TREE_H

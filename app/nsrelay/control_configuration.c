@@ -107,6 +107,10 @@ static int cut(struct varlink_call *call, struct piece *piece)
 static int add_parts(const struct inspect *inspect, struct varlink_call *call, struct piece *piece)
 {
 	const size_t count = part_count(inspect->plan->config), first = (size_t)call->place[0];
+	if (first == 0 && call->place[1] == 0)
+		call->place[3] = inspect->changes;
+	if (call->place[3] != inspect->changes)
+		return -ESTALE;
 	piece->skip = (size_t)call->place[1];
 	for (size_t i = first; i < count; i++) {
 		if (write_part(inspect, i, varlink_flag(call, "all"), piece->stream) < 0 || fflush(piece->stream) != 0)

@@ -15,8 +15,8 @@
 
 #include "app/text/report.h"
 
-/* What a text may hold; far above any configuration, and small enough that its tree is no burden. */
-enum { YAML_NODES_MAX = 1 << 17, YAML_DEPTH_MAX = 32 };
+/* What a text may hold; above the largest configuration with every default in it, and a tree that still fits anywhere. */
+enum { YAML_NODES_MAX = 1 << 20, YAML_DEPTH_MAX = 32 };
 
 enum yaml_kind { YAML_NULL, YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 

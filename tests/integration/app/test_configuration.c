@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the real daemon says that it works by. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@
 /* In a /run of this program's own: testns_new_named(). */
 #define PATH "/run/control.sock"
 
+#define FILE_PATH "/run/nsrelay.yaml"
+
+static int web, api;
 static bool are_made;
 
 static int clean_up(void **state)
@@ -20,6 +24,7 @@ static int clean_up(void **state)
 	int rc = relayproc_teardown(state);
 	if (are_made) {
 		unlink(PATH);
+		unlink(FILE_PATH);
 		netns_delete("web", NULL);
 		netns_delete("api", NULL);
 	}
@@ -32,8 +37,16 @@ static void make_namespaces(void)
 	testns_require_root();
 	testns_hide_run();
 	are_made = true;
-	testns_new_named("web");
-	testns_new_named("api");
+	web = testns_new_named("web");
+	api = testns_new_named("api");
+}
+
+static void write_file(const char *yaml)
+{
+	FILE *file = fopen(FILE_PATH, "we");
+	assert_non_null(file);
+	fputs(yaml, file);
+	assert_int_equal(fclose(file), 0);
 }
 
 #define ask(...) nsctlproc_succeed(-1, TESTNS_ARGV(__VA_ARGS__, "--control", PATH))
@@ -129,11 +142,39 @@ static void a_large_configuration_arrives_whole(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* What is left over of the earlier one is served, and not told. */
+static void another_configuration_is_told_as_soon_as_it_holds(void **state)
+{
+	static const char next[] = "relays: [ { name: two, listen: web/127.0.0.1:81, to: [ api/127.0.0.1:81, api/127.0.0.1:82 ] } ]\n"
+	                           "drain: 30s\n"
+	                           "control: { path: " PATH " }\n";
+	static const char first[] = "relays:\n"
+	                            "  - { name: one, listen: web/127.0.0.1:80, to: api/127.0.0.1:80 }\n"
+	                            "  - { name: two, listen: web/127.0.0.1:81, to: [ api/127.0.0.1:80, api/127.0.0.1:81 ] }\n"
+	                            "drain: 30s\n"
+	                            "control: { path: " PATH " }\n";
+	struct relayproc_record record;
+	(void)state;
+	make_namespaces();
+	int server = testns_listen(api, "127.0.0.1:80");
+	write_file(first);
+	struct relayproc *relay = relayproc_start(TESTNS_ARGV("-c", FILE_PATH));
+	int one = testns_connect(web, "127.0.0.1:80"), at_one = testns_accept(server);
+	int two = testns_connect(web, "127.0.0.1:81"), at_two = testns_accept(server);
+	write_file(next);
+	relayproc_signal(relay, SIGHUP);
+	relayproc_await_record(relay, "reloaded", &record);
+	assert_dump_is(next);
+	testns_assert_connected(one, at_one);
+	testns_assert_connected(two, at_two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_daemon_tells_its_configuration_as_a_file, clean_up),
 		cmocka_unit_test_teardown(changes_while_it_runs_are_in_it, clean_up),
+		cmocka_unit_test_teardown(another_configuration_is_told_as_soon_as_it_holds, clean_up),
 		cmocka_unit_test_teardown(a_large_configuration_arrives_whole, clean_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
