@@ -101,6 +101,7 @@ struct inspect {
 	struct shared *shared;
 	const struct counters *counters; /* one for each thread */
 	struct inspect_thread *threads;  /* limits.threads of them; owned */
+	struct requests *requests;       /* NULL: there is no supervisor to ask */
 	struct events *events;           /* NULL: nobody asks for them */
 	pthread_mutex_t lock;            /* inspect_lock() */
 	uint64_t changes;                /* how often the plan has become another */

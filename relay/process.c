@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdalign.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -172,8 +173,18 @@ static void close_fds(const int *fds, uint32_t count)
 		close(fds[i]);
 }
 
+/* note_answer - a change that came to nothing; what came of the others is told where it happens */
+static void note_answer(struct relay *relay, int error, const char *text)
+{
+	struct event event = {.kind = EVENT_RELOAD_FAILED};
+	snprintf(event.reason, sizeof(event.reason), "%s", text);
+	if (error)
+		events_add(&relay->events, &event);
+}
+
 /* obey - takes the descriptors that came along */
-static void obey(struct relay *relay, const struct control_message *control, const int *fds, uint32_t count)
+static void obey(struct relay *relay, const struct control_message *control, const char *text, const int *fds,
+		 uint32_t count)
 {
 	switch (control->type) {
 	case CONTROL_CHANGE:
@@ -182,8 +193,9 @@ static void obey(struct relay *relay, const struct control_message *control, con
 	case CONTROL_SOCKETS:
 		incoming_add(relay, control->value, fds, count);
 		return;
-	case CONTROL_REFUSED:
-		events_add(&relay->events, &(struct event){.kind = EVENT_RELOAD_FAILED, .reason = "the log says why"});
+	case CONTROL_ANSWER:
+		requests_answered(&relay->requests, control->value, (int)control->reserved, text);
+		note_answer(relay, (int)control->reserved, text);
 		break;
 	case CONTROL_RELEASE:
 		command_all(relay, (struct message){.type = WORKER_RELEASE});
@@ -206,16 +218,16 @@ static void obey(struct relay *relay, const struct control_message *control, con
 	close_fds(fds, count);
 }
 
-/* receive - one message, and the descriptors that came along; as recvmsg(2) */
-static ssize_t receive(int fd, struct control_message *ret, int fds[static CHANGE_BATCH], uint32_t *ret_count)
+/* receive - one message, with the text and the descriptors that came along; as recvmsg(2) */
+static ssize_t receive(int fd, struct control_message *ret, char text[static ANSWER_TEXT_MAX], int fds[static CHANGE_BATCH], uint32_t *ret_count)
 {
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(CHANGE_BATCH * sizeof(int))];
 	} control;
-	struct iovec iov = {.iov_base = ret, .iov_len = sizeof(*ret)};
+	struct iovec iov[] = {{ret, sizeof(*ret)}, {text, ANSWER_TEXT_MAX - 1}};
 	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+		.msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
 	*ret_count = 0;
 	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
@@ -223,6 +235,7 @@ static ssize_t receive(int fd, struct control_message *ret, int fds[static CHANG
 		*ret_count = (uint32_t)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 		memcpy(fds, CMSG_DATA(header), *ret_count * sizeof(int));
 	}
+	text[n > (ssize_t)sizeof(*ret) ? (size_t)n - sizeof(*ret) : 0] = '\0';
 	return n;
 }
 
@@ -230,16 +243,17 @@ static ssize_t receive(int fd, struct control_message *ret, int fds[static CHANG
 static bool read_control(struct relay *relay)
 {
 	struct control_message control;
+	char text[ANSWER_TEXT_MAX];
 	int fds[CHANGE_BATCH];
 	uint32_t count;
 	for (;;) {
-		ssize_t n = receive(relay->process->control_fd, &control, fds, &count);
+		ssize_t n = receive(relay->process->control_fd, &control, text, fds, &count);
 		if (n == 0)
 			return false;
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
-		if (n == sizeof(control))
-			obey(relay, &control, fds, count);
+		if (n >= (ssize_t)sizeof(control))
+			obey(relay, &control, text, fds, count);
 		else
 			close_fds(fds, count);
 	}
@@ -276,7 +290,7 @@ static void control(struct relay *relay)
 		else
 			sleep_until_asked(relay, fds);
 		if (fds[0].revents && !read_control(relay)) {
-			obey(relay, &(struct control_message){.type = CONTROL_STOP}, NULL, 0);
+			obey(relay, &(struct control_message){.type = CONTROL_STOP}, "", NULL, 0);
 			fds[0].fd = -1;
 		}
 	}
@@ -301,6 +315,8 @@ static int prepare_inspect(struct relay *relay, struct err *err)
 		return err_set(err, ENOMEM, "relay: out of memory or descriptors");
 	relay->inspect.shared = &relay->shared;
 	relay->inspect.counters = relay->counters;
+	requests_init(&relay->requests, process->control_fd, relay->inspect.doorbell_fd);
+	relay->inspect.requests = &relay->requests;
 	relay->inspect.events = &relay->events;
 	for (uint32_t i = 0; i < process->limits->threads; i++)
 		relay->inspect.threads[i].mailbox = &relay->threads[i].mailbox;

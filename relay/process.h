@@ -23,7 +23,8 @@ enum control_type {
 	CONTROL_CHANGE,    /* to the relay: another configuration (relay/change.h), as a file; value: sockets that follow */
 	CONTROL_SOCKETS,   /* to the relay: some of these; value: how many */
 	CONTROL_CHANGED,   /* from the relay: it works by that from now on, or not; value: 0, or the errno why not */
-	CONTROL_REFUSED,   /* to the relay: the supervisor does not take another configuration, and has logged why */
+	CONTROL_REQUEST,   /* from the relay: a command follows as text (relay/request.h); value: its ticket */
+	CONTROL_ANSWER,    /* to the relay: a reason follows as text; value: the ticket, 0: a signal's; reserved: positive errno */
 	CONTROL_RELEASE,   /* to the relay: close the listeners that are left over; nobody can begin to connect to them */
 };
 

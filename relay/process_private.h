@@ -10,6 +10,7 @@
 #include "relay/handover.h"
 #include "relay/inspect.h"
 #include "relay/process.h"
+#include "relay/request.h"
 
 struct thread {
 	struct worker worker;
@@ -44,6 +45,7 @@ struct relay {
 	struct counters *counters; /* one for each thread */
 	uint32_t thread_count;     /* those that were started */
 	struct inspect inspect;    /* what the observer sees of all this */
+	struct requests requests;
 	struct events events;
 	struct event_series series;
 	int due_ms;                /* until the next of them, as of the last look; -1: there is none */

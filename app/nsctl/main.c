@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "app/nsctl/nsctl_options.h"
+#include "app/nsctl/verb_change.h"
 #include "app/nsctl/verb_events.h"
 #include "app/nsctl/verb_dump.h"
 #include "app/nsctl/verb_inspect.h"
@@ -54,6 +55,7 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_READY] = verb_set,
         [NSCTL_MAINTENANCE] = verb_set,
         [NSCTL_LOG] = verb_set,
+        [NSCTL_RELOAD] = verb_change,
         [NSCTL_EVENTS] = verb_events,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,

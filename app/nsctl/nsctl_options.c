@@ -169,6 +169,10 @@ static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
 
+#define RELOAD_NOTES                                                                                         \
+	"Returns when nsrelay works by it. What is wrong with the file is told, and then nothing has changed.\n" \
+	"'nsrelay check --diff' tells beforehand what would change.\n"
+
 static const struct verb_row {
 	const char *name; /* one word, or two */
 	const struct arguments *arguments;
@@ -218,6 +222,8 @@ static const struct verb_row {
                                "give a backend no new connections at all", STATE_NOTES CONTROL_NOTES},
         [NSCTL_LOG] = {"log", &a_level, TAKES_JSON | TAKES_CONTROL, "change what is logged",
                        LOG_NOTES CONTROL_NOTES},
+        [NSCTL_RELOAD] = {"reload", &nothing, TAKES_JSON | TAKES_CONTROL,
+                          "have nsrelay read its configuration file again", RELOAD_NOTES CONTROL_NOTES},
         [NSCTL_EVENTS] = {"events", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "tell what happens, until it is interrupted", EVENTS_NOTES CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/nsrelay/control.h"
+#include "app/nsrelay/control_change.h"
 #include "app/nsrelay/setting.h"
 #include "base/log.h"
 
@@ -206,17 +207,21 @@ static const struct varlink_method *const methods[] = {
         &list_relays_method,   &control_method_list_backends,
         &control_method_list_connections, &control_method_kill_connections,
         &control_method_set_backend_state, &control_method_watch_events, &set_log_level_method,
+        &control_method_reload,
 };
 
 static const struct varlink_field not_found_fields[] = {
         {.name = "what", .kind = VARLINK_STRING},
         {.name = "advice", .kind = VARLINK_STRING},
 };
+static const struct varlink_field refused_fields[] = {
+        {.name = "reason", .kind = VARLINK_STRING, .help = "all that is wrong, each with its place; several lines"}};
 static const struct varlink_field advice_fields[] = {{.name = "advice", .kind = VARLINK_STRING}};
 
 static const struct varlink_error errors[] = {
         {"NotFound", "There is nothing of that name.", VARLINK_FIELDS(not_found_fields)},
         {"Ambiguous", "There are several of that name.", VARLINK_FIELDS(advice_fields)},
+        {"Refused", "Nothing has changed.", VARLINK_FIELDS(refused_fields)},
         {"Busy", "16 clients are being served, or the relay's threads cannot answer now.",
          VARLINK_FIELDS(advice_fields)},
 };

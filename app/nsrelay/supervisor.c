@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "nsctl/nssock.h"
+#include "relay/request.h"
 
 enum {
 	/* A relay that dies is started again at once; one that keeps dying, after a growing pause, still under a second. */
@@ -361,7 +362,7 @@ static void take_signal(struct supervisor *s)
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
 		else if (info.ssi_signo == SIGHUP && s->config_path) /* without a file, the terminal is gone */
-			change_want(s, 0);
+			change_want(s);
 		else if (info.ssi_signo != SIGUSR1)
 			stop(s);
 		else if (!s->unsent.type)
@@ -391,18 +392,57 @@ static void control_closed(struct supervisor *s)
 	kill_within(s, STOP_GRACE_MS);
 }
 
+/* A message of the relay's: which may have been taken over, and say anything. */
+struct heard {
+	struct control_message head;
+	char text[REQUEST_TEXT_MAX];
+	int fd; /* that came along; -1: none */
+};
+
+/* hear - as recvmsg(2); the text is ended by a NUL */
+static ssize_t hear(const struct supervisor *s, struct heard *ret)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov[] = {{&ret->head, sizeof(ret->head)}, {ret->text, sizeof(ret->text) - 1}};
+	struct msghdr message = {
+	        .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(s->control_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	ret->fd = -1;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(&ret->fd, CMSG_DATA(header), sizeof(ret->fd));
+	ret->text[n > (ssize_t)sizeof(ret->head) ? (size_t)n - sizeof(ret->head) : 0] = '\0';
+	return n;
+}
+
+static void take_message(struct supervisor *s, const struct heard *heard)
+{
+	if (heard->head.type == CONTROL_REQUEST) {
+		change_requested(s, heard->head.value, heard->text, heard->fd);
+		return;
+	}
+	close_fds(&heard->fd, 1);
+	if (heard->head.type == CONTROL_READY && !s->is_ready)
+		relay_is_ready(s);
+	else if (heard->head.type == CONTROL_CHANGED)
+		change_answered(s, (int)heard->head.value);
+}
+
 static void take_event(struct supervisor *s)
 {
-	struct control_message message;
+	struct heard heard;
 	if (s->unsent.type)
 		send_unsent(s);
-	ssize_t n = recv(s->control_fd, &message, sizeof(message), MSG_DONTWAIT);
+	ssize_t n = hear(s, &heard);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		control_closed(s);
-	else if (n == sizeof(message) && message.type == CONTROL_READY && !s->is_ready)
-		relay_is_ready(s);
-	else if (n == sizeof(message) && message.type == CONTROL_CHANGED)
-		change_answered(s, (int)message.value);
+	else if (n >= (ssize_t)sizeof(heard.head))
+		take_message(s, &heard);
+	else if (n > 0)
+		close_fds(&heard.fd, 1);
 }
 
 static void serve(struct supervisor *s, uint32_t channel)

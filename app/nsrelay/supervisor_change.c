@@ -18,6 +18,7 @@
 #include "app/text/text_file.h"
 #include "base/log.h"
 #include "relay/change.h"
+#include "relay/request.h"
 
 enum {
 	/* Listeners that are given up are closed by the relay within 100 ms: one that is opened anew at the
@@ -46,9 +47,22 @@ static void log_needs_restart(const char *what)
 	log_record_end(&log);
 }
 
-/* over - nothing is under way any more */
-static void over(struct supervisor *s)
+/* answer - whoever asked, and those who watch; lost when there is no relay, or it reads nothing */
+static void answer(const struct supervisor *s, uint64_t ticket, int error, const char *text)
 {
+	struct control_message head = {.type = CONTROL_ANSWER, .reserved = (uint32_t)error, .value = ticket};
+	size_t size = strlen(text);
+	struct iovec iov[] = {
+	        {&head, sizeof(head)},
+	        {(void *)(uintptr_t)text, size < ANSWER_TEXT_MAX ? size : ANSWER_TEXT_MAX - 1}};
+	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+	sendmsg(s->control_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* over - nothing is under way any more */
+static void over(struct supervisor *s, int error, const char *text)
+{
+	answer(s, s->change.ticket, error, text);
 	free(s->change.text);
 	s->change.text = NULL;
 	s->change.next = NULL;
@@ -62,8 +76,7 @@ static void refuse(struct supervisor *s, const char *why)
 	struct err err = ERR_INIT;
 	err_set(&err, EINVAL, "%s", why);
 	supervisor_log_error("reload refused; everything is as it was", &err);
-	supervisor_tell(s, CONTROL_REFUSED, 0);
-	over(s);
+	over(s, EINVAL, why);
 }
 
 /* ---- reading ---- */
@@ -195,7 +208,7 @@ static void commit(struct supervisor *s)
 	              config->log_rate);
 	s->change.settled_ms = closes ? now_ms + SETTLE_MS : now_ms;
 	log_changed(s);
-	over(s);
+	over(s, 0, "");
 }
 
 static void give_up(struct supervisor *s, const char *why)
@@ -222,6 +235,8 @@ static void begin(struct supervisor *s)
 	struct config config;
 	char *report = NULL;
 	s->change.wanted = false;
+	s->change.ticket = s->change.wanted_ticket;
+	s->change.wanted_ticket = 0;
 	s->change.began_ms = supervisor_now();
 	notify_systemd("RELOADING=1");
 	int rc = s->config_path ? read_file(s, &config, &report) : -ENOENT;
@@ -243,12 +258,25 @@ static void begin(struct supervisor *s)
 
 /* ---- what others call ---- */
 
-void change_want(struct supervisor *s, uint64_t ticket)
+void change_want(struct supervisor *s)
 {
+	s->change.wanted |= !s->stopping;
+}
+
+void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd)
+{
+	if (fd >= 0)
+		close(fd);
 	if (s->stopping)
-		return;
-	s->change.wanted = true;
-	s->change.ticket = ticket;
+		answer(s, ticket, ESHUTDOWN, "the daemon is stopping");
+	else if (s->change.ticket || s->change.wanted_ticket)
+		answer(s, ticket, EBUSY, "another change is under way; try again");
+	else if (strcmp(command, "reload") != 0)
+		answer(s, ticket, EINVAL, "expected reload");
+	else {
+		s->change.wanted_ticket = ticket;
+		s->change.wanted = true;
+	}
 }
 
 uint64_t change_act(struct supervisor *s)
@@ -281,6 +309,11 @@ void change_finish(struct supervisor *s)
 
 void change_forget(struct supervisor *s)
 {
+	const uint64_t tickets[] = {s->change.ticket, s->change.wanted_ticket};
+	for (size_t i = 0; i < 2; i++) {
+		if (tickets[i])
+			answer(s, tickets[i], ESHUTDOWN, "the daemon is stopping");
+	}
 	setup_free(s->change.next, 0);
 	free(s->change.text);
 	s->change = (struct change_state){0};

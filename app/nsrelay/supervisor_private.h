@@ -18,7 +18,8 @@
 /* A change of the configuration, from the moment that it is asked for. */
 struct change_state {
 	bool wanted;        /* the file is to be read again, as soon as nothing else is under way */
-	uint64_t ticket;    /* who asked for that, or for what is under way; 0: a signal */
+	uint64_t wanted_ticket; /* who asked for that, and is to be told how it went; 0: nobody */
+	uint64_t ticket;        /* the same of what is under way */
 	struct setup *next; /* the relay is changing to it; NULL: nothing is under way */
 	char *text;         /* of @next, as it is sent; owned */
 	size_t text_size;
@@ -70,8 +71,11 @@ void supervisor_show_targets(struct supervisor *s);
 
 /* ---- supervisor_change.c ---- */
 
-/* change_want - read the file again; @ticket: who is to be told how it went, 0: the log alone */
-void change_want(struct supervisor *s, uint64_t ticket);
+/* change_want - read the file again, for a signal */
+void change_want(struct supervisor *s);
+
+/* change_requested - by the relay's control socket (relay/request.h): @command, with the file @fd, which is taken; -1: none */
+void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd);
 
 /* change_act - do what is due. Returns when there is something to do next, 0: not before something happens */
 uint64_t change_act(struct supervisor *s);

@@ -17,6 +17,8 @@ struct client {
 	struct varlink_call call;
 	bool calling; /* a call is under way */
 	bool ended;   /* it sends no more */
+	bool has_file;
+	int file;     /* that came with what it sent last, for the next call; owned */
 	bool eager;   /* there is work without waiting for a descriptor */
 	char *reply;  /* owned; what it has not read of it is from `sent` on */
 	size_t reply_size, sent;
@@ -49,6 +51,8 @@ static void drop(const struct varlink_server *server, struct client *client)
 {
 	if (client->calling)
 		varlink_call_end(server->service, &client->call);
+	if (client->has_file)
+		close(client->file);
 	close(client->fd);
 	frames_fini(&client->frames);
 	free(client->reply);
@@ -114,6 +118,33 @@ static bool has_reply(const struct client *client)
 	return client->sent < client->reply_size;
 }
 
+/* keep_file - the last one that was sent counts; more than one do not fit, and the kernel closes them */
+static void keep_file(struct client *client, const struct cmsghdr *header)
+{
+	if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return;
+	if (client->has_file)
+		close(client->file);
+	memcpy(&client->file, CMSG_DATA(header), sizeof(client->file));
+	client->has_file = true;
+}
+
+static ssize_t receive_bytes(struct client *client, char *room, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {room, size};
+	struct msghdr message = {
+	        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (header)
+		keep_file(client, header);
+	return n;
+}
+
 /* receive - what there is, up to one message's size */
 static bool receive(struct serving *serving, struct client *client)
 {
@@ -121,7 +152,7 @@ static bool receive(struct serving *serving, struct client *client)
 	char *room = frames_room(&client->frames, &size);
 	if (!room)
 		return false;
-	ssize_t n = recv(client->fd, room, size, MSG_DONTWAIT);
+	ssize_t n = receive_bytes(client, room, size);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (client->frames.size == 0)
@@ -181,6 +212,9 @@ static bool begin(struct serving *serving, struct client *client)
 	client->call.serial = ++serving->serial;
 	int rc = varlink_call_begin(serving->server->service, &client->call, text, length);
 	frames_take(&client->frames);
+	client->call.has_file = client->has_file;
+	client->call.file = client->file;
+	client->has_file = false;
 	client->calling = true;
 	client->moved_ms = serving->now_ms;
 	return rc == 0;

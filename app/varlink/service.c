@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SERVICE "org.varlink.service"
 
@@ -285,6 +286,8 @@ void varlink_call_end(const struct varlink_service *service, struct varlink_call
 {
 	if (call->method && call->method->dropped)
 		call->method->dropped(service, call);
+	if (call->has_file)
+		close(call->file);
 	json_decref(call->arguments);
 	*call = (struct varlink_call){.serial = call->serial};
 }

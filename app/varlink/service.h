@@ -25,13 +25,15 @@ struct varlink_call {
 	const struct varlink_method *method; /* NULL: none is under way, or it has failed already */
 	json_t *arguments;                   /* owned; checked */
 	bool more, oneway;
+	bool has_file;
+	int file;                            /* that came with the message; owned; set by the server */
 	uint64_t place[4]; /* the method's own: where it goes on; zero at first */
 
 	/* Why it has failed: the error's full name, and its parameters, at most two texts. */
 	const char *error;
 	struct {
 		const char *name;
-		char text[192];
+		char text[2048];
 	} details[2];
 };
 

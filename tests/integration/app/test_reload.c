@@ -12,6 +12,7 @@
 #include "nsctl/netns.h"
 #include "tests/integration/app/listeners.h"
 #include "tests/integration/app/load.h"
+#include "tests/integration/app/nsctlproc.h"
 #include "tests/integration/app/procfs.h"
 #include "tests/lib/relayproc.h"
 
@@ -221,6 +222,28 @@ static void invalid_file_changes_nothing_and_says_where(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+#define CONTROL "control: { path: /run/control.sock }\n"
+#define nsctl(...) nsctlproc_run(-1, TESTNS_ARGV(__VA_ARGS__, "--control", "/run/control.sock"))
+
+static void nsctl_reloads_and_tells_what_is_wrong(void **state)
+{
+	(void)state;
+	start(ONE CONTROL);
+	int listener = testns_listen(api, "127.0.0.1:81");
+	write_file(TWO CONTROL);
+	assert_int_equal(nsctl("reload")->status, 0);
+	connect_new("127.0.0.1:81", listener); /* it has returned: so it is */
+	write_file(TWO CONTROL "lissten: 3\n");
+	const struct nsctlproc_result *said = nsctl("reload");
+	assert_int_equal(said->status, 1);
+	assert_says(said->errors, "lissten");
+	assert_says(said->errors, "nsrelay.yaml:");
+	connect_new("127.0.0.1:81", listener);
+	assert_int_equal(nsctl("relays")->status, 0);
+	assert_int_equal(relayproc_stop(relay), 0);
+	assert_int_equal(nsctl("reload")->status, 1);
+}
+
 #define POOL(limit, backends)                                                                                \
 	COMMON "relays: [ { name: one, listen: web/127.0.0.1:80, to: pool, limits: { relay: { connections: " limit   \
 	       " } } } ]\n"                                                                                  \
@@ -404,6 +427,7 @@ int main(int argc, char **argv)
 	        reload_test(relay_that_comes_back_has_its_connections_again),
 	        reload_test(connections_in_the_queue_of_a_removed_listener_are_served),
 	        reload_test(invalid_file_changes_nothing_and_says_where),
+	        reload_test(nsctl_reloads_and_tells_what_is_wrong),
 	        reload_test(counts_go_on),
 	        reload_test(verdicts_of_checks_go_on),
 	        reload_test(those_who_wait_go_on_waiting),

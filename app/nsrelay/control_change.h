@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes of the configuration, which the supervisor makes: methods ask for them, and wait for its answer. */
+#ifndef NSRELAY_APP_NSRELAY_CONTROL_CHANGE_H
+#define NSRELAY_APP_NSRELAY_CONTROL_CHANGE_H
+
+#include "app/varlink/service.h"
+
+extern const struct varlink_method control_method_reload;
+
+/*
+ * control_change - a step of a method that asks for @command (relay/request.h) and returns nothing
+ * @fd: a file that belongs to it, borrowed; -1: none
+ */
+enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
+                                    const char *command, int fd);
+
+/* control_drop_change - whoever asked has gone */
+void control_drop_change(const struct varlink_service *service, const struct varlink_call *call);
+
+#endif
