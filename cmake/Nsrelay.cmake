@@ -27,6 +27,17 @@ else()
   target_link_options(nsrelay_flags INTERFACE -pie -Wl,-z,relro,-z,now)
 endif()
 
+# Places for tracers, relay/probes.h.
+include(CheckIncludeFile)
+set(NSRELAY_USDT AUTO CACHE STRING "places for tracers: ON, OFF, or AUTO for when there is sys/sdt.h")
+check_include_file(sys/sdt.h NSRELAY_HAS_SDT)
+if(NSRELAY_USDT STREQUAL "ON" AND NOT NSRELAY_HAS_SDT)
+  message(FATAL_ERROR "NSRELAY_USDT=ON takes sys/sdt.h (package systemtap-sdt-dev), which is not here")
+endif()
+if(NSRELAY_USDT AND NSRELAY_HAS_SDT)
+  target_compile_definitions(nsrelay_flags INTERFACE NSRELAY_USDT)
+endif()
+
 # nsrelay_package(NAME MODULE MINIMUM): a system library found by pkg-config, as target pkg::NAME.
 function(nsrelay_package name module minimum)
   pkg_check_modules(PKG_${name} REQUIRED IMPORTED_TARGET GLOBAL "${module}>=${minimum}")

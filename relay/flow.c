@@ -9,6 +9,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/lanes.h"
+#include "relay/probes.h"
 #include "relay/worker.h"
 
 /* docs/ARCHITECTURE.md draws this table. Any state may end: its session may have lost the receiver. */
@@ -108,6 +109,7 @@ static void arm(struct worker *worker, struct session *session, enum side source
 				  session_tag(worker, session, TAG_KIND_POLL_IN, source));
 		break;
 	case FLOW_OP_POLL_OUT:
+		PROBE(blocked, session, source, flow->bytes);
 		(flow->sink_ended ? ring_poll_edges : ring_poll)(
 			worker->ring, sink_fd, POLLOUT, session_tag(worker, session, TAG_KIND_POLL_OUT, source));
 		session_arm_timer(worker, session); /* to watch the source when this takes long */
@@ -239,6 +241,7 @@ static void sink_completed(struct worker *worker, struct session *session, enum 
 		return;
 	}
 	flow->blocked = false;
+	PROBE(unblocked, session, source);
 	if (completion->flags & COMPLETION_MORE)
 		cancel(worker, session, source, FLOW_OP_POLL_OUT);
 }
@@ -351,6 +354,12 @@ static void leave_recv(struct worker *worker, struct session *session, enum side
 		flow_schedule(worker, flow);
 }
 
+static void note_lane_change(struct worker *worker, const struct session *session, enum side source)
+{
+	counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+	PROBE(lane, session, source, session->flows[source].state == FLOW_BULK);
+}
+
 /* stopped - the recv is over: go where leave_recv() was bound for */
 static void stopped(struct worker *worker, struct flow *flow)
 {
@@ -365,7 +374,7 @@ static void stopped(struct worker *worker, struct flow *flow)
 	flow->streak = flow->light_pumps = 0;
 	flow->readable = flow->state != FLOW_PARKED;
 	if (flow->state == FLOW_BULK)
-		counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+		note_lane_change(worker, session_of(flow), flow->side);
 	if (flow->state == FLOW_PARKED && flow->limits)
 		bandwidth_leave(worker, session_of(flow), flow->side);
 	if (!is_held(flow))
@@ -394,7 +403,7 @@ static void leave_bulk(struct worker *worker, struct session *session, enum side
 	flow->streak = 0;
 	cancel(worker, session, source, FLOW_OP_POLL_IN);
 	set_state(flow, FLOW_RECV);
-	counter_add(worker->counters, COUNTER_LANE_CHANGES, 1);
+	note_lane_change(worker, session, source);
 }
 
 /* leave_held - a receiver that was full once is likely to be so again: the bulk lane asks it before reading */

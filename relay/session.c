@@ -17,6 +17,7 @@
 #include "relay/hello.h"
 #include "relay/mirror/mirror.h"
 #include "relay/preread.h"
+#include "relay/probes.h"
 #include "relay/worker.h"
 
 _Static_assert(offsetof(struct session, flows) == 0, "session_of() counts on it");
@@ -109,6 +110,7 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
 	bandwidth_begin(&worker->shared->bandwidth, session);
+	PROBE(accept, session, worker_relay(worker, session)->name, listener, fd);
 	if (wants_peer(worker, session))
 		note_peer(session);
 	preread_begin(worker, session);
@@ -206,6 +208,7 @@ void session_open(struct worker *worker, struct session *session)
 	session_set_state(session, SESSION_OPEN);
 	counter_add(worker->counters, COUNTER_CONNECTED, 1);
 	session->connect_us = (uint32_t)((sys_now_ns() - session->accepted_ns) / 1000);
+	PROBE(connect, session, session->backend, session->connect_us, session->backends_tried);
 	session->active_ms = worker->now_ms;
 	session->give_up_ms = 0;
 	bool spoken = expects_answer(session);
@@ -410,6 +413,8 @@ static void finish(struct worker *worker, struct session *session)
 		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
+	PROBE(close, session, cause_name((enum cause)session->cause), session->flows[SIDE_CLIENT].bytes,
+	      session->flows[SIDE_SERVER].bytes);
 	if (worker->records && (log_enabled(LOG_LEVEL_INFO) || cause_is_limit(session->cause)))
 		push_record(worker, session, &mirror);
 	atomic_fetch_sub_explicit(&worker->shared->connections, 1, memory_order_relaxed);

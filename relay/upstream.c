@@ -7,6 +7,7 @@
 #include "io/errno_table.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/probes.h"
 #include "relay/queue.h"
 #include "relay/worker.h"
 
@@ -221,6 +222,7 @@ int upstream_dial(int fd, const struct endpoint *to)
 /* attempt_failed - with @result, whoever it is that failed */
 static void attempt_failed(struct worker *worker, struct session *session, int result)
 {
+	PROBE(connect_failed, session, session->backend, result);
 	if (session->fds[SIDE_SERVER] >= 0)
 		sys_close(session->fds[SIDE_SERVER]);
 	session->fds[SIDE_SERVER] = -1;

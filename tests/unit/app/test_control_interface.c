@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/app/document.h"
 #include "tests/unit/unit.h"
 
 /* describe - the interface; the caller's to free() */
@@ -35,37 +36,13 @@ static char *indented(const char *text)
 	return ret;
 }
 
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *text = calloc(1, 1 << 20);
-	assert_non_null(file);
-	assert_non_null(text);
-	assert_in_range(fread(text, 1, (1 << 20) - 1, file), 1, (1 << 20) - 2);
-	fclose(file);
-	return text;
-}
-
-/* NSRELAY_WRITE_DOCS=1 in the environment writes the description into the file, behind its last heading. */
 static void documentation_has_the_description(void **state)
 {
-	static const char heading[] = "## The interface\n\n";
-	char *plain = describe(), *text = indented(plain), *document = read_file(DOCUMENT);
-	char *end = strstr(document, heading);
+	char *plain = describe(), *text = indented(plain);
 	(void)state;
-	assert_non_null(end);
-	end += strlen(heading);
-	if (getenv("NSRELAY_WRITE_DOCS") && strcmp(end, text) != 0) {
-		FILE *file = fopen(DOCUMENT, "we");
-		assert_non_null(file);
-		fprintf(file, "%.*s%s", (int)(end - document), document, text);
-		assert_int_equal(fclose(file), 0);
-	} else if (strcmp(end, text) != 0) {
-		fail_msg("%s is not what the tables say: run this test with NSRELAY_WRITE_DOCS=1", DOCUMENT);
-	}
+	document_check(DOCUMENT, "## The interface\n\n", text);
 	free(plain);
 	free(text);
-	free(document);
 }
 
 /* [A-Za-z]([_]?[A-Za-z0-9])*, https://varlink.org/Interface-Definition */
