@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "app/nsctl/live.h"
 #include "app/text/cli.h"
 #include "app/nsrelay/config_check.h"
 #include "app/nsrelay/config_file.h"
@@ -13,12 +14,19 @@
 #include "base/check.h"
 
 /* What a verb takes beside --help. */
-enum { TAKES_CONFIG = 1 << 0, TAKES_SANDBOX = 1 << 1 };
+enum { TAKES_CONFIG = 1 << 0, TAKES_SANDBOX = 1 << 1, TAKES_DIFF = 1 << 2 };
 
 #define CONFIG_NOTES                                                                                         \
 	"ENDPOINT is NETNS/ADDRESS:PORT: web/127.0.0.1:80, web/[::1]:80, pid:42/10.0.0.1:80,\n"              \
 	"path:/run/netns/web/0.0.0.0:80, or /127.0.0.1:80 in the program's own namespace; or unix:PATH.\n"   \
 	"DURATION is a number and its unit: 250ms, 5s, 1m, 2h. Defaults stand in [brackets].\n"
+
+#define DIFF_NOTES                                                                                           \
+	"--diff tells what a reload would change, one change a line; a change that \"needs a restart\" would\n" \
+	"not be made. It is compared with what the running daemon works by, which is asked at --control,\n"  \
+	"or where FILE says, or at " LIVE_CONTROL_PATH "; or with another file. Exit status: 0 when\n"      \
+	"FILE is valid, whether anything would change or not; 1 when the daemon cannot be asked; 2 when a\n" \
+	"file is wrong.\n"
 
 static const struct verb_row {
 	const char *name;
@@ -28,8 +36,8 @@ static const struct verb_row {
 } verbs[] = {
 	[VERB_RUN] = {"run", "(-c FILE | --listen ENDPOINT... --to ENDPOINT...)",
 		      "relay connections until SIGTERM", TAKES_CONFIG | TAKES_SANDBOX},
-	[VERB_CHECK] = {"check", "(-c FILE | --listen ENDPOINT... --to ENDPOINT...)",
-			"read a configuration and report every mistake in it", TAKES_CONFIG},
+	[VERB_CHECK] = {"check", "(-c FILE | --diff FILE | --listen ENDPOINT... --to ENDPOINT...)",
+			"read a configuration and report every mistake in it", TAKES_CONFIG | TAKES_DIFF},
 	[VERB_DOCTOR] = {"doctor", "", "tell whether this machine has what nsrelay needs", 0},
 	[VERB_VERSION] = {"version", "", "print the version", 0},
 	[VERB_HELP] = {"help", "[VERB]", "print how a verb is used", 0},
@@ -38,7 +46,7 @@ static_assert(ARRAY_COUNT(verbs) == VERB_COUNT, "a verb has no row");
 
 struct parser {
 	struct options options;
-	bool seen_listen, seen_to;
+	bool seen_listen, seen_to, seen_control;
 	const char *setting_seen; /* the last option given that belongs into a file when there is one */
 };
 
@@ -121,6 +129,20 @@ static int apply_no_sandbox(struct parser *parser, const char *text, struct err 
 	return 0;
 }
 
+static int apply_diff(struct parser *parser, const char *text, struct err *err)
+{
+	parser->options.diff = true;
+	return apply_config(parser, text, err);
+}
+
+static int apply_against(struct parser *parser, const char *text, struct err *err)
+{
+	if (*text == '\0')
+		return err_set(err, EINVAL, "'' is no file; expected the path of one");
+	parser->options.against_path = text;
+	return 0;
+}
+
 static int apply_help(struct parser *parser, const char *text, struct err *err)
 {
 	(void)text;
@@ -146,6 +168,8 @@ static const struct option_row rows[] = {
 	{{"name", 0, "NAME", "what the relay is called in the log [" RELAY_NAME_DEFAULT "]"},
 	 TAKES_CONFIG,
 	 apply_name},
+	{{"diff", 0, "FILE", "as -c FILE, and tell what a reload would change"}, TAKES_DIFF, apply_diff},
+	{{"against", 0, "FILE", "compare it with this file rather than with the running daemon"}, TAKES_DIFF, apply_against},
 	{{"no-sandbox", 0, NULL, "keep one process with all privileges, to debug"},
 	 TAKES_SANDBOX,
 	 apply_no_sandbox},
@@ -235,7 +259,10 @@ static void entries_init(struct entries *entries, enum verb verb)
 static int apply_setting(struct parser *parser, const struct entry *entry, const char *text, struct err *err)
 {
 	char *owner = entry->of_relay ? (char *)relay_of(parser) : (char *)&parser->options.config;
-	parser->setting_seen = entry->setting->option;
+	if (strcmp(entry->setting->option, "control") == 0)
+		parser->seen_control = true; /* no setting beside --diff */
+	else
+		parser->setting_seen = entry->setting->option;
 	return value_parse(&entry->setting->type, text, owner + entry->setting->offset, err);
 }
 
@@ -298,9 +325,27 @@ static int finish_described(struct parser *parser, struct err *err)
 	return found.code ? err_set(err, found.code, "%s", found.text) : 0;
 }
 
+/* finish_diff - where the daemon is to be asked is no setting of the file */
+static int finish_diff(struct parser *parser, struct err *err)
+{
+	struct options *options = &parser->options;
+	if (options->against_path && !options->diff)
+		return err_set(err, EINVAL, "--against without --diff; expected --diff FILE as well");
+	if (options->against_path && parser->seen_control)
+		return err_set(err, EINVAL, "--against does not go with --control; expected one of them");
+	if (options->diff)
+		memcpy(options->control_path, options->config.control_path, sizeof(options->control_path));
+	else if (parser->seen_control && !parser->setting_seen)
+		parser->setting_seen = "control";
+	return 0;
+}
+
 static int finish(struct parser *parser, struct err *err)
 {
 	const struct options *options = &parser->options;
+	int r = finish_diff(parser, err);
+	if (r < 0)
+		return r;
 	if (options->wants_help || !(verbs[options->verb].takes & TAKES_CONFIG))
 		return 0;
 	if (!options->config_path)
@@ -407,6 +452,13 @@ static void print_verbs(FILE *out)
 	fprintf(out, "\n'nsrelay help VERB' tells more.\n");
 }
 
+static const char *notes_of(enum verb verb)
+{
+	if (verbs[verb].takes & TAKES_DIFF)
+		return DIFF_NOTES CONFIG_NOTES;
+	return verbs[verb].takes & TAKES_CONFIG ? CONFIG_NOTES : "";
+}
+
 /* describe - @verb as its row and @entries, its options, say */
 static struct manual_verb describe(enum verb verb, const struct entries *entries)
 {
@@ -414,7 +466,7 @@ static struct manual_verb describe(enum verb verb, const struct entries *entries
 		.name = verbs[verb].name,
 		.arguments = verbs[verb].arguments,
 		.help = verbs[verb].help,
-		.notes = verbs[verb].takes & TAKES_CONFIG ? CONFIG_NOTES : "",
+		.notes = notes_of(verb),
 		.options = entries->options,
 		.option_count = entries->count,
 	};
@@ -444,6 +496,6 @@ void options_print_help(enum verb verb, FILE *out)
 		*verbs[verb].arguments ? " " : "", verbs[verb].arguments, verbs[verb].help);
 	for (size_t i = 0; i < entries.count; i++)
 		cli_print_option(&entries.options[i], out);
-	if (verbs[verb].takes & TAKES_CONFIG)
-		fputs("\n" CONFIG_NOTES, out);
+	if (*notes_of(verb))
+		fprintf(out, "\n%s", notes_of(verb));
 }

@@ -21,6 +21,9 @@ struct options {
 	const char
 		*config_path; /* of argv; NULL: the relay was described by options, and @config is complete */
 	bool no_sandbox;
+	bool diff;                /* check: what would change as well */
+	const char *against_path; /* ... the configuration in this file; NULL: the running daemon's */
+	char control_path[CONFIG_SOCKET_PATH_MAX]; /* ... whose control socket this is; "": where @config says */
 	struct config config; /* with a @config_path: only defaults, until options_load() */
 };
 

@@ -7,6 +7,7 @@
 
 #include "app/nsrelay/config_file.h"
 #include "app/nsrelay/config_text.h"
+#include "app/nsrelay/verb_check.h"
 #include "nsctl/netns.h"
 #include "tests/integration/app/nsctlproc.h"
 #include "tests/lib/relayproc.h"
@@ -142,6 +143,43 @@ static void a_large_configuration_arrives_whole(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* check_diff - `nsrelay check --diff` beside the running daemon, to be given to free(3) */
+static char *check_diff(const char *yaml, const char *control)
+{
+	struct options options;
+	char *text;
+	size_t size;
+	char *argv[] = {(char *)"nsrelay", (char *)"check", (char *)"--diff", (char *)FILE_PATH,
+	                (char *)(control ? "--control" : NULL), (char *)control, NULL};
+	FILE *out = open_memstream(&text, &size);
+	write_file(yaml);
+	assert_int_equal(options_parse(control ? 6 : 4, argv, &options, NULL), 0);
+	assert_int_equal(verb_check(&options, out, stderr), 0);
+	options_fini(&options);
+	fclose(out);
+	return text;
+}
+
+static void what_a_file_would_change_is_told_beforehand(void **state)
+{
+	(void)state;
+	make_namespaces();
+	struct relayproc *relay = relayproc_start_config(RELAYS POOLS);
+	char *text = check_diff(RELAYS POOLS, NULL); /* the file says where the daemon is */
+	assert_says(text, ")\nnothing would change\n");
+	free(text);
+	ask("drain", "api/127.0.0.1:82");
+	text = check_diff("threads: 3\nrelays: [ { name: two, listen: \"web/[::]:81\", to: second } ]\ndrain: 0s\n" POOLS, PATH);
+	assert_says(text, ")\n"
+	                  "control.path: " PATH " -> none (needs a restart)\n"
+	                  "pool one: removed\n"
+	                  "pool second, backend api/127.0.0.1:82: state: drain -> ready\n"
+	                  "relay one: removed\n"
+	                  "threads: 0 -> 3 (needs a restart)\n");
+	free(text);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
 /* What is left over of the earlier one is served, and not told. */
 static void another_configuration_is_told_as_soon_as_it_holds(void **state)
 {
@@ -174,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_daemon_tells_its_configuration_as_a_file, clean_up),
 		cmocka_unit_test_teardown(changes_while_it_runs_are_in_it, clean_up),
+		cmocka_unit_test_teardown(what_a_file_would_change_is_told_beforehand, clean_up),
 		cmocka_unit_test_teardown(another_configuration_is_told_as_soon_as_it_holds, clean_up),
 		cmocka_unit_test_teardown(a_large_configuration_arrives_whole, clean_up),
 	};
