@@ -49,6 +49,7 @@ nsrelay_package(cap libcap 2.44)
 nsrelay_package(fyaml libfyaml 0.7.12)
 nsrelay_package(jansson jansson 2.13)
 nsrelay_package(seccomp libseccomp 2.5)
+nsrelay_package(ncursesw ncursesw 6.2)
 
 # nsrelay_room(NAME SOURCES ... ROOMS ... PACKAGES ...): a room of the house as a static library.
 # ROOMS are the lower rooms it may look at; anything not on the list below is an error, so that arrows go down only.

@@ -13,6 +13,7 @@
 #include "app/nsctl/verb_live.h"
 #include "app/nsctl/verb_namespaces.h"
 #include "app/nsctl/verb_set.h"
+#include "app/nsctl/verb_top.h"
 #include "app/nsctl/verb_topology.h"
 #include "base/check.h"
 
@@ -57,6 +58,7 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_LOG] = verb_set,
         [NSCTL_RELOAD] = verb_change,
         [NSCTL_EVENTS] = verb_events,
+        [NSCTL_TOP] = verb_top,
         [NSCTL_VERSION] = version,
         [NSCTL_HELP] = help,
 };

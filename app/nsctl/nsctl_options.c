@@ -31,6 +31,7 @@ enum {
 	TAKES_ALL = 1 << 9,
 	TAKES_ALL_POOLS = 1 << 10,
 	TAKES_DEFAULTS = 1 << 11,
+	TAKES_INTERVAL = 1 << 12,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -150,6 +151,12 @@ static int take_endpoint(struct nsctl_options *options, const char *text, struct
 	"A line for each event; with -j, an object a line. What comes often, as limits that are hit, is\n"   \
 	"told once a second, with its count. Who reads too slowly misses events, and is told how many.\n"
 
+#define TOP_NOTES                                                                                            \
+	"By relay, backend, namespace or connection; keys on the last line. What connections moved that\n"   \
+	"came and went within an interval is not in the rates. Backends are drained, made ready or put into\n" \
+	"maintenance by a key, connections killed. Where it has no terminal, and with -j, it tells all four\n" \
+	"once, after one interval. NO_COLOR is obeyed.\n"
+
 /* What a verb works on. */
 struct arguments {
 	const char *usage; /* "", or begins with a blank */
@@ -226,6 +233,8 @@ static const struct verb_row {
                           "have nsrelay read its configuration file again", RELOAD_NOTES CONTROL_NOTES},
         [NSCTL_EVENTS] = {"events", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "tell what happens, until it is interrupted", EVENTS_NOTES CONTROL_NOTES},
+        [NSCTL_TOP] = {"top", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_INTERVAL,
+                       "watch who relays how much, and act upon it", TOP_NOTES CONTROL_NOTES},
         [NSCTL_VERSION] = {"version", &nothing, 0, "print the version", ""},
         [NSCTL_HELP] = {"help", &a_verb, 0, "print how a verb is used", ""},
 };
@@ -317,6 +326,18 @@ static int apply_limit(struct nsctl_options *options, const char *text, struct e
 		r = err_set(err, ERANGE, "'%.64s' is out of range; expected 1 to %u", text, UINT32_MAX);
 	if (r == 0)
 		options->limit = (uint32_t)limit;
+	return r;
+}
+
+static int apply_interval(struct nsctl_options *options, const char *text, struct err *err)
+{
+	enum { LEAST_MS = 100, MOST_MS = 3600000 };
+	uint64_t ms;
+	int r = units_parse_duration(text, &ms, err);
+	if (r == 0 && (ms < LEAST_MS || ms > MOST_MS))
+		r = err_set(err, ERANGE, "'%.64s' is out of range; expected 100ms to 1h", text);
+	if (r == 0)
+		options->interval_ms = (uint32_t)ms;
 	return r;
 }
 
@@ -463,6 +484,11 @@ static const struct option_row {
                 .option = {"limit", 0, "N", "no more than so many, of those sorted the first"},
                 .takes = TAKES_CONNECTIONS,
                 .apply = apply_limit,
+        },
+        {
+                .option = {"interval", 0, "TIME", "from one look to the next, 100ms to 1h [1s]"},
+                .takes = TAKES_INTERVAL,
+                .apply = apply_interval,
         },
         {
                 .option = {"help", 'h', NULL, "print this"},
@@ -692,7 +718,7 @@ static int parse_rest(struct nsctl_options *options, char **words, int count, st
 int nsctl_options_parse(int argc, char **argv, struct nsctl_options *ret, struct err *err)
 {
 	struct nsctl_options options = {.format = "text", .state_dir = LEDGER_DIR, .copies = 1,
-	                                .control_path = LIVE_CONTROL_PATH, .order = -1};
+	                                .control_path = LIVE_CONTROL_PATH, .order = -1, .interval_ms = 1000};
 	int taken = parse_verb(&options, argv + 1, argc > 1 ? argc - 1 : 0, err);
 	int r = taken < 0 ? taken : 0;
 	if (r == 0 && !options.wants_help)

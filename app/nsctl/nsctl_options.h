@@ -36,6 +36,7 @@ enum nsctl_verb {
 	NSCTL_LOG,
 	NSCTL_RELOAD,
 	NSCTL_EVENTS,
+	NSCTL_TOP,
 	NSCTL_VERSION,
 	NSCTL_HELP,
 	NSCTL_VERB_COUNT,
@@ -77,6 +78,7 @@ struct nsctl_options {
 	bool all; /* kill without IDs and filter */
 	const char *which; /* drain, ready, maintenance: the backend; log: the level */
 	bool all_pools;
+	uint32_t interval_ms; /* top */
 
 	char **command; /* what stands behind "--", ended by NULL; NULL: there is no "--" */
 };

@@ -118,7 +118,7 @@ static void a_wrong_verb_is_refused_with_a_suggestion(void **state)
 	REFUSED("unknown verb 'inspct'; did you mean 'inspect'?", "inspct");
 	REFUSED("unknown verb 'x'; expected one of topology, inspect, namespaces, listen, status, relays, "
 	        "backends, "
-	        "connections, counters, dump, kill, drain, ready, maintenance, log, reload, events, version, help",
+	        "connections, counters, dump, kill, drain, ready, maintenance, log, reload, events, top, version, help",
 	        "x");
 	REFUSED("unknown verb 'topology aply'; did you mean 'apply'?", "topology", "aply");
 	REFUSED("what of the topology? expected one of plan, apply, delete, show, verify, graph", "topology");
@@ -266,6 +266,7 @@ static void kill_is_told_which_ones_in_one_way(void **state)
 	assert_string_equal(options.filter.relay, "r");
 	ACCEPTED(&options, "kill", "--all");
 	assert_true(options.all);
+	REFUSED("expected 100ms to 1h", "top", "--interval", "1ms");
 	REFUSED("which ones?", "kill");
 	REFUSED("exclude each other", "kill", "5", "--relay", "r");
 	REFUSED("exclude each other", "kill", "--all", "--relay", "r");

@@ -149,7 +149,8 @@ static void each_kind_has_a_name_and_a_meaning(void **state)
 		assert_true(strlen(event_name((enum event_kind)i)) > 0);
 		assert_true(strlen(event_help((enum event_kind)i)) > 0);
 		for (int j = 0; j < i; j++)
-			assert_string_not_equal(event_name((enum event_kind)i), event_name((enum event_kind)j));
+			assert_string_not_equal(event_name((enum event_kind)i),
+			                        event_name((enum event_kind)j));
 	}
 }
 
