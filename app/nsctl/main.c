@@ -78,6 +78,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	if (nsctl_options_parse(argc, argv, &options, &err) < 0) {
 		fprintf(stderr, "nsctl: %s\n", err.text);
+		nsctl_options_print_usage(argc, argv, stderr);
 		return EXIT_USAGE;
 	}
 	int status = run(&options, &err);

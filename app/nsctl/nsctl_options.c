@@ -739,11 +739,27 @@ void nsctl_options_fini(struct nsctl_options *options)
 
 /* ---- help ---- */
 
+#define ANY_USAGE "nsctl VERB [OPTION...] [ARGUMENT...]"
+
+static void print_usage(const struct verb_row *verb, FILE *out)
+{
+	fprintf(out, "usage: nsctl %s [OPTION...]%s\n", verb->name, verb->arguments->usage);
+}
+
+void nsctl_options_print_usage(int argc, char **argv, FILE *out)
+{
+	struct nsctl_options options = {0};
+	if (parse_verb(&options, argv + 1, argc - 1, NULL) >= 0 && options.verb != NSCTL_HELP)
+		print_usage(&verbs[options.verb], out);
+	else
+		fputs("usage: " ANY_USAGE "; 'nsctl help' tells of the verbs\n", out);
+}
+
 static void print_verbs(const char *topic, FILE *out)
 {
 	fprintf(out, "nsctl builds, shows, checks and removes networks between network namespaces, and asks a\n"
 	             "running nsrelay.\n\n"
-	             "usage: nsctl VERB [OPTION...] [ARGUMENT...]\n\n");
+	             "usage: " ANY_USAGE "\n\n");
 	for (size_t i = 0; i < NSCTL_VERB_COUNT; i++)
 		if (!topic || begins_with_word(verbs[i].name, topic))
 			fprintf(out, "  %-17s%s\n", verbs[i].name, verbs[i].help);
@@ -761,8 +777,8 @@ void nsctl_options_print_help(const struct nsctl_options *options, FILE *out)
 		print_verbs(options->topic, out);
 		return;
 	}
-	fprintf(out, "usage: nsctl %s [OPTION...]%s\n\n%s\n\n", verb->name, verb->arguments->usage,
-	        verb->help);
+	print_usage(verb, out);
+	fprintf(out, "\n%s\n\n", verb->help);
 	reading_init(&reading, &copy);
 	for (size_t i = 0; i < reading.count; i++)
 		cli_print_option(&reading.table[i], out);

@@ -93,6 +93,9 @@ void nsctl_options_fini(struct nsctl_options *options);
 /* The verbs and their options. */
 extern const struct manual nsctl_manual;
 
+/* nsctl_options_print_usage - one line, for a command line that was refused: how its verb is used */
+void nsctl_options_print_usage(int argc, char **argv, FILE *out);
+
 /* nsctl_options_print_help - as @options->verb and its topic say */
 void nsctl_options_print_help(const struct nsctl_options *options, FILE *out);
 

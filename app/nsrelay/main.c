@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nsrelay: from the command line to one verb. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/nsrelay/options.h"
 #include "app/nsrelay/supervisor.h"
@@ -62,9 +64,14 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	if (options_parse(argc, argv, &options, &err) < 0) {
 		fprintf(stderr, "nsrelay: %s\n", err.text);
+		options_print_usage(argc, argv, stderr);
 		return EXIT_USAGE;
 	}
 	int status = options.wants_help ? help(&options) : verbs[options.verb](&options);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "nsrelay: write to standard output: %s\n", strerror(errno));
+		status = EXIT_FAILURE;
+	}
 	options_fini(&options);
 	return status;
 }

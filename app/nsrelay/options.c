@@ -443,6 +443,21 @@ void options_fini(struct options *options)
 		config_fini(&options->config);
 }
 
+static void print_usage(enum verb verb, FILE *out)
+{
+	fprintf(out, "usage: nsrelay %s [OPTION...]%s%s\n", verbs[verb].name, *verbs[verb].arguments ? " " : "",
+		verbs[verb].arguments);
+}
+
+void options_print_usage(int argc, char **argv, FILE *out)
+{
+	struct options options = {0};
+	if (parse_verb(&options, argc, argv, NULL) == 0 && options.verb != VERB_HELP)
+		print_usage(options.verb, out);
+	else
+		fputs("usage: nsrelay VERB [OPTION...]; 'nsrelay help' tells of the verbs\n", out);
+}
+
 static void print_verbs(FILE *out)
 {
 	fprintf(out, "nsrelay relays TCP connections between network namespaces.\n\nusage: nsrelay VERB "
@@ -492,8 +507,8 @@ void options_print_help(enum verb verb, FILE *out)
 		return;
 	}
 	entries_init(&entries, verb);
-	fprintf(out, "usage: nsrelay %s [OPTION...]%s%s\n\n%s\n\n", verbs[verb].name,
-		*verbs[verb].arguments ? " " : "", verbs[verb].arguments, verbs[verb].help);
+	print_usage(verb, out);
+	fprintf(out, "\n%s\n\n", verbs[verb].help);
 	for (size_t i = 0; i < entries.count; i++)
 		cli_print_option(&entries.options[i], out);
 	if (*notes_of(verb))

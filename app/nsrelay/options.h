@@ -43,6 +43,9 @@ void options_fini(struct options *options);
 /* The verbs and their options. */
 extern const struct manual options_manual;
 
+/* options_print_usage - one line, for a command line that was refused: how its verb is used */
+void options_print_usage(int argc, char **argv, FILE *out);
+
 /* options_print_help - print how @verb is used, every option and default; VERB_HELP: which verbs there are */
 void options_print_help(enum verb verb, FILE *out);
 
