@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Manual pages and completions. What they say of verbs, options and keys comes from the programs' own tables, by
 # nsrelay_manual, so that neither can be out of date; docs/man/ has the rest of the pages.
+if(NSRELAY_SANITIZE OR CMAKE_CROSSCOMPILING) # a program that may not run where it is built
+  return()
+endif()
 option(NSRELAY_COMPLETION "make completions for bash, zsh and fish" ON)
 set(NSRELAY_MAN AUTO CACHE STRING "make manual pages: ON, OFF, or AUTO for when there is scdoc")
 find_program(SCDOC scdoc)
