@@ -294,22 +294,27 @@ const char *endpoint_format(const struct endpoint *endpoint, char *buf, size_t s
 /* Address and port of either family; IPv4 is held as the IPv6 address that maps it (RFC 4291, 2.5.5.2). */
 struct ip {
 	struct in6_addr addr;
-	in_port_t port;
 	bool ipv4;
 	bool wildcard;
 };
 
 static struct ip ip_of(const struct endpoint *endpoint)
 {
-	struct ip ip = {.addr = endpoint->addr.in6.sin6_addr, .port = endpoint->addr.in6.sin6_port};
+	struct ip ip = {.addr = endpoint->addr.in6.sin6_addr};
 	if (endpoint->addr.family == AF_INET) {
 		ip.addr = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
 		memcpy(&ip.addr.s6_addr[12], &endpoint->addr.in4.sin_addr, sizeof(struct in_addr));
-		ip.port = endpoint->addr.in4.sin_port;
 	}
 	ip.ipv4 = IN6_IS_ADDR_V4MAPPED(&ip.addr);
 	ip.wildcard = ip.ipv4 ? ip.addr.s6_addr32[3] == INADDR_ANY : IN6_IS_ADDR_UNSPECIFIED(&ip.addr);
 	return ip;
+}
+
+/* same_port - of two that are not unix; told first, as it tells most apart where each is compared with each */
+static bool same_port(const struct endpoint *a, const struct endpoint *b)
+{
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port), "as on Linux");
+	return a->addr.in4.sin_port == b->addr.in4.sin_port;
 }
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
@@ -318,18 +323,19 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 		return false;
 	if (is_unix(a))
 		return strcmp(a->addr.un.sun_path, b->addr.un.sun_path) == 0;
+	if (!same_port(a, b) || !netns_ref_equal(&a->netns, &b->netns))
+		return false;
 	struct ip x = ip_of(a), y = ip_of(b);
-	return netns_ref_equal(&a->netns, &b->netns) && x.port == y.port &&
-	       IN6_ARE_ADDR_EQUAL(&x.addr, &y.addr);
+	return IN6_ARE_ADDR_EQUAL(&x.addr, &y.addr);
 }
 
 bool endpoint_would_reach(const struct endpoint *to, const struct endpoint *listener)
 {
 	if (is_unix(to) || is_unix(listener))
 		return endpoint_equal(to, listener);
-	struct ip from = ip_of(to), at = ip_of(listener);
-	if (!netns_ref_equal(&to->netns, &listener->netns) || from.port != at.port)
+	if (!same_port(to, listener) || !netns_ref_equal(&to->netns, &listener->netns))
 		return false;
+	struct ip from = ip_of(to), at = ip_of(listener);
 	if (at.wildcard && !at.ipv4) /* covers IPv4 too: ip-sysctl's bindv6only is 0 unless somebody set it */
 		return true;
 	if (from.ipv4 != at.ipv4)
