@@ -60,13 +60,19 @@ static int prepare_lines(struct heirs *heirs, const struct balance *balance)
 	return 0;
 }
 
-/* prepare_listeners - none is open yet */
-static int prepare_listeners(struct heirs *heirs, uint32_t count)
+/* prepare_listeners - none is open yet; places for those that there are and those that come */
+static int prepare_listeners(struct heirs *heirs, const struct worker *worker, uint32_t count)
 {
 	heirs->listeners = calloc(count + 1, sizeof(*heirs->listeners));
-	for (uint32_t i = 0; heirs->listeners && i < count; i++)
-		heirs->listeners[i].fd = -1;
-	return heirs->listeners ? 0 : -ENOMEM;
+	heirs->place_count = worker->place_count > count ? worker->place_count : count;
+	heirs->places = calloc(heirs->place_count + 1, sizeof(*heirs->places));
+	if (!heirs->listeners || !heirs->places)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++)
+		heirs->listeners[i] = (struct listener){.fd = -1, .place = WORKER_NO_LISTENER};
+	for (uint32_t i = 0; i < heirs->place_count; i++)
+		heirs->places[i] = WORKER_NO_LISTENER;
+	return 0;
 }
 
 /* prepare_slots - what each slot of the thread's sessions has, where that is needed for the first time */
@@ -87,7 +93,7 @@ static int prepare_thread(struct handover *h, uint32_t number)
 	struct heirs *heirs = &h->heirs[number];
 	const struct worker *worker = h->workers[number];
 	const struct plan *plan = &h->next->plan;
-	int rc = prepare_listeners(heirs, plan->listener_count);
+	int rc = prepare_listeners(heirs, worker, plan->listener_count);
 	if (rc == 0)
 		rc = prepare_lines(heirs, &h->tables.balance);
 	if (rc == 0)
@@ -156,6 +162,7 @@ static void heirs_fini(struct heirs *heirs)
 	mirrors_forget(&heirs->mirrors);
 	gate_close(&heirs->gate);
 	free(heirs->listeners);
+	free(heirs->places);
 	free(heirs->cursors);
 	free(heirs->lines);
 	free(heirs->told);
@@ -334,19 +341,42 @@ static void translate_sessions(struct worker *worker, const struct handover *h)
 		(b) = exchanged;                                                                             \
 	} while (0)
 
+/* take_places - those that stay have theirs, and are found by it; the others get what is free */
+static void take_places(struct heirs *heirs, uint32_t count)
+{
+	uint32_t free_place = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		if (heirs->listeners[i].place != WORKER_NO_LISTENER)
+			heirs->places[heirs->listeners[i].place] = i;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (heirs->listeners[i].place != WORKER_NO_LISTENER)
+			continue;
+		while (heirs->places[free_place] != WORKER_NO_LISTENER)
+			free_place++;
+		heirs->places[free_place] = i;
+		heirs->listeners[i].place = free_place;
+	}
+}
+
 static void inherit_listeners(struct worker *worker, struct heirs *heirs, const struct handover *h)
 {
 	for (uint32_t i = 0; i < h->before->listener_count; i++) {
 		struct listener *old = &worker->listeners[i];
 		uint32_t heir = h->map.listeners[i];
-		CHECK(!old->armed && (heir != SUCCESSION_NONE || old->fd < 0));
-		if (old->fd < 0)
+		if (old->fd < 0) { /* closed, and with it its accept */
+			CHECK(!old->armed);
 			continue;
+		}
+		CHECK(heir != SUCCESSION_NONE);
 		heirs->listeners[heir] = *old;
 		if (h->next->plan.listeners[heir].leftover)
 			h->next->usage.listeners[heir] = true;
 	}
+	take_places(heirs, h->next->plan.listener_count);
 	EXCHANGE(worker->listeners, heirs->listeners);
+	EXCHANGE(worker->places, heirs->places);
+	EXCHANGE(worker->place_count, heirs->place_count);
 }
 
 static void take_fresh(struct heirs *heirs, const struct handover *h, const bool *fresh, const int *fds)

@@ -4,17 +4,18 @@
  *
  * A running relay changes to another configuration in three steps:
  *
- *	prepare   beside the running threads: the new plan with what is left over of the old one
- *(relay/succession.h), and every table that has a row for each relay, pool, route, listener, backend or
- *target, made for it. All that takes time or may fail is in this step, and undone without a trace when it
- *does. stand     each thread is told (WORKER_PAUSE), ends what names a row in the kernel (accepts, checks),
- *and stands still at the end of a turn once nothing of it is left: worker_stands(). commit    one thread,
- *while all others stand: connections, records and listings get the new indices, tables inherit what goes on,
- *counts are counted anew from the connections, and the new tables take the places of the old ones. Then all
- *go on: worker_go_on().
+ *	prepare  beside the running threads: the new plan with what is left over of the old one (relay/succession.h),
+ *	         and every table that has a row for each relay, pool, route, listener, backend or target, made for it.
+ *	         All that takes time or may fail is in this step, and undone without a trace when it does.
+ *	stand    each thread is told (WORKER_PAUSE), ends what names a row in the kernel, the checks of backends, and
+ *	         stands still at the end of a turn once nothing of it is left: worker_stands(). Accepts stay armed:
+ *	         they name places (listener.place), which do not move.
+ *	commit   one thread, while all others stand: connections, records and listings get the new indices, tables
+ *	         inherit what goes on, counts are counted anew from the connections, and the new tables take the
+ *	         places of the old ones. Then all go on: worker_go_on().
  *
- * So no code on the path of a byte knows that a configuration can change, and connections of what has not
- *changed notice nothing but a pause of some microseconds.
+ * So no code on the path of a byte knows that a configuration can change, and connections of what has not changed
+ * notice nothing but a pause.
  */
 #ifndef NSRELAY_RELAY_HANDOVER_H
 #define NSRELAY_RELAY_HANDOVER_H
@@ -39,6 +40,8 @@ struct generation {
 /* The tables of one thread. */
 struct heirs {
 	struct listener *listeners;
+	uint32_t *places;
+	uint32_t place_count;
 	struct balance_cursor *cursors;
 	struct list *lines;
 	struct gate gate;

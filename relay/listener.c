@@ -16,9 +16,9 @@ enum {
 	HANDSHAKE_GRACE_MS = 100,
 };
 
-static uint64_t accept_tag(uint32_t index)
+static uint64_t accept_tag(const struct worker *worker, uint32_t index)
 {
-	return tag_pack((struct tag){.kind = TAG_KIND_ACCEPT, .index = index});
+	return tag_pack((struct tag){.kind = TAG_KIND_ACCEPT, .index = worker->listeners[index].place});
 }
 
 static bool at_limit(const struct worker *worker)
@@ -30,9 +30,9 @@ static bool at_limit(const struct worker *worker)
 static void arm(struct worker *worker, uint32_t index)
 {
 	struct listener *listener = &worker->listeners[index];
-	if (listener->armed || listener->closing || listener->fd < 0 || worker->pausing)
+	if (listener->armed || listener->closing || listener->fd < 0)
 		return;
-	ring_accept(worker->ring, listener->fd, accept_tag(index));
+	ring_accept(worker->ring, listener->fd, accept_tag(worker, index));
 	listener->armed = true;
 }
 
@@ -47,7 +47,7 @@ static void cancel_all(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
 		if (worker->listeners[i].armed)
-			ring_cancel(worker->ring, accept_tag(i));
+			ring_cancel(worker->ring, accept_tag(worker, i));
 	}
 }
 
@@ -116,7 +116,7 @@ static void begin_close(struct worker *worker, uint32_t index)
 		return;
 	listener->closing = true;
 	if (listener->armed)
-		ring_cancel(worker->ring, accept_tag(index));
+		ring_cancel(worker->ring, accept_tag(worker, index));
 	else
 		close_listener(worker, index);
 }
@@ -129,20 +129,6 @@ void listener_close_all(struct worker *worker)
 }
 
 /* ---- one configuration after the other ---- */
-
-void listener_pause_all(struct worker *worker)
-{
-	cancel_all(worker);
-}
-
-bool listener_any_armed(const struct worker *worker)
-{
-	for (uint32_t i = 0; i < worker->plan->listener_count; i++) {
-		if (worker->listeners[i].armed)
-			return true;
-	}
-	return false;
-}
 
 void listener_go_on_all(struct worker *worker)
 {

@@ -6,7 +6,6 @@
 void worker_pause(struct worker *worker, const struct handover *handover)
 {
 	worker->pausing = handover;
-	listener_pause_all(worker);
 	health_pause(worker);
 }
 
@@ -37,7 +36,7 @@ static void end_copies(struct worker *worker)
 
 bool worker_stands(struct worker *worker)
 {
-	if (!worker->pausing || listener_any_armed(worker) || !health_is_quiet(&worker->health))
+	if (!worker->pausing || !health_is_quiet(&worker->health))
 		return false;
 	end_copies(worker);
 	return true;

@@ -2,15 +2,15 @@
 /*
  * DOC: Theory of operation
  *
- * When a running relay gets another configuration, what is in both goes on: a relay or a pool by its name, a
- * backend by its endpoint within its pool, a listener by its endpoint within its relay. A succession is the
- * map from the old indices to the new ones.
+ * When a running relay gets another configuration, what is in both goes on: a relay or a pool by its name, a backend by
+ * its endpoint within its pool, a listener by its endpoint within its relay. A succession is the map from the old
+ * indices to the new ones.
  *
- * What is only in the old one may still be in use, and nothing may refer to what is not there. So it is added
- * to the new configuration and plan as a *leftover*: a backend nobody is sent to any more, a route nobody
- * takes any more, a relay without listeners, a listener that is about to close. Whoever holds an old index
- * thus always finds a new one, and no code but this knows two configurations. A leftover that was not used at
- * the last change is not taken over at the next.
+ * What is only in the old one may still be in use, and nothing may refer to what is not there. So it is added to the
+ * new configuration and plan as a *leftover*: a backend nobody is sent to any more, a route nobody takes any more, a
+ * relay without listeners, a listener that is about to close. Whoever holds an old index thus always finds a new one,
+ * and no code but this knows two configurations. A leftover that was not used at the last change is not taken over at
+ * the next.
  *
  * Pure, but for the memory of the results.
  */

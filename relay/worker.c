@@ -33,13 +33,17 @@ static int open_memory(struct worker *worker)
 	worker->buffer_sizes = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->buffer_sizes));
 	worker->iov = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->iov));
 	worker->sent = calloc(LIMIT_BUFFER_COUNT, sizeof(*worker->sent));
+	worker->place_count = worker->plan->listener_count;
+	worker->places = calloc(worker->place_count + 1, sizeof(*worker->places));
 	if (!worker->cursors || !worker->lines || !worker->buffer_links || !worker->buffer_sizes || !worker->iov ||
-	    !worker->sent)
+	    !worker->sent || !worker->places)
 		return -ENOMEM;
 	for (size_t i = 0; i < balance->pool_count; i++) {
 		balance_cursor_init(&worker->cursors[i], &balance->pools[i], sys_random());
 		list_init(&worker->lines[i]);
 	}
+	for (uint32_t i = 0; i < worker->place_count; i++)
+		worker->listeners[i].place = worker->places[i] = i;
 	if (worker->shared->preread.from) {
 		worker->told = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->told));
 		if (!worker->told)
@@ -128,6 +132,7 @@ void worker_close(struct worker *worker)
 	free(worker->buffer_sizes);
 	free(worker->iov);
 	free(worker->sent);
+	free(worker->places);
 }
 
 void worker_listen(struct worker *worker)
@@ -266,7 +271,7 @@ static void complete(void *ctx, const struct completion *completion)
 		note_received(worker);
 	switch (tag.kind) {
 	case TAG_KIND_ACCEPT:
-		listener_completed(worker, tag.index, completion);
+		listener_completed(worker, worker->places[tag.index], completion);
 		break;
 	case TAG_KIND_SOCKETS:
 		sockets_received(worker);

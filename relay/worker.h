@@ -33,6 +33,8 @@
 #include "relay/sockets.h"
 #include "relay/spill.h"
 
+enum { WORKER_NO_LISTENER = UINT32_MAX };
+
 /* How a thread is called by others. */
 struct shared_thread {
 	struct mailbox *mailbox;
@@ -52,6 +54,7 @@ struct shared {
 
 struct listener {
 	int fd;         /* owned; -1 once closed */
+	uint32_t place; /* by which its accept names it, whatever its index becomes: worker.places */
 	bool armed;     /* a multishot accept is in the kernel's hands */
 	bool closing;   /* accept what is queued, then close */
 };
@@ -86,6 +89,8 @@ struct worker {
 	struct gate gate;
 	const struct handover *pausing; /* to another configuration: the thread is about to stand still; NULL: it is not */
 	struct list restless;           /* sessions that begin again when it goes on */
+	uint32_t *places;    /* [listener.place] -> index of the listener; WORKER_NO_LISTENER: nobody's; owned */
+	uint32_t place_count;
 	struct list closing; /* sessions whose fds may be closed after the next submission */
 	struct balance_cursor *cursors; /* one for each pool */
 	struct list *lines; /* sessions that wait for room, the longest waiting first; one for each pool */
@@ -168,8 +173,6 @@ void listener_completed(struct worker *worker, uint32_t index, const struct comp
 void listener_retry(struct worker *worker);
 void listener_drain_all(struct worker *worker, uint64_t deadline_ms);
 void listener_close_all(struct worker *worker);
-void listener_pause_all(struct worker *worker);
-bool listener_any_armed(const struct worker *worker);
 void listener_go_on_all(struct worker *worker);
 void listener_release_leftovers(struct worker *worker);
 void listener_close_leftovers(struct worker *worker);

@@ -3,19 +3,19 @@
  * DOC: Theory of operation
  *
  * A mirrored session has a *tap* for each direction that is copied: a connection of its own to the mirror's
- *receiver, so that the receiver sees two clean streams and not a mixture. Bytes are offered to a tap once, as
- *they are read; what the tap's socket does not take at once is skipped and counted. So a copy never waits,
- *never holds a buffer beyond the turn in which the session's own send has it, and never makes the session
- *wait. The one thing that is held is what comes before the tap is connected, since the first bytes are what
- *an onlooker wants most: TAP_HOLD_BYTES, from memory of the mirrors' own.
+ * receiver, so that the receiver sees two clean streams and not a mixture. Bytes are offered to a tap once, as
+ * they are read; what the tap's socket does not take at once is skipped and counted. So a copy never waits,
+ * never holds a buffer beyond the turn in which the session's own send has it, and never makes the session
+ * wait. The one thing that is held is what comes before the tap is connected, since the first bytes are what
+ * an onlooker wants most: TAP_HOLD_BYTES, from memory of the mirrors' own.
  *
  * The session's bytes always go first. In the interactive lane both sends are submitted together, the taps'
- *behind those of all sessions (mirrors_turn()); in the bulk lane the pipe's pages are shared with the
- *thread's second pipe by tee(2) before they leave, and sent from there after.
+ * behind those of all sessions (mirrors_turn()); in the bulk lane the pipe's pages are shared with the
+ * thread's second pipe by tee(2) before they leave, and sent from there after.
  *
  * A tap lives as long as its flow, and at most TAP_PATIENCE_MS longer, to get rid of what it holds. Its
- *receiver is not listened to; what it says is thrown away when there is no room to send, and at the end, so
- *that the end is a FIN.
+ * receiver is not listened to; what it says is thrown away when there is no room to send, and at the end, so
+ * that the end is a FIN.
  *
  *	tap:  none                               this direction is not copied
  *	      waiting ──► connecting ──► open ──► closing ──► gone
