@@ -27,6 +27,19 @@ if(NSRELAY_MAN AND SCDOC)
     list(APPEND NSRELAY_MANUAL_FILES ${file})
     install(FILES ${file} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
   endforeach()
+
+  # nsbench has no tables, only a text.
+  if(NSRELAY_BENCH AND NSRELAY_NSBENCH)
+    set(text ${CMAKE_SOURCE_DIR}/docs/man/nsbench.1.scd)
+    set(file ${CMAKE_BINARY_DIR}/man/nsbench.1)
+    add_custom_command(OUTPUT ${file}
+      COMMAND nsbench --help > ${file}.usage
+      COMMAND sed -e "/^%usage$/r ${file}.usage" -e "/^%usage$/d" ${text} > ${file}.scd
+      COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=0 ${SCDOC} < ${file}.scd > ${file}
+      DEPENDS nsbench ${text} VERBATIM)
+    list(APPEND NSRELAY_MANUAL_FILES ${file})
+    install(FILES ${file} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  endif()
 endif()
 
 # nsrelay_completion(SHELL FOLDER NAME): for each program a file in FOLDER, called NAME, in which PROGRAM is replaced
