@@ -95,8 +95,10 @@ static void trace(const char *example, const char *more)
 	char line[512], last[512];
 	snprintf(last, sizeof(last), "%s\ninterval:ms:50 { printf(\"last\\n\"); }\n", more);
 	here.out = testns_keep_fd(memfd_create("output", MFD_CLOEXEC));
-	snprintf(line, sizeof(line), "exec bpftrace -B line %s >>%s 2>&1",
-	         path_of(write_script(example, first, last)), path_of(here.out));
+	/* Of one process: other tests may run the same program. */
+	snprintf(line, sizeof(line), "exec bpftrace -p %d -B line %s >>%s 2>&1",
+	         (int)relayproc_child(here.relay), path_of(write_script(example, first, last)),
+	         path_of(here.out));
 	here.tracer = testns_spawn(-1, TESTNS_ARGV("sh", "-c", line));
 	if (!await_output("first\n") || !await_output("last\n"))
 		fail_msg("the tracer says:\n%s", output());
