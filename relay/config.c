@@ -182,6 +182,88 @@ uint32_t config_mirror_sockets(const struct config *config)
 	return most;
 }
 
+static int copy_cidrs(const struct config_cidrs *cidrs, struct config_cidrs *ret)
+{
+	int r = 0;
+	*ret = (struct config_cidrs){0};
+	for (size_t i = 0; r == 0 && i < cidrs->count; i++)
+		r = config_cidrs_add(ret, &cidrs->items[i]);
+	return r;
+}
+
+static int copy_namespaces(const struct config_namespaces *namespaces, struct config_namespaces *ret)
+{
+	int r = 0;
+	*ret = (struct config_namespaces){0};
+	for (size_t i = 0; r == 0 && i < namespaces->count; i++)
+		r = config_namespaces_add(ret, &namespaces->items[i]);
+	return r;
+}
+
+/* disown - forget what is the original's */
+static void disown(struct config_relay *copy)
+{
+	copy->listeners = NULL;
+	copy->listener_count = 0;
+	copy->sni.routes = NULL;
+	copy->sni.count = 0;
+	copy->mirror.from = copy->accept.from = (struct config_cidrs){0};
+	copy->access = (struct config_access){0};
+}
+
+static int copy_relay(const struct config_relay *relay, struct config_relay *copy)
+{
+	int r = 0;
+	*copy = *relay;
+	disown(copy);
+	for (size_t i = 0; r == 0 && i < relay->listener_count; i++)
+		r = config_relay_add_listener(copy, &relay->listeners[i]);
+	for (size_t i = 0; r == 0 && i < relay->sni.count; i++)
+		r = config_relay_add_sni(copy, &relay->sni.routes[i]);
+	bool whole = r == 0 && copy_cidrs(&relay->mirror.from, &copy->mirror.from) == 0 &&
+	             copy_cidrs(&relay->accept.from, &copy->accept.from) == 0 &&
+	             copy_cidrs(&relay->access.allow, &copy->access.allow) == 0 &&
+	             copy_cidrs(&relay->access.deny, &copy->access.deny) == 0 &&
+	             copy_namespaces(&relay->access.allow_namespaces, &copy->access.allow_namespaces) == 0 &&
+	             copy_namespaces(&relay->access.deny_namespaces, &copy->access.deny_namespaces) == 0;
+	return whole ? 0 : -ENOMEM;
+}
+
+static int copy_pool(const struct config_pool *pool, struct config_pool *copy)
+{
+	*copy = *pool;
+	copy->backends = NULL;
+	copy->backend_count = 0;
+	for (size_t i = 0; i < pool->backend_count; i++) {
+		if (config_pool_add_backend(copy, &pool->backends[i].endpoint) < 0)
+			return -ENOMEM;
+		copy->backends[i] = pool->backends[i];
+	}
+	return 0;
+}
+
+int config_copy(const struct config *config, struct config *ret)
+{
+	struct config copy = *config;
+	int r = 0;
+	copy.relays = NULL;
+	copy.pools = NULL;
+	copy.relay_count = copy.pool_count = 0;
+	for (size_t i = 0; r == 0 && i < config->pool_count; i++) {
+		struct config_pool *pool = config_add_pool(&copy);
+		r = pool ? copy_pool(&config->pools[i], pool) : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < config->relay_count; i++) {
+		struct config_relay *relay = config_add_relay(&copy);
+		r = relay ? copy_relay(&config->relays[i], relay) : -ENOMEM;
+	}
+	if (r < 0)
+		config_fini(&copy);
+	else
+		*ret = copy;
+	return r;
+}
+
 static void relay_fini(struct config_relay *relay)
 {
 	free(relay->listeners);
@@ -192,6 +274,41 @@ static void relay_fini(struct config_relay *relay)
 	free(relay->access.deny.items);
 	free(relay->access.allow_namespaces.items);
 	free(relay->access.deny_namespaces.items);
+}
+
+/* close_gap - in an array of @count elements of @size bytes, where the one at @index has gone */
+static void close_gap(void *array, size_t count, size_t index, size_t size)
+{
+	char *gap = (char *)array + index * size;
+	memmove(gap, gap + size, (count - index - 1) * size);
+}
+
+void config_drop_relay(struct config *config, size_t index)
+{
+	relay_fini(&config->relays[index]);
+	close_gap(config->relays, config->relay_count--, index, sizeof(*config->relays));
+}
+
+void config_drop_pool(struct config *config, size_t index)
+{
+	free(config->pools[index].backends);
+	close_gap(config->pools, config->pool_count--, index, sizeof(*config->pools));
+	for (size_t i = 0; i < config->relay_count; i++) {
+		struct config_relay *relay = &config->relays[i];
+		relay->pool -= relay->pool > index;
+		for (size_t j = 0; j < relay->sni.count; j++)
+			relay->sni.routes[j].pool -= relay->sni.routes[j].pool > index;
+	}
+}
+
+void config_pool_drop_backend(struct config_pool *pool, size_t index)
+{
+	close_gap(pool->backends, pool->backend_count--, index, sizeof(*pool->backends));
+}
+
+void config_relay_drop_listener(struct config_relay *relay, size_t index)
+{
+	close_gap(relay->listeners, relay->listener_count--, index, sizeof(*relay->listeners));
 }
 
 void config_fini(struct config *config)

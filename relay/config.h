@@ -300,6 +300,21 @@ uint32_t config_mirror_sockets(const struct config *config);
 /* config_relay_add_sni - append a copy; 0 or -ENOMEM */
 int config_relay_add_sni(struct config_relay *relay, const struct config_sni_route *route);
 
+/*
+ * config_copy - a configuration of its own that says the same
+ * On failure @ret holds nothing to free. Errors: ENOMEM.
+ */
+int config_copy(const struct config *config, struct config *ret);
+
+/*
+ * config_drop_relay, config_drop_pool, config_pool_drop_backend, config_relay_drop_listener - remove the one at @index;
+ * those behind it move up. No relay refers to the pool.
+ */
+void config_drop_relay(struct config *config, size_t index);
+void config_drop_pool(struct config *config, size_t index);
+void config_pool_drop_backend(struct config_pool *pool, size_t index);
+void config_relay_drop_listener(struct config_relay *relay, size_t index);
+
 /* config_fini - free what @config owns; NULL and a half-built one are allowed */
 void config_fini(struct config *config);
 

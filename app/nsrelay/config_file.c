@@ -30,6 +30,10 @@ struct loader {
 	struct declaration *declarations;
 	size_t declaration_count;
 	size_t declared_pool_count; /* those after it belong to one relay each */
+	bool is_fragment;
+
+	/* Of what there was before a fragment. */
+	size_t base_counts[CONFIG_PART_BACKEND + 1];
 
 	/* In the order in which things were added, so that a complaint finds its place. */
 	VEC(struct origin) origins[CONFIG_PART_BACKEND + 1];
@@ -180,9 +184,21 @@ static const struct schema_field pool_fields[] = {
 };
 static const struct schema pool_schema = SCHEMA("a pool", pool_fields, &setting_pool);
 
+/* find_pool - the index of the pool declared as @name, or NO_POOL */
+static size_t find_pool(const struct loader *loader, const char *name)
+{
+	for (size_t i = 0; *name && i < loader->declared_pool_count; i++) /* a refused name was left empty */
+		if (strcmp(loader->config.pools[i].name, name) == 0)
+			return i;
+	return NO_POOL;
+}
+
 static void read_pool(struct loader *loader, const struct yaml_node *node)
 {
 	struct err err = ERR_INIT;
+	if (find_pool(loader, node->key->text) != NO_POOL)
+		report_add(&loader->reader.report, node->key->at,
+		           "there is a pool '%.64s' already; expected another name", node->key->text);
 	struct config_pool *pool = config_add_pool(&loader->config);
 	if (!schema_is_there(&loader->reader, pool))
 		return;
@@ -230,15 +246,6 @@ static void read_listener(struct schema_reader *reader, const struct yaml_node *
 static void read_listen(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	schema_read_items(reader, node, read_listener, target);
-}
-
-/* find_pool - the index of the pool declared as @name, or NO_POOL */
-static size_t find_pool(const struct loader *loader, const char *name)
-{
-	for (size_t i = 0; *name && i < loader->declared_pool_count; i++) /* a refused name was left empty */
-		if (strcmp(loader->config.pools[i].name, name) == 0)
-			return i;
-	return NO_POOL;
 }
 
 static void refuse_pool(struct loader *loader, const struct yaml_node *node, const char *expected)
@@ -465,21 +472,33 @@ const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
         &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &sni_schema,
 };
 
+static const struct schema_field fragment_fields[] = {
+        {"namespaces", read_namespaces, NULL, "", "", NULL},
+        {"pools", read_pools, NULL, "", "", NULL},
+        {"defaults", read_defaults, NULL, "", "", NULL},
+        {"relays", read_relays, NULL, "", "", NULL},
+};
+static const struct schema fragment_schema = SCHEMA("a fragment", fragment_fields, NULL);
+
 static void complain(void *context, enum config_part part, size_t index, const char *text)
 {
 	struct loader *loader = context;
-	CHECK(index < loader->origins[part].count);
-	report_add(&loader->reader.report, loader->origins[part].items[index].node->at, "%s", text);
+	struct span at = {0}; /* of what was there before a fragment */
+	CHECK(index < loader->base_counts[part] + loader->origins[part].count);
+	if (index >= loader->base_counts[part])
+		at = loader->origins[part].items[index - loader->base_counts[part]].node->at;
+	report_add(&loader->reader.report, at, "%s", text);
 }
 
 static int read_root(struct loader *loader, const struct yaml_node *root)
 {
+	const struct schema *schema = loader->is_fragment ? &fragment_schema : &config_file_schema;
 	if (root && root->kind != YAML_NULL)
-		schema_read_mapping(&loader->reader, root, &config_file_schema, &loader->config);
+		schema_read_mapping(&loader->reader, root, schema, &loader->config);
 	else
-		report_add(&loader->reader.report, (struct span){0},
-		           "the file is empty; expected a list of at least one relay "
-		           "under 'relays:'");
+		report_add(&loader->reader.report, (struct span){0}, "%s is empty; expected %s", schema->what,
+		           loader->is_fragment ? "'pools:' or 'relays:'"
+		                               : "a list of at least one relay under 'relays:'");
 	if (loader->reader.out_of_memory)
 		return -ENOMEM;
 	config_check(&loader->config, complain, loader);
@@ -503,22 +522,57 @@ static void loader_fini(struct loader *loader)
 		vec_clear(&loader->origins[i]);
 }
 
-int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report)
+/* load - what @loader was prepared for, and end it */
+static int load(struct loader *loader, struct config *ret, FILE *report)
 {
-	struct loader loader;
 	struct yaml yaml;
-	loader_init(&loader, name, text, size);
-	int r = yaml_init(&yaml, &loader.reader.report);
+	int r = yaml_init(&yaml, &loader->reader.report);
 	if (r == 0) {
-		r = read_root(&loader, yaml.root);
+		r = read_root(loader, yaml.root);
 		yaml_fini(&yaml);
 	}
 	if (r == 0) {
-		*ret = loader.config;
-		loader.config = (struct config){0};
+		*ret = loader->config;
+		loader->config = (struct config){0};
 	} else {
-		report_print_failure(&loader.reader.report, r, report);
+		report_print_failure(&loader->reader.report, r, report);
 	}
+	loader_fini(loader);
+	return r;
+}
+
+int config_text_load(const char *text, size_t size, const char *name, struct config *ret, FILE *report)
+{
+	struct loader loader;
+	loader_init(&loader, name, text, size);
+	return load(&loader, ret, report);
+}
+
+/* begin_with - what is read is added to a copy of @base */
+static int begin_with(struct loader *loader, const struct config *base)
+{
+	int r = config_copy(base, &loader->config);
+	if (r < 0)
+		return r;
+	loader->is_fragment = true;
+	loader->declared_pool_count = base->pool_count;
+	loader->base_counts[CONFIG_PART_RELAY] = base->relay_count;
+	for (size_t i = 0; i < base->relay_count; i++)
+		loader->base_counts[CONFIG_PART_LISTENER] += base->relays[i].listener_count;
+	for (size_t i = 0; i < base->pool_count; i++)
+		loader->base_counts[CONFIG_PART_BACKEND] += base->pools[i].backend_count;
+	return 0;
+}
+
+int config_text_add(const struct config *base, const char *text, size_t size, const char *name, struct config *ret,
+		    FILE *report)
+{
+	struct loader loader;
+	loader_init(&loader, name, text, size);
+	int r = begin_with(&loader, base);
+	if (r == 0)
+		return load(&loader, ret, report);
+	report_print_failure(&loader.reader.report, r, report);
 	loader_fini(&loader);
 	return r;
 }

@@ -46,6 +46,15 @@ int config_text_load(const char *text, size_t size, const char *name, struct con
 enum { CONFIG_SCHEMA_COUNT = 6 };
 extern const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT];
 
+/*
+ * config_text_add - read a fragment, which adds to what there is: `namespaces`, `pools`, `defaults` and `relays` as in
+ * a file, each of them optional; its relays may name any pool
+ * @base: stays as it is
+ * Otherwise as config_text_load(). What there is already under the name of something new is a mistake as well.
+ */
+int config_text_add(const struct config *base, const char *text, size_t size, const char *name, struct config *ret,
+		    FILE *report);
+
 /* config_file_load - as config_text_load(), from a file. Errors also: those of text_file_read() */
 int config_file_load(const char *path, struct config *ret, FILE *report);
 
