@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "nsctl/graph/graph.h"
 #include "nsctl/topology/ledger.h"
+#include "relay/config.h"
 
 /* ---- the tables ---- */
 
@@ -74,6 +75,36 @@ static int take_which(struct nsctl_options *options, const char *text, struct er
 	(void)err;
 	options->which = text;
 	return 0;
+}
+
+static int take_removed(struct nsctl_options *options, const char *text, struct err *err)
+{
+	static const char *const kinds[] = {"relay", "pool", "backend", "namespace"};
+	struct suggest suggest;
+	if (options->which) {
+		options->name = text;
+		return 0;
+	}
+	suggest_init(&suggest, text);
+	for (size_t i = 0; i < ARRAY_COUNT(kinds) && !options->which; i++) {
+		options->which = strcmp(text, kinds[i]) == 0 ? text : NULL;
+		suggest_add(&suggest, kinds[i]);
+	}
+	return options->which ? 0
+	                      : err_set(err, EINVAL, "nothing is called a '%.64s'; %s", text, suggest_text(&suggest));
+}
+
+static int take_weight(struct nsctl_options *options, const char *text, struct err *err)
+{
+	uint64_t weight;
+	if (!options->which)
+		return take_which(options, text, err);
+	int r = units_parse_count(text, &weight, err);
+	if (r == 0 && (weight < 1 || weight > CONFIG_WEIGHT_MAX))
+		r = err_set(err, ERANGE, "'%.64s' is out of range; expected 1 to %d", text, CONFIG_WEIGHT_MAX);
+	if (r == 0)
+		options->weight = (uint32_t)weight;
+	return r;
 }
 
 static int take_level(struct nsctl_options *options, const char *text, struct err *err)
@@ -172,6 +203,10 @@ static const struct arguments a_pid = {" [PID]", 0, 1, "one PID", take_pid};
 static const struct arguments ids = {" [ID...]", 0, SIZE_MAX, "ID...", take_id};
 static const struct arguments a_backend = {" BACKEND", 1, 1, "one BACKEND", take_which};
 static const struct arguments a_level = {" error|warning|info|debug", 1, 1, "one LEVEL", take_level};
+static const struct arguments a_fragment = {" FILE|-", 1, 1, "one FILE, or - for standard input", take_file};
+static const struct arguments a_thing = {" relay NAME|pool NAME|backend POOL/ADDRESS|namespace NETNS", 2, 2,
+                                         "the kind of thing and its name", take_removed};
+static const struct arguments a_weight = {" POOL/ADDRESS N", 2, 2, "POOL/ADDRESS and a weight", take_weight};
 static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
@@ -179,6 +214,17 @@ static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...
 #define RELOAD_NOTES                                                                                         \
 	"Returns when nsrelay works by it. What is wrong with the file is told, and then nothing has changed.\n" \
 	"'nsrelay check --diff' tells beforehand what would change.\n"
+
+#define EDIT_NOTES                                                                                           \
+	"All of it is done at once, or nothing and it is told why. It holds until the file is read again or\n"  \
+	"the daemon ends; `nsctl dump` writes what holds, as a file.\n"
+#define ADD_NOTES                                                                                            \
+	"FILE is in YAML, as the configuration, with pools: and relays: to be added (also namespaces: and\n"    \
+	"defaults:, which are theirs alone). Root adds, or the user that the daemon runs as.\n"
+#define REMOVE_NOTES                                                                                         \
+	"Connections go on: those of a removed relay until the drain timeout, others until they end. What\n"    \
+	"relays lead to is not removed. Of a namespace: listeners, backends and mirrors that are in it, and\n"  \
+	"relays and pools that are empty then. ADDRESS is ADDRESS:PORT or NETNS/ADDRESS:PORT.\n"
 
 static const struct verb_row {
 	const char *name; /* one word, or two */
@@ -231,6 +277,13 @@ static const struct verb_row {
                        LOG_NOTES CONTROL_NOTES},
         [NSCTL_RELOAD] = {"reload", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "have nsrelay read its configuration file again", RELOAD_NOTES CONTROL_NOTES},
+        [NSCTL_ADD] = {"add", &a_fragment, TAKES_JSON | TAKES_CONTROL, "add relays and pools while it runs",
+                       ADD_NOTES EDIT_NOTES CONTROL_NOTES},
+        [NSCTL_REMOVE] = {"remove", &a_thing, TAKES_JSON | TAKES_CONTROL,
+                          "remove a relay, a pool, a backend, or what is in a namespace",
+                          REMOVE_NOTES EDIT_NOTES CONTROL_NOTES},
+        [NSCTL_WEIGHT] = {"weight", &a_weight, TAKES_JSON | TAKES_CONTROL, "give a backend another weight",
+                          EDIT_NOTES CONTROL_NOTES},
         [NSCTL_EVENTS] = {"events", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "tell what happens, until it is interrupted", EVENTS_NOTES CONTROL_NOTES},
         [NSCTL_TOP] = {"top", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_INTERVAL,

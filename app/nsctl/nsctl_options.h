@@ -35,6 +35,9 @@ enum nsctl_verb {
 	NSCTL_MAINTENANCE,
 	NSCTL_LOG,
 	NSCTL_RELOAD,
+	NSCTL_ADD,
+	NSCTL_REMOVE,
+	NSCTL_WEIGHT,
 	NSCTL_EVENTS,
 	NSCTL_TOP,
 	NSCTL_VERSION,
@@ -76,7 +79,9 @@ struct nsctl_options {
 		VEC(uint64_t) all;
 	} ids;    /* kill */
 	bool all; /* kill without IDs and filter */
-	const char *which; /* drain, ready, maintenance: the backend; log: the level */
+	const char *which; /* drain, ready, maintenance, weight: the backend; log: the level; remove: the kind of thing */
+	const char *name;  /* remove */
+	uint32_t weight;   /* weight */
 	bool all_pools;
 	uint32_t interval_ms; /* top */
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/nsrelay/control_change.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "app/nsrelay/control.h"
 #include "app/nsrelay/control_interface.h"
 #include "relay/request.h"
@@ -54,5 +58,75 @@ const struct varlink_method control_method_reload = {
         .help = "Read the configuration file again, as SIGHUP does, and reply when the relay works by it. What is "
                 "wrong with it is told, and then nothing has changed.",
         .fn = reload,
+        .dropped = control_drop_change,
+};
+
+/* ---- what edit.h knows ---- */
+
+/* edit - ask for the command that @format makes of the arguments */
+static enum varlink_outcome __attribute__((format(printf, 4, 5)))
+edit(const struct varlink_service *service, struct varlink_call *call, int fd, const char *format, ...)
+{
+	char command[REQUEST_TEXT_MAX];
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(command, sizeof(command), format, args);
+	va_end(args);
+	if (length < 0 || (size_t)length >= sizeof(command))
+		return varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", "a name is too long", NULL, NULL);
+	return control_change(service, call, command, fd);
+}
+
+static enum varlink_outcome add(const struct varlink_service *service, struct varlink_call *call, struct json *out)
+{
+	(void)out;
+	return edit(service, call, call->has_file ? call->file : -1, "add");
+}
+
+const struct varlink_method control_method_add = {
+        .name = "Add",
+        .help = "Add what a fragment has: pools and relays, as in a file. It comes as a file with the call (SCM_RIGHTS), of "
+                "memory and sealed (memfd_create(2)), which root or the daemon's user has made. All of it or nothing.",
+        .fn = add,
+        .dropped = control_drop_change,
+};
+
+static const struct varlink_field remove_fields[] = {
+        {.name = "kind", .kind = VARLINK_STRING, .help = "relay, pool, backend, namespace"},
+        {.name = "name", .kind = VARLINK_STRING, .help = "a backend's is POOL/ADDRESS:PORT, or POOL/NETNS/ADDRESS:PORT"},
+};
+
+static enum varlink_outcome remove_it(const struct varlink_service *service, struct varlink_call *call, struct json *out)
+{
+	(void)out;
+	return edit(service, call, -1, "remove %s %s", varlink_text(call, "kind"), varlink_text(call, "name"));
+}
+
+const struct varlink_method control_method_remove = {
+        .name = "Remove",
+        .help = "Remove it; connections go on until they end, or the drain timeout of a removed relay does. What others refer "
+                "to stays, and it is told who does.",
+        .takes = VARLINK_FIELDS(remove_fields),
+        .fn = remove_it,
+        .dropped = control_drop_change,
+};
+
+static const struct varlink_field weight_fields[] = {
+        {.name = "backend", .kind = VARLINK_STRING, .help = "POOL/ADDRESS:PORT, or POOL/NETNS/ADDRESS:PORT"},
+        {.name = "weight", .kind = VARLINK_INT, .help = "its share beside the others, 1 to 256"},
+};
+
+static enum varlink_outcome set_weight(const struct varlink_service *service, struct varlink_call *call, struct json *out)
+{
+	(void)out;
+	return edit(service, call, -1, "weight %" PRId64 " %s", varlink_number(call, "weight", 0),
+	            varlink_text(call, "backend"));
+}
+
+const struct varlink_method control_method_set_weight = {
+        .name = "SetWeight",
+        .help = "Give a backend another weight.",
+        .takes = VARLINK_FIELDS(weight_fields),
+        .fn = set_weight,
         .dropped = control_drop_change,
 };

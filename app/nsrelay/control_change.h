@@ -5,7 +5,8 @@
 
 #include "app/varlink/service.h"
 
-extern const struct varlink_method control_method_reload;
+extern const struct varlink_method control_method_reload, control_method_add, control_method_remove,
+        control_method_set_weight;
 
 /*
  * control_change - a step of a method that asks for @command (relay/request.h) and returns nothing

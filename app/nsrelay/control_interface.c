@@ -207,7 +207,7 @@ static const struct varlink_method *const methods[] = {
         &list_relays_method,   &control_method_list_backends,
         &control_method_list_connections, &control_method_kill_connections,
         &control_method_set_backend_state, &control_method_watch_events, &set_log_level_method,
-        &control_method_reload,
+        &control_method_reload, &control_method_add, &control_method_remove, &control_method_set_weight,
 };
 
 static const struct varlink_field not_found_fields[] = {

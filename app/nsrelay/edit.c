@@ -105,10 +105,10 @@ static int remove_namespace(struct edit *edit, char *const words[WORDS_MAX], str
 static int set_weight(struct edit *edit, char *const words[WORDS_MAX], struct err *err)
 {
 	uint64_t weight;
-	int r = units_parse_count(words[2], &weight, err);
+	int r = units_parse_count(words[1], &weight, err);
 	if (r < 0)
 		return r;
-	return config_set_weight(edit->config, words[1], weight > UINT32_MAX ? UINT32_MAX : (uint32_t)weight, err);
+	return config_set_weight(edit->config, words[2], weight > UINT32_MAX ? UINT32_MAX : (uint32_t)weight, err);
 }
 
 static const struct command {
@@ -134,7 +134,7 @@ static bool fits(const struct command *command, char *const words[WORDS_MAX], si
 	return true;
 }
 
-/* split - into words at blanks, the last one with all that is left; returns how many */
+/* split - into words at blanks, the last one with all that is left, as a path may hold some; returns how many */
 static size_t split(char *text, char *words[WORDS_MAX])
 {
 	size_t count = 0;

@@ -5,7 +5,7 @@
  *
  *	add                                   what a fragment has (config_text_add()), which comes as a file
  *	remove relay NAME | pool NAME | backend POOL/ADDRESS:PORT | namespace NETNS
- *	weight POOL/ADDRESS:PORT N
+ *	weight N POOL/ADDRESS:PORT
  */
 #ifndef NSRELAY_APP_NSRELAY_EDIT_H
 #define NSRELAY_APP_NSRELAY_EDIT_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Another configuration while the relay runs. The file is read and checked, and what it asks for beside what
+ * Another configuration while the relay runs: the file once more, or what is served with a change made to it
+ * (app/nsrelay/edit.h). It is read and checked, and what it asks for beside what
  * is there already is opened: whatever is wrong, nothing has changed so far. Then the relay gets it
  * (relay/change.h). When it says that it works by it, what is not asked for any more is closed; when it says
  * no, what was opened is.
@@ -13,12 +14,12 @@
 #include <unistd.h>
 
 #include "app/nsrelay/config_file.h"
+#include "app/nsrelay/config_text.h"
+#include "app/nsrelay/edit.h"
 #include "app/nsrelay/notify.h"
 #include "app/nsrelay/supervisor_private.h"
-#include "app/text/text_file.h"
 #include "base/log.h"
 #include "relay/change.h"
-#include "relay/request.h"
 
 enum {
 	/* Listeners that are given up are closed by the relay within 100 ms: one that is opened anew at the
@@ -81,20 +82,53 @@ static void refuse(struct supervisor *s, const char *why)
 
 /* ---- reading ---- */
 
-/* read_file - the text and what it says; what is wrong is in *@ret_report, all of it, to be given to free(3)
- */
-static int read_file(struct supervisor *s, struct config *ret, char **ret_report)
+/* drop_command - it is done, or comes to nothing */
+static void drop_command(struct supervisor *s)
+{
+	if (s->change.has_fragment)
+		close(s->change.fragment_fd);
+	s->change.has_fragment = false;
+	s->change.command[0] = '\0';
+}
+
+/* read_command - what is served, with the command done to it */
+static int read_command(struct supervisor *s, struct config *ret, FILE *report)
+{
+	int fd = s->change.has_fragment ? s->change.fragment_fd : -1;
+	int rc = edit_config(&s->setup->config, s->change.command, fd, getuid(), ret, report);
+	drop_command(s);
+	return rc;
+}
+
+static int read_file(struct supervisor *s, struct config *ret, FILE *report)
+{
+	s->change.wanted = false;
+	if (s->config_path)
+		return config_file_load(s->config_path, ret, report);
+	fprintf(report, "the configuration did not come from a file (-c FILE)");
+	return -ENOENT;
+}
+
+/* read_next - what is wrong is in *@ret_report, all of it, to be given to free(3) */
+static int read_next(struct supervisor *s, struct config *ret, char **ret_report)
 {
 	size_t size;
 	FILE *report = open_memstream(ret_report, &size);
 	if (!report)
 		return -ENOMEM;
-	int rc = text_file_read(s->config_path, "a configuration", &s->change.text, &s->change.text_size,
-	                        report);
-	if (rc == 0)
-		rc = config_text_load(s->change.text, s->change.text_size, s->config_path, ret, report);
+	int rc = s->change.command[0] ? read_command(s, ret, report) : read_file(s, ret, report);
 	fclose(report);
 	return rc;
+}
+
+/* write_next - as the relay is told: also what was not read from a file */
+static int write_next(struct supervisor *s, const struct config *next)
+{
+	FILE *out = open_memstream(&s->change.text, &s->change.text_size);
+	if (!out)
+		return -ENOMEM;
+	int rc = config_text(next, false, out);
+	return fclose(out) != 0 ? -ENOMEM : rc;
 }
 
 /* keep_fixed - what a running daemon cannot change stays as it is */
@@ -234,19 +268,24 @@ static void begin(struct supervisor *s)
 	struct err err = ERR_INIT;
 	struct config config;
 	char *report = NULL;
-	s->change.wanted = false;
 	s->change.ticket = s->change.wanted_ticket;
 	s->change.wanted_ticket = 0;
 	s->change.began_ms = supervisor_now();
 	notify_systemd("RELOADING=1");
-	int rc = s->config_path ? read_file(s, &config, &report) : -ENOENT;
+	int rc = read_next(s, &config, &report);
 	if (rc < 0) {
-		refuse(s, s->config_path ? report : "the configuration did not come from a file (-c FILE)");
+		refuse(s, report && *report ? report : strerror(-rc));
 		free(report);
 		return;
 	}
 	free(report);
 	keep_fixed(&s->setup->config, &config);
+	rc = write_next(s, &config);
+	if (rc < 0) {
+		config_fini(&config);
+		refuse(s, strerror(-rc));
+		return;
+	}
 	spaces_refresh(&s->spaces);
 	s->change.next = setup_new(&config, s->setup, s->sandbox, &s->targets, &err);
 	supervisor_show_targets(s);
@@ -265,28 +304,31 @@ void change_want(struct supervisor *s)
 
 void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd)
 {
-	if (fd >= 0)
+	bool busy = s->change.ticket || s->change.wanted_ticket, reload = strcmp(command, "reload") == 0;
+	bool keeps = fd >= 0 && !s->stopping && !busy && !reload;
+	if (fd >= 0 && !keeps)
 		close(fd);
-	if (s->stopping)
-		answer(s, ticket, ESHUTDOWN, "the daemon is stopping");
-	else if (s->change.ticket || s->change.wanted_ticket)
-		answer(s, ticket, EBUSY, "another change is under way; try again");
-	else if (strcmp(command, "reload") != 0)
-		answer(s, ticket, EINVAL, "expected reload");
-	else {
-		s->change.wanted_ticket = ticket;
-		s->change.wanted = true;
+	if (s->stopping || busy) {
+		answer(s, ticket, s->stopping ? ESHUTDOWN : EBUSY,
+		       s->stopping ? "the daemon is stopping" : "another change is under way; try again");
+		return;
 	}
+	s->change.wanted_ticket = ticket;
+	s->change.wanted |= reload;
+	s->change.has_fragment = keeps;
+	s->change.fragment_fd = fd;
+	snprintf(s->change.command, sizeof(s->change.command), "%s", reload ? "" : command);
 }
 
 uint64_t change_act(struct supervisor *s)
 {
-	if (!s->change.wanted || s->change.next)
+	bool due = s->change.wanted || s->change.command[0];
+	if (!due || s->change.next)
 		return 0;
 	if (s->change.settled_ms > supervisor_now())
 		return s->change.settled_ms;
 	begin(s);
-	return 0;
+	return s->change.wanted ? supervisor_now() : 0; /* a signal, beside a command */
 }
 
 void change_answered(struct supervisor *s, int error)
@@ -314,6 +356,7 @@ void change_forget(struct supervisor *s)
 		if (tickets[i])
 			answer(s, tickets[i], ESHUTDOWN, "the daemon is stopping");
 	}
+	drop_command(s);
 	setup_free(s->change.next, 0);
 	free(s->change.text);
 	s->change = (struct change_state){0};

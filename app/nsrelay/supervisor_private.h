@@ -14,11 +14,15 @@
 #include "io/probe.h"
 #include "nsctl/broker.h"
 #include "relay/process.h"
+#include "relay/request.h"
 
 /* A change of the configuration, from the moment that it is asked for. */
 struct change_state {
 	bool wanted;        /* the file is to be read again, as soon as nothing else is under way */
-	uint64_t wanted_ticket; /* who asked for that, and is to be told how it went; 0: nobody */
+	char command[REQUEST_TEXT_MAX]; /* or that is to be done (app/nsrelay/edit.h); "": nothing is */
+	bool has_fragment;
+	int fragment_fd;        /* what came with the command; owned */
+	uint64_t wanted_ticket; /* who asked for either, and is to be told how it went; 0: nobody */
 	uint64_t ticket;        /* the same of what is under way */
 	struct setup *next; /* the relay is changing to it; NULL: nothing is under way */
 	char *text;         /* of @next, as it is sent; owned */

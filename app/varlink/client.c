@@ -2,6 +2,7 @@
 #include "app/varlink/client.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,10 +67,29 @@ void varlink_disconnect(struct varlink_client *client)
 	frames_fini(&client->frames);
 }
 
-static int send_all(int fd, const char *text, size_t size)
+/* send_some - as send(2), with @fd unless it is -1 */
+static ssize_t send_some(int socket_fd, const char *text, size_t size, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {
+	                     .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct iovec iov = {(void *)(uintptr_t)text, size};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(socket_fd, &message, MSG_NOSIGNAL);
+}
+
+/* send_all - @fd goes with the first byte */
+static int send_all(int socket_fd, const char *text, size_t size, int fd)
 {
 	for (size_t sent = 0; sent < size;) {
-		ssize_t n = send(fd, text + sent, size - sent, MSG_NOSIGNAL);
+		ssize_t n = send_some(socket_fd, text + sent, size - sent, sent == 0 ? fd : -1);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		sent += n > 0 ? (size_t)n : 0;
@@ -77,8 +97,8 @@ static int send_all(int fd, const char *text, size_t size)
 	return 0;
 }
 
-int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
-                 struct err *err)
+static int send_call(struct varlink_client *client, const char *method, json_t *parameters, bool more, int fd,
+                     struct err *err)
 {
 	json_t *call = json_pack("{s:s, s:o*, s:b}", "method", method, "parameters", parameters, "more",
 	                         more);
@@ -86,10 +106,21 @@ int varlink_send(struct varlink_client *client, const char *method, json_t *para
 	json_decref(call);
 	if (!text)
 		return err_set(err, ENOMEM, "out of memory");
-	int rc = send_all(client->fd, text, strlen(text) + 1);
+	int rc = send_all(client->fd, text, strlen(text) + 1, fd);
 	free(text);
 	/* Who is turned away finds nobody to send to, and the reason waiting. */
 	return rc < 0 && rc != -EPIPE ? err_set(err, -rc, "send to %s: %s", client->path, strerror(-rc)) : 0;
+}
+
+int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
+                 struct err *err)
+{
+	return send_call(client, method, parameters, more, -1, err);
+}
+
+int varlink_send_file(struct varlink_client *client, const char *method, json_t *parameters, int fd, struct err *err)
+{
+	return send_call(client, method, parameters, false, fd, err);
 }
 
 /* receive_some - more bytes; @client's frames have no whole message */

@@ -31,6 +31,9 @@ int varlink_send(struct varlink_client *client, const char *method, json_t *para
 /* varlink_wait - from now on wait for replies for as long as it takes */
 void varlink_wait(struct varlink_client *client);
 
+/* varlink_send_file - the same, with a file that goes along (SCM_RIGHTS); @fd: borrowed */
+int varlink_send_file(struct varlink_client *client, const char *method, json_t *parameters, int fd, struct err *err);
+
 /*
  * varlink_receive - the parameters of the next reply, the caller's to json_decref()
  * @ret_continues: another one follows

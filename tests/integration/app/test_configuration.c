@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the real daemon says that it works by. */
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,8 @@
 /* In a /run of this program's own: testns_new_named(). */
 #define PATH "/run/control.sock"
 
-#define FILE_PATH "/run/nsrelay.yaml"
+#define FILE_PATH     "/run/nsrelay.yaml"
+#define FRAGMENT_PATH "/run/fragment.yaml"
 
 static int web, api;
 static bool are_made;
@@ -26,6 +29,7 @@ static int clean_up(void **state)
 	if (are_made) {
 		unlink(PATH);
 		unlink(FILE_PATH);
+		unlink(FRAGMENT_PATH);
 		netns_delete("web", NULL);
 		netns_delete("api", NULL);
 	}
@@ -207,6 +211,137 @@ static void another_configuration_is_told_as_soon_as_it_holds(void **state)
 	testns_assert_connected(two, at_two);
 }
 
+/* ---- changes by nsctl ---- */
+
+#define refused(...) nsctlproc_run(-1, TESTNS_ARGV(__VA_ARGS__, "--control", PATH))
+
+static struct relayproc *start_file(void)
+{
+	make_namespaces();
+	write_file(RELAYS POOLS);
+	return relayproc_start(TESTNS_ARGV("-c", FILE_PATH));
+}
+
+static const char *fragment(const char *yaml)
+{
+	FILE *file = fopen(FRAGMENT_PATH, "we");
+	assert_non_null(file);
+	fputs(yaml, file);
+	assert_int_equal(fclose(file), 0);
+	return FRAGMENT_PATH;
+}
+
+static void assert_served(const char *address, int listener)
+{
+	int client = testns_connect(web, address);
+	testns_assert_connected(client, testns_accept(listener));
+}
+
+/* assert_refused - soon: a listener that is given up is closed a moment later */
+static void assert_refused(const char *address)
+{
+	int rc = 0;
+	for (int ms = 0; ms < TESTNS_PATIENCE_MS && rc != -ECONNREFUSED; ms++) {
+		rc = testns_try_connect(web, address);
+		if (rc >= 0)
+			testns_close(rc);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(rc, -ECONNREFUSED);
+}
+
+static void what_is_added_is_served_and_what_is_removed_is_not(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start_file();
+	int server = testns_listen(api, "127.0.0.1:90"), first = testns_listen(api, "127.0.0.1:80");
+	assert_refused("127.0.0.1:82");
+	assert_says(ask("add", fragment("relays: [ { name: new, listen: web/127.0.0.1:82, to: api/127.0.0.1:90 } ]\n")),
+	            "added\n");
+	assert_served("127.0.0.1:82", server);
+	assert_served("127.0.0.1:80", first);
+	assert_says(ask("remove", "relay", "new"), "relay new: removed\n");
+	assert_refused("127.0.0.1:82");
+	assert_served("127.0.0.1:80", first);
+	assert_dump_is(RELAYS POOLS); /* its pool has gone with it */
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void an_added_relay_outlives_its_process(void **state)
+{
+	struct relayproc_record record;
+	(void)state;
+	struct relayproc *relay = start_file();
+	int server = testns_listen(api, "127.0.0.1:90");
+	ask("add", fragment("relays: [ { name: new, listen: web/127.0.0.1:82, to: api/127.0.0.1:90 } ]\n"));
+	kill(relayproc_child(relay), SIGKILL);
+	relayproc_await_record(relay, "ready again", &record);
+	assert_served("127.0.0.1:82", server);
+	assert_says(ask("dump"), "- name: new\n");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void a_weight_is_told_as_it_is_now_until_the_file_is_read_again(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start_file();
+	assert_says(ask("weight", "second/127.0.0.1:81", "7"), "second/127.0.0.1:81: weight 7\n");
+	assert_says(ask("backends"), " 7 ");
+	assert_says(ask("dump"), "weight: 7\n");
+	ask("reload");
+	assert_dump_is(RELAYS POOLS);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void a_backend_and_a_namespace_are_removed(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start_file();
+	ask("remove", "backend", "second/127.0.0.1:82");
+	assert_null(strstr(ask("dump"), "127.0.0.1:82"));
+	ask("add", fragment("relays: [ { name: new, listen: host/127.0.0.1:82, to: second } ]\n"));
+	ask("remove", "namespace", "web"); /* relays one and two are there alone */
+	const char *text = ask("dump");
+	assert_says(text, "- name: new\n");
+	assert_null(strstr(text, "- name: one\n"));
+	assert_null(strstr(text, "- name: two\n"));
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void what_is_refused_changes_nothing_and_is_told_why(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start_file();
+	const struct nsctlproc_result *result =
+	        refused("add", fragment("relays:\n- { name: new, listen: web/127.0.0.1:82, to: secund }\n"));
+	assert_int_equal(result->status, EXIT_FAILURE);
+	assert_says(result->errors, "fragment:2:46: error: there is no pool 'secund'; did you mean 'second'?");
+	result = refused("add", fragment("pools: { new: { backends: api/127.0.0.1:1 } }\n"
+	                                 "relays: [ { name: new, listen: nowhere/127.0.0.1:82, to: new } ]\n"));
+	assert_int_equal(result->status, EXIT_FAILURE);
+	assert_says(result->errors, "nowhere");
+	result = refused("remove", "pool", "second");
+	assert_int_equal(result->status, EXIT_FAILURE);
+	assert_says(result->errors, "the relay 'two' leads to the pool 'second'");
+	result = refused("weight", "second/127.0.0.1:83", "7");
+	assert_int_equal(result->status, EXIT_FAILURE);
+	assert_says(result->errors, "the pool 'second' has no backend 127.0.0.1:83");
+	assert_dump_is(RELAYS POOLS);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void a_daemon_without_a_file_is_changed_as_well(void **state)
+{
+	(void)state;
+	make_namespaces();
+	struct relayproc *relay = relayproc_start(TESTNS_ARGV("--listen", "web/127.0.0.1:80", "--to", "api/127.0.0.1:80",
+	                                                      "--control", PATH, "--drain-timeout", "0s"));
+	int server = testns_listen(api, "127.0.0.1:90");
+	ask("add", fragment("relays: [ { name: new, listen: web/127.0.0.1:82, to: api/127.0.0.1:90 } ]\n"));
+	assert_served("127.0.0.1:82", server);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +349,12 @@ int main(void)
 		cmocka_unit_test_teardown(changes_while_it_runs_are_in_it, clean_up),
 		cmocka_unit_test_teardown(what_a_file_would_change_is_told_beforehand, clean_up),
 		cmocka_unit_test_teardown(another_configuration_is_told_as_soon_as_it_holds, clean_up),
+		cmocka_unit_test_teardown(what_is_added_is_served_and_what_is_removed_is_not, clean_up),
+		cmocka_unit_test_teardown(an_added_relay_outlives_its_process, clean_up),
+		cmocka_unit_test_teardown(a_weight_is_told_as_it_is_now_until_the_file_is_read_again, clean_up),
+		cmocka_unit_test_teardown(a_backend_and_a_namespace_are_removed, clean_up),
+		cmocka_unit_test_teardown(what_is_refused_changes_nothing_and_is_told_why, clean_up),
+		cmocka_unit_test_teardown(a_daemon_without_a_file_is_changed_as_well, clean_up),
 		cmocka_unit_test_teardown(a_large_configuration_arrives_whole, clean_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

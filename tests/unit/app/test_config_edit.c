@@ -162,10 +162,10 @@ static void a_namespace_goes_with_all_that_is_in_it(void **state)
 static void a_weight_is_set(void **state)
 {
 	(void)state;
-	assert_edit("weight db/one/10.0.0.1:5432 7", "pool db, backend one/10.0.0.1:5432: weight: 1 -> 7\n");
-	assert_edit("weight db/one/10.0.0.1:5432 0", "a weight of 0 is out of range; expected 1 to 256\n");
-	assert_edit("weight db/one/10.0.0.1:5432 257", "a weight of 257 is out of range; expected 1 to 256\n");
-	assert_edit("weight db/one/10.0.0.1:5432 x", "'x' is not a number; expected a whole number\n");
+	assert_edit("weight 7 db/one/10.0.0.1:5432", "pool db, backend one/10.0.0.1:5432: weight: 1 -> 7\n");
+	assert_edit("weight 0 db/one/10.0.0.1:5432", "a weight of 0 is out of range; expected 1 to 256\n");
+	assert_edit("weight 257 db/one/10.0.0.1:5432", "a weight of 257 is out of range; expected 1 to 256\n");
+	assert_edit("weight x db/one/10.0.0.1:5432", "'x' is not a number; expected a whole number\n");
 }
 
 static void a_state_is_set(void **state)
