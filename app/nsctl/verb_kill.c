@@ -13,7 +13,7 @@
 static int kill_some(struct varlink_client *client, json_t *parameters, uint64_t *ret, struct err *err)
 {
 	bool continues;
-	json_t *reply;
+	json_t *reply = NULL;
 	if (!parameters)
 		return err_set(err, EINVAL, "an option's value is no UTF-8, or memory is out");
 	int r = varlink_send(client, LIVE_INTERFACE "KillConnections", parameters, false, err);
