@@ -250,7 +250,8 @@ static const char *state_of_first(void)
 /* port_of_next - which backend of pool second a new connection goes to: 81 or 82; 0: none */
 static int port_of_next(int first, int second)
 {
-	struct pollfd fds[] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}, {.events = POLLIN}};
+	struct pollfd fds[] = {
+	        {.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}, {.events = POLLIN}};
 	fds[2].fd = testns_connect(web, "[::1]:81");
 	assert_in_range(poll(fds, 3, TESTNS_PATIENCE_MS), 1, 3);
 	for (int i = 0; i < 2; i++) {
@@ -340,6 +341,58 @@ static void what_happens_is_told_to_who_watches(void **state)
 	json_decref(await_event(&client, "draining"));
 	varlink_disconnect(&client);
 	assert_int_equal(relayproc_await_exit(relay), 0);
+}
+
+static void operators_word_outlives_a_reload(void **state)
+{
+	struct relayproc_record record;
+	(void)state;
+	struct relayproc *relay = start();
+	int first = testns_listen(api, "127.0.0.1:81"), second = testns_listen(api, "127.0.0.1:82");
+	ask("drain", "127.0.0.1:81");
+	ask("ready", "127.0.0.1:82"); /* which the file has in maintenance */
+	relayproc_signal(relay, SIGHUP);
+	relayproc_await_record(relay, "reloaded", &record);
+	assert_string_equal(state_of_first(), "drain");
+	assert_int_equal(port_of_next(first, second), 82);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+/* Its replies fill the socket, and then it is not written to; it is not let go for that. */
+static void who_watches_and_does_not_read_is_told_how_much_was_lost(void **state)
+{
+	enum { MORE = 4000 }; /* events than the socket and the ring have room for */
+	struct varlink_client client, operator;
+	struct err err = ERR_INIT;
+	json_t *reply;
+	bool continues;
+	uint64_t count = 0, lost = 0;
+	(void)state;
+	struct relayproc *relay = start();
+	assert_success(varlink_connect(&client, PATH, &err), &err);
+	assert_success(varlink_connect(&operator, PATH, &err), &err);
+	assert_success(varlink_send(&client, "io.nsrelay.Control.WatchEvents", NULL, true, &err), &err);
+	assert_success(varlink_receive(&client, &reply, &continues, &err), &err);
+	json_decref(reply);
+	for (int i = 0; i < MORE; i++) {
+		json_t *set = json_pack("{s:s, s:s}", "backend", "127.0.0.1:81", "state", "ready");
+		assert_success(
+		        varlink_send(&operator, "io.nsrelay.Control.SetBackendState", set, false, &err),
+		        &err);
+		assert_success(varlink_receive(&operator, & reply, &continues, &err), &err);
+		json_decref(reply);
+	}
+	while (count + lost < MORE) {
+		assert_success(varlink_receive(&client, &reply, &continues, &err), &err);
+		lost += (uint64_t)json_integer_value(json_object_get(reply, "lost"));
+		count += json_array_size(json_object_get(reply, "events"));
+		json_decref(reply);
+	}
+	assert_true(lost > 0);
+	assert_int_equal(count + lost, MORE);
+	varlink_disconnect(&client);
+	varlink_disconnect(&operator);
+	assert_int_equal(relayproc_stop(relay), 0);
 }
 
 static void log_level_changes_while_it_runs(void **state)
@@ -750,6 +803,8 @@ int main(void)
 	        control_test(killed_connections_are_reset_at_both_ends_and_others_are_not),
 	        control_test(operator_decides_who_gets_connections_at_once),
 	        control_test(what_happens_is_told_to_who_watches),
+	        control_test(operators_word_outlives_a_reload),
+	        control_test(who_watches_and_does_not_read_is_told_how_much_was_lost),
 	        control_test(log_level_changes_while_it_runs),
 	        control_test(what_waits_in_a_queue_is_told),
 	        control_test(mistakes_come_with_advice),
