@@ -34,9 +34,10 @@ enum hint hint_of(const char *placeholder)
 enum hint hint_of_arguments(const char *arguments)
 {
 	const char *word = arguments + strspn(arguments, "[");
-	if (strcspn(word, "|") < strcspn(word, " "))
-		return HINT_WORDS;
-	return find(word, strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+	size_t length = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	if (length > 0) /* "FILE|-" is a file too; "POOL/ADDRESS" is no pool */
+		return word[length] == '/' ? HINT_NONE : find(word, length);
+	return strcspn(word, "|") < strcspn(word, " ") ? HINT_WORDS : HINT_NONE;
 }
 
 const char *hint_words(const char *placeholder, char *buf, size_t size)

@@ -336,6 +336,9 @@ static void what_a_value_can_be_is_told_by_its_placeholder(void **state)
 	assert_int_equal(hint_of_arguments("[ID...]"), HINT_CONNECTIONS);
 	assert_int_equal(hint_of_arguments("(-c FILE | --listen ENDPOINT)"), HINT_NONE);
 	assert_int_equal(hint_of_arguments("debug|info"), HINT_WORDS);
+	assert_int_equal(hint_of_arguments("FILE|-"), HINT_FILES);
+	assert_int_equal(hint_of_arguments("POOL/ADDRESS N"), HINT_NONE);
+	assert_int_equal(hint_of_arguments("relay NAME|pool NAME"), HINT_NONE);
 	assert_false(completion_print("csh", programs_find("nsctl"), stderr));
 }
 
