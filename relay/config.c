@@ -12,6 +12,7 @@ void config_init(struct config *config)
 		.log_level = CONFIG_LOG_INFO,
 		.log_format = CONFIG_LOG_LOGFMT,
 		.log_rate = 1000,
+		.metrics.series_max = 100000,
 	};
 }
 

@@ -19,6 +19,7 @@ enum {
 	CONFIG_NAME_MAX = 64,
 	CONFIG_CONGESTION_MAX = 16,
 	CONFIG_SOCKET_PATH_MAX = 108, /* sun_path of unix(7), its NUL included */
+	CONFIG_ADDRESS_MAX = 64,      /* [ADDRESS]:PORT of IPv6, its NUL included */
 	CONFIG_WEIGHT_MAX = 256,
 	CONFIG_RETRIES_MAX = UINT8_MAX - 1, /* session.backends_tried counts them, and the first try */
 	CONFIG_FRACTION_ALL = 10000,        /* 100 % */
@@ -223,6 +224,19 @@ struct config_relay {
 	uint64_t leftover_until_ms; /* CLOCK_MONOTONIC: not in the file any more, and its connections end by then; else 0 */
 };
 
+/* Where metrics are told to who asks by HTTP, and how many at the most. */
+struct config_metrics {
+	char address[CONFIG_ADDRESS_MAX];  /* ADDRESS:PORT in the program's own namespace; "": none */
+	char path[CONFIG_SOCKET_PATH_MAX]; /* of a unix socket; "": none */
+	uint32_t series_max;               /* of what is counted by relay, namespace, pool and backend */
+};
+
+/* config_metrics_are_wanted - does anybody ask for them? */
+static inline bool config_metrics_are_wanted(const struct config_metrics *metrics)
+{
+	return metrics->address[0] || metrics->path[0];
+}
+
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
@@ -236,6 +250,7 @@ struct config {
 	uint32_t drain_ms;        /* how long connections may go on after SIGTERM */
 	char user[32];            /* who the relay process runs as; "": nsrelay if there is one, else nobody */
 	char control_path[CONFIG_SOCKET_PATH_MAX]; /* of the control socket; "": none */
+	struct config_metrics metrics;
 	enum config_log_level log_level;
 	enum config_log_format log_format;
 	uint32_t log_rate; /* records a second, 0: no limit */

@@ -44,6 +44,8 @@ static int prepare_tables(struct handover *h)
 		rc = preread_init(&h->tables.preread, plan->config);
 	if (rc == 0)
 		rc = ejection_init(&h->tables.ejection, plan->config);
+	if (rc == 0)
+		rc = tally_init(&h->tables.tally, plan, h->thread_count);
 	return rc;
 }
 
@@ -178,6 +180,7 @@ void handover_fini(struct handover *h)
 	admission_fini(&h->tables.admission);
 	preread_fini(&h->tables.preread);
 	ejection_fini(&h->tables.ejection);
+	tally_fini(&h->tables.tally);
 	free(h->checks);
 	free(h->first_check);
 	succession_fini(&h->map);
@@ -442,6 +445,7 @@ static void join(struct worker *worker, struct heirs *heirs, const struct handov
 	for (struct session *session; (session = slab_next(&worker->sessions, &index));) {
 		join_limits(worker, session);
 		bandwidth_go_on(&worker->shared->bandwidth, session);
+		tally_go_on(worker, session);
 	}
 }
 
@@ -455,6 +459,7 @@ static void inherit_tables(struct handover *h, struct shared *shared)
 	                  (uint32_t)before->config->relay_count, before->listener_count);
 	admission_inherit(&h->tables.admission, &shared->admission, before, after, &h->map);
 	ejection_inherit(&h->tables.ejection, &shared->ejection, before, after, &h->map);
+	tally_inherit(&h->tables.tally, &shared->tally, before, after, &h->map);
 }
 
 static void exchange_tables(struct handover *h, struct shared *shared)
@@ -464,6 +469,7 @@ static void exchange_tables(struct handover *h, struct shared *shared)
 	EXCHANGE(shared->admission, h->tables.admission);
 	EXCHANGE(shared->preread, h->tables.preread);
 	EXCHANGE(shared->ejection, h->tables.ejection);
+	EXCHANGE(shared->tally, h->tables.tally);
 }
 
 void handover_commit(struct handover *h, const bool *fresh, const int *listener_fds)

@@ -55,6 +55,7 @@ struct limits_input {
 	size_t health_memory;  /* bytes: health_memory() and ejection_memory() */
 	size_t admission_memory; /* bytes: admission_memory() */
 	size_t bandwidth_memory; /* bytes: bandwidth_memory() */
+	size_t tally_memory;   /* bytes: tally_memory() */
 	size_t hello_memory;   /* bytes of each connection: hello_memory() */
 	size_t preread_memory; /* bytes: preread_memory() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */

@@ -337,7 +337,8 @@ static int prepare(struct relay *relay, struct err *err)
 	    bandwidth_init(&relay->shared.bandwidth, relay->process->plan) < 0 ||
 	    admission_init(&relay->shared.admission, relay->process->plan, sys_random()) < 0 ||
 	    preread_init(&relay->shared.preread, relay->process->plan->config) < 0 ||
-	    ejection_init(&relay->shared.ejection, relay->process->plan->config) < 0)
+	    ejection_init(&relay->shared.ejection, relay->process->plan->config) < 0 ||
+	    tally_init(&relay->shared.tally, relay->process->plan, count) < 0)
 		return err_set(err, ENOMEM, "relay: out of memory");
 	if (usage_init(&relay->first_usage, relay->process->plan) < 0)
 		return err_set(err, ENOMEM, "relay: out of memory");
@@ -443,6 +444,7 @@ static void release(struct relay *relay)
 		close(relay->doorbell_fd);
 	balance_fini(&relay->shared.balance);
 	ejection_fini(&relay->shared.ejection);
+	tally_fini(&relay->shared.tally);
 	inspect_fini(&relay->inspect);
 	events_fini(&relay->events);
 	preread_fini(&relay->shared.preread);

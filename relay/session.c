@@ -104,12 +104,14 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	if (!session) {
 		enum cause cause = worker->stopping ? CAUSE_DRAINED : CAUSE_RESOURCE_LIMIT;
 		counter_add(worker->counters, COUNTER_CLOSED + cause, 1);
+		tally_turned_away(worker, listener, cause);
 		sys_close_reset(fd);
 		return;
 	}
 	atomic_fetch_add_explicit(&worker->shared->connections, 1, memory_order_relaxed);
 	session_init(worker, session, listener, fd);
 	bandwidth_begin(&worker->shared->bandwidth, session);
+	tally_accepted(worker, session);
 	PROBE(accept, session, worker_relay(worker, session)->name, listener, fd);
 	if (wants_peer(worker, session))
 		note_peer(session);
@@ -207,7 +209,8 @@ void session_open(struct worker *worker, struct session *session)
 {
 	session_set_state(session, SESSION_OPEN);
 	counter_add(worker->counters, COUNTER_CONNECTED, 1);
-	session->connect_us = (uint32_t)((sys_now_ns() - session->accepted_ns) / 1000);
+	session->connect_us = 1 + (uint32_t)((sys_now_ns() - session->accepted_ns) / 1000); /* rounded up: never 0 */
+	tally_connected(worker, session);
 	PROBE(connect, session, session->backend, session->connect_us, session->backends_tried);
 	session->active_ms = worker->now_ms;
 	session->give_up_ms = 0;
@@ -413,6 +416,7 @@ static void finish(struct worker *worker, struct session *session)
 		ejection_note_end(worker, session);
 	/* First counted, then told: who has read the record finds it counted. */
 	counter_add(worker->counters, COUNTER_CLOSED + session->cause, 1);
+	tally_closed(worker, session);
 	PROBE(close, session, cause_name((enum cause)session->cause), session->flows[SIDE_CLIENT].bytes,
 	      session->flows[SIDE_SERVER].bytes);
 	if (worker->records && (log_enabled(LOG_LEVEL_INFO) || cause_is_limit(session->cause)))

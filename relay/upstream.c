@@ -178,6 +178,7 @@ void upstream_go_on(struct worker *worker, struct session *session)
 static void next_backend(struct worker *worker, struct session *session, int result)
 {
 	counter_add(worker->counters, COUNTER_CONNECT_FAILURES, 1);
+	tally_failed(worker, session);
 	upstream_leave(worker, session);
 	timer_disarm(&worker->wheel, &session->timer);
 	if (choose_next(worker, session)) {

@@ -32,6 +32,7 @@
 #include "relay/session.h"
 #include "relay/sockets.h"
 #include "relay/spill.h"
+#include "relay/tally.h"
 
 enum { WORKER_NO_LISTENER = UINT32_MAX };
 
@@ -50,6 +51,7 @@ struct shared {
 	struct admission admission;
 	struct ejection ejection;
 	struct preread preread;
+	struct tally tally;
 };
 
 struct listener {

@@ -25,6 +25,7 @@ enum {
 	CONNECTION_RATE_MAX = 1000000, /* one a microsecond */
 	SOURCES_MAX = 1 << 20,
 	QUEUE_MAX = 65535,
+	SERIES_MAX = 1000000,
 };
 
 #define MAP(array)                                                                                           \
@@ -118,6 +119,16 @@ static const struct setting control_settings[] = {
 };
 static const struct setting_map control_map = MAP(control_settings);
 
+static const struct setting metrics_settings[] = {
+	{"listen", .option = "metrics", DAEMON(metrics.address), .type = {VALUE_ADDRESS, .max = CONFIG_ADDRESS_MAX - 1},
+	 .help = "where Prometheus may ask by HTTP: 127.0.0.1:9100", .needs_restart = true},
+	{"path", .option = "metrics-socket", DAEMON(metrics.path), .type = {VALUE_PATH, .max = CONFIG_SOCKET_PATH_MAX - 1},
+	 .help = "the same by a unix socket", .needs_restart = true},
+	{"series_max", DAEMON(metrics.series_max), COUNT(0, SERIES_MAX),
+	 .help = "by relay, namespace, pool and backend; what is beyond is counted together, as 'other'"},
+};
+static const struct setting_map metrics_map = MAP(metrics_settings);
+
 static const struct setting daemon_settings[] = {
 	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
 	 .help = "worker threads; 0: one per processor", .needs_restart = true},
@@ -129,6 +140,7 @@ static const struct setting daemon_settings[] = {
 	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody", .needs_restart = true},
 	{"control", .map = &control_map},
 	{"log", .map = &log_map},
+	{"metrics", .map = &metrics_map},
 };
 const struct setting_map setting_daemon = MAP(daemon_settings);
 

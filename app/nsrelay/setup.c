@@ -15,6 +15,7 @@
 #include "relay/hello.h"
 #include "relay/mirror/mirror.h"
 #include "relay/preread.h"
+#include "relay/tally.h"
 #include "relay/worker.h"
 
 /* processors - those this program may run on; more than fit into a cpu_set_t (EINVAL) are more than there are
@@ -60,6 +61,7 @@ static int compute_limits(struct setup *setup, bool sandbox, struct err *err)
 	        .health_memory = health_memory(&setup->plan) + ejection_memory(config, threads),
 	        .admission_memory = admission_memory(&setup->plan),
 	        .bandwidth_memory = bandwidth_memory(config->relay_count, setup->plan.listener_count),
+	        .tally_memory = tally_memory(&setup->plan, threads),
 	        .hello_memory = hello_memory(config),
 	        .preread_memory = preread_memory(config),
 	        .max_connections = config->max_connections,

@@ -140,9 +140,13 @@ static void keep_fixed(const struct config *is, struct config *next)
 		log_needs_restart("user");
 	if (strcmp(next->control_path, is->control_path) != 0)
 		log_needs_restart("control");
+	if (strcmp(next->metrics.address, is->metrics.address) != 0 || strcmp(next->metrics.path, is->metrics.path) != 0)
+		log_needs_restart("metrics");
 	next->threads = is->threads;
 	memcpy(next->user, is->user, sizeof(next->user));
 	memcpy(next->control_path, is->control_path, sizeof(next->control_path));
+	memcpy(next->metrics.address, is->metrics.address, sizeof(next->metrics.address));
+	memcpy(next->metrics.path, is->metrics.path, sizeof(next->metrics.path));
 }
 
 /* ---- sending ---- */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/text/suggest.h"
+#include "base/endpoint.h"
 #include "base/units.h"
 
 static_assert(sizeof(enum value_kind) == sizeof(uint32_t), "an enum in struct config is written as uint32_t");
@@ -196,6 +197,20 @@ static int parse_path(const struct value_type *type, const char *text, void *ret
 	return 0;
 }
 
+static int parse_address(const struct value_type *type, const char *text, void *ret, struct err *err)
+{
+	struct endpoint endpoint;
+	char full[VALUE_TEXT_MAX];
+	size_t length = strlen(text);
+	if (length > type->max)
+		return refuse(type, EINVAL, text, "is too long", err);
+	snprintf(full, sizeof(full), "/%s", text); /* in the program's own namespace */
+	if (length > 0 && (strchr(text, '/') || endpoint_parse(full, &endpoint, NULL) < 0))
+		return refuse(type, EINVAL, text, "is no such address", err);
+	memcpy(ret, text, length + 1);
+	return 0;
+}
+
 static int parse_octets(const struct value_type *type, const char *text, void *ret, struct err *err)
 {
 	(void)type;
@@ -215,6 +230,7 @@ int value_parse(const struct value_type *type, const char *text, void *ret, stru
 		[VALUE_PERCENT] = parse_percent,
 		[VALUE_RATE] = parse_rate,
 		[VALUE_PATH] = parse_path,
+		[VALUE_ADDRESS] = parse_address,
 		[VALUE_OCTETS] = parse_octets,
 	};
 	return parsers[type->kind](type, text, ret, err);
@@ -249,6 +265,7 @@ const char *value_format(const struct value_type *type, const void *field, char 
 		break;
 	case VALUE_NAME:
 	case VALUE_PATH:
+	case VALUE_ADDRESS:
 		snprintf(buf, size, "%s", (const char *)field);
 		break;
 	case VALUE_OCTETS:
@@ -309,6 +326,9 @@ const char *value_describe(const struct value_type *type, char *buf, size_t size
 	case VALUE_PATH:
 		snprintf(buf, size, "the absolute path of a file, of at most %" PRIu32 " bytes", type->max);
 		break;
+	case VALUE_ADDRESS:
+		snprintf(buf, size, "an address and a port, such as 127.0.0.1:9100 or [::1]:9100");
+		break;
 	case VALUE_OCTETS:
 		snprintf(buf, size, "a text of at most %d bytes, with \\r, \\n, \\t, \\0, \\\\ or \\xHH", OCTETS_MAX);
 		break;
@@ -324,6 +344,7 @@ const char *value_placeholder(const struct value_type *type, char *buf, size_t s
 		[VALUE_NAME] = "NAME",
 		[VALUE_PERCENT] = "N%",       [VALUE_RATE] = "N/s",
 		[VALUE_PATH] = "PATH",
+		[VALUE_ADDRESS] = "ADDRESS:PORT",
 		[VALUE_OCTETS] = "TEXT",
 	};
 	if (type->kind == VALUE_CHOICE)

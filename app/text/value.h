@@ -24,6 +24,7 @@ enum value_kind {
 	VALUE_OCTETS,  /* text with escapes: base/octets.h; struct octets */
 	VALUE_NAME,    /* letters, digits, '_', '-' and '.'; an array of at least max + 1 char */
 	VALUE_PATH,    /* of a file, absolute, or "" for none; an array of at least max + 1 char */
+	VALUE_ADDRESS, /* ADDRESS:PORT of TCP, or "" for none; an array of at least max + 1 char */
 };
 
 struct value_type {

@@ -115,6 +115,7 @@ static void switch_all_on(struct rig_options *options)
 	options->allow = (struct config_cidrs){&everybody, 1};
 	options->deny = options->accept.from = (struct config_cidrs){&nobody, 1};
 	options->accept.timeout_ms = HOUR_MS;
+	options->metrics = (struct config_metrics){.path = "/metrics", .series_max = ENOUGH};
 }
 
 static int run_load(const struct load *load, unsigned times)

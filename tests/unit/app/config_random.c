@@ -80,6 +80,9 @@ void config_random_value(const struct value_type *type, void *ret)
 	case VALUE_PATH:
 		random_path(ret, type->max);
 		return;
+	case VALUE_ADDRESS:
+		snprintf(ret, type->max + 1, below(2) ? "127.0.0.1:%u" : "[::1]:%u", 1 + below(65535));
+		return;
 	case VALUE_OCTETS:
 		random_octets(ret);
 		return;
@@ -256,6 +259,7 @@ static void assert_same_value(const struct setting *setting, const char *a, cons
 		return;
 	case VALUE_NAME:
 	case VALUE_PATH:
+	case VALUE_ADDRESS:
 		assert_string_equal(a, b);
 		return;
 	case VALUE_OCTETS:

@@ -164,6 +164,24 @@ static void path_is_absolute_or_nothing(void **state)
 	assert_string_equal(field, "");
 }
 
+static void address_has_a_port_and_no_namespace(void **state)
+{
+	static const struct value_type address = {VALUE_ADDRESS, .max = 63};
+	char field[64] = "before";
+	struct err err = ERR_INIT;
+	(void)state;
+	assert_int_equal(value_parse(&address, "127.0.0.1:9100", field, NULL), 0);
+	assert_int_equal(value_parse(&address, "[::1]:9100", field, NULL), 0);
+	assert_string_equal(field, "[::1]:9100");
+	assert_int_equal(value_parse(&address, "127.0.0.1", field, &err), -EINVAL);
+	assert_contains(err.text, "'127.0.0.1' is no such address; expected an address and a port, such as 127.0.0.1:9100");
+	assert_int_equal(value_parse(&address, "localhost:80", field, NULL), -EINVAL);
+	assert_int_equal(value_parse(&address, "web/127.0.0.1:80", field, NULL), -EINVAL);
+	assert_string_equal(field, "[::1]:9100"); /* untouched */
+	assert_int_equal(value_parse(&address, "", field, NULL), 0);
+	assert_string_equal(field, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +191,7 @@ int main(void)
 		cmocka_unit_test(mistakes_are_refused_with_what_was_expected),
 		cmocka_unit_test(a_placeholder_names_the_kind),
 		cmocka_unit_test(path_is_absolute_or_nothing),
+		cmocka_unit_test(address_has_a_port_and_no_namespace),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

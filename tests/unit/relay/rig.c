@@ -99,6 +99,8 @@ static void configure(struct rig *rig)
 	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
 	assert_int_equal(preread_init(&rig->shared.preread, &rig->config), 0);
 	assert_int_equal(ejection_init(&rig->shared.ejection, &rig->config), 0);
+	rig->config.metrics = rig->options.metrics;
+	assert_int_equal(tally_init(&rig->shared.tally, &rig->plan, 1), 0);
 	rig->limits = (struct limits){
 		.threads = 1,
 		.connections = rig->options.connections,
@@ -711,6 +713,7 @@ static void free_rig(struct rig *rig)
 	bandwidth_fini(&rig->shared.bandwidth);
 	admission_fini(&rig->shared.admission);
 	ejection_fini(&rig->shared.ejection);
+	tally_fini(&rig->shared.tally);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
 	fake_fini();

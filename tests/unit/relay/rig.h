@@ -37,6 +37,7 @@ struct rig_options {
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */
+	struct config_metrics metrics;
 	bool unix_pair;        /* RIG_UNIX has two backends */
 	const char *listener;  /* of every relay */
 	struct config_cidrs allow, deny; /* of every relay; borrowed */
