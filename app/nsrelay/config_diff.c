@@ -204,6 +204,40 @@ void config_diff_fini(struct config_diff *diff)
 	vec_clear(&diff->changes);
 }
 
+/* ---- what stays ---- */
+
+static void keep(const struct setting *setting, const char *key, const struct config *was, struct config *next,
+		 void (*tell)(const char *what))
+{
+	char before[VALUE_TEXT_MAX], after[VALUE_TEXT_MAX];
+	value_format(&setting->type, (const char *)was + setting->offset, before, sizeof(before));
+	value_format(&setting->type, (char *)next + setting->offset, after, sizeof(after));
+	if (strcmp(before, after) == 0)
+		return;
+	int r = value_parse(&setting->type, before, (char *)next + setting->offset, NULL);
+	CHECK(r == 0); /* it was formatted */
+	tell(key);
+}
+
+static void keep_settings(const struct setting_map *map, const char *key, const struct config *was, struct config *next,
+			  void (*tell)(const char *what))
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct setting *setting = &map->settings[i];
+		char whole[KEY_MAX];
+		snprintf(whole, sizeof(whole), "%s%s%s", key, *key ? "." : "", setting->key);
+		if (setting->map)
+			keep_settings(setting->map, whole, was, next, tell);
+		else if (setting->needs_restart)
+			keep(setting, whole, was, next, tell);
+	}
+}
+
+void config_keep_fixed(const struct config *was, struct config *next, void (*tell)(const char *what))
+{
+	keep_settings(&setting_daemon, "", was, next, tell);
+}
+
 /* ---- printing ---- */
 
 static const char *or_none(const char *value)

@@ -30,6 +30,12 @@ struct config_diff {
 int config_diff_init(struct config_diff *diff, const struct config *was, const struct config *is);
 void config_diff_fini(struct config_diff *diff);
 
+/*
+ * config_keep_fixed - what a running daemon keeps to is in @next as it was in @was
+ * @tell: told of each such setting that was another, "control.path"
+ */
+void config_keep_fixed(const struct config *was, struct config *next, void (*tell)(const char *what));
+
 /* config_diff_print - a line for each change: "relay web: timeouts.idle: 1h -> 5m" */
 void config_diff_print(const struct config_diff *diff, FILE *out);
 

@@ -2,6 +2,7 @@
 #include "app/nsrelay/config_fetch.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,25 +28,27 @@ static int receive_all(struct varlink_client *client, FILE *out, struct err *err
 	return r;
 }
 
-static int fetch(const char *path, bool all, FILE *out, struct err *err)
+static int fetch(const char *path, unsigned what, FILE *out, struct err *err)
 {
 	struct varlink_client client;
 	int r = varlink_connect(&client, path, err);
 	if (r < 0)
 		return r;
-	r = varlink_send(&client, CONTROL_INTERFACE ".GetConfiguration", json_pack("{s:b}", "all", (int)all), true, err);
+	r = varlink_send(&client, CONTROL_INTERFACE ".GetConfiguration",
+			 json_pack("{s:b, s:b}", "all", what & CONFIG_FETCH_ALL, "as_read", what & CONFIG_FETCH_AS_READ), true,
+			 err);
 	if (r == 0)
 		r = receive_all(&client, out, err);
 	varlink_disconnect(&client);
 	return r;
 }
 
-int config_fetch(const char *path, bool all, char **ret, size_t *ret_size, struct err *err)
+int config_fetch(const char *path, unsigned what, char **ret, size_t *ret_size, struct err *err)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
-	int r = out ? fetch(path, all, out, err) : err_set(err, ENOMEM, "out of memory");
+	int r = out ? fetch(path, what, out, err) : err_set(err, ENOMEM, "out of memory");
 	if (out && fclose(out) != 0 && r == 0)
 		r = err_set(err, ENOMEM, "out of memory");
 	if (r == 0) {

@@ -3,18 +3,22 @@
 #ifndef NSRELAY_APP_NSRELAY_CONFIG_FETCH_H
 #define NSRELAY_APP_NSRELAY_CONFIG_FETCH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 
+enum {
+	CONFIG_FETCH_ALL = 1 << 0,     /* settings that have their default as well */
+	CONFIG_FETCH_AS_READ = 1 << 1, /* without what an operator has changed and a reload leaves as it is */
+};
+
 /*
  * config_fetch - as a file
  * @path: of the control socket
- * @all:  settings that have their default as well
+ * @what: CONFIG_FETCH_..., or 0
  * *@ret: the text, ended by a NUL that is not of its *@ret_size bytes, to be given to free(3)
  * Errors: those of varlink_connect() and varlink_receive(), ENOMEM.
  */
-int config_fetch(const char *path, bool all, char **ret, size_t *ret_size, struct err *err);
+int config_fetch(const char *path, unsigned what, char **ret, size_t *ret_size, struct err *err);
 
 #endif

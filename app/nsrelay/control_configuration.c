@@ -17,6 +17,10 @@ _Static_assert(2 * TEXT_A_REPLY < LIMIT_CONTROL_REPLY, "a reply has room for it"
 
 static const struct varlink_field configuration_takes[] = {
         {.name = "all", .kind = VARLINK_BOOL, .optional = true, .help = "settings that have their default as well"},
+        {.name = "as_read",
+         .kind = VARLINK_BOOL,
+         .optional = true,
+         .help = "without what SetBackendState and SetLogLevel have changed, which a reload leaves as it is"},
 };
 static const struct varlink_field configuration_fields[] = {
         {.name = "text", .kind = VARLINK_STRING, .help = "YAML; that of all replies, one behind the other, is a file"},
@@ -37,11 +41,17 @@ static enum config_log_level level_now(void)
 	return (enum config_log_level)level;
 }
 
-static int write_daemon(const struct config *config, bool all, FILE *out)
+/* How it is asked for. */
+struct wish {
+	bool all, as_read;
+};
+
+static int write_daemon(const struct config *config, struct wish wish, FILE *out)
 {
 	struct config now = *config; /* and nothing of what it points to is touched */
-	now.log_level = level_now();
-	return config_text_daemon(&now, all, out);
+	if (!wish.as_read)
+		now.log_level = level_now();
+	return config_text_daemon(&now, wish.all, out);
 }
 
 /* state_now - what SetBackendState may have changed */
@@ -53,7 +63,7 @@ static enum config_state state_now(const struct inspect *inspect, size_t pool, u
 	return reasons & STANDING_DRAIN ? CONFIG_STATE_DRAIN : CONFIG_STATE_READY;
 }
 
-static int write_pool(const struct inspect *inspect, size_t index, bool all, FILE *out)
+static int write_pool(const struct inspect *inspect, size_t index, struct wish wish, FILE *out)
 {
 	struct config_pool now = inspect->plan->config->pools[index];
 	const struct config_backend *backends = now.backends;
@@ -62,23 +72,24 @@ static int write_pool(const struct inspect *inspect, size_t index, bool all, FIL
 		return -ENOMEM;
 	for (uint32_t i = 0; i < now.backend_count; i++) {
 		now.backends[i] = backends[i];
-		now.backends[i].state = state_now(inspect, index, i);
+		if (!wish.as_read)
+			now.backends[i].state = state_now(inspect, index, i);
 	}
-	int r = config_text_pool(&now, index == 0, all, out);
+	int r = config_text_pool(&now, index == 0, wish.all, out);
 	free(now.backends);
 	return r;
 }
 
 /* write_part - 0: what is daemon-wide; then the pools; then the relays */
-static int write_part(const struct inspect *inspect, size_t part, bool all, FILE *out)
+static int write_part(const struct inspect *inspect, size_t part, struct wish wish, FILE *out)
 {
 	const struct config *config = inspect->plan->config;
 	if (part == 0)
-		return write_daemon(config, all, out);
+		return write_daemon(config, wish, out);
 	if (part <= config->pool_count)
-		return write_pool(inspect, part - 1, all, out);
+		return write_pool(inspect, part - 1, wish, out);
 	part -= 1 + config->pool_count;
-	return config_text_relay(config, &config->relays[part], part == 0, all, out);
+	return config_text_relay(config, &config->relays[part], part == 0, wish.all, out);
 }
 
 static size_t part_count(const struct config *config)
@@ -106,6 +117,7 @@ static int cut(struct varlink_call *call, struct piece *piece)
 /* add_parts - from place[0] on, as many as fit; -ESTALE: what has been told of the first is not so any more */
 static int add_parts(const struct inspect *inspect, struct varlink_call *call, struct piece *piece)
 {
+	const struct wish wish = {varlink_flag(call, "all"), varlink_flag(call, "as_read")};
 	const size_t count = part_count(inspect->plan->config), first = (size_t)call->place[0];
 	if (first == 0 && call->place[1] == 0)
 		call->place[3] = inspect->changes;
@@ -113,7 +125,7 @@ static int add_parts(const struct inspect *inspect, struct varlink_call *call, s
 		return -ESTALE;
 	piece->skip = (size_t)call->place[1];
 	for (size_t i = first; i < count; i++) {
-		if (write_part(inspect, i, varlink_flag(call, "all"), piece->stream) < 0 || fflush(piece->stream) != 0)
+		if (write_part(inspect, i, wish, piece->stream) < 0 || fflush(piece->stream) != 0)
 			return -ENOMEM;
 		if (piece->size < piece->skip ||
 		    (i == first && piece->skip && hash_bytes(piece->text, piece->skip) != call->place[2]))

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/nsrelay/config_diff.h"
 #include "app/nsrelay/config_file.h"
 #include "app/nsrelay/config_text.h"
 #include "app/nsrelay/edit.h"
@@ -129,24 +130,6 @@ static int write_next(struct supervisor *s, const struct config *next)
 		return -ENOMEM;
 	int rc = config_text(next, false, out);
 	return fclose(out) != 0 ? -ENOMEM : rc;
-}
-
-/* keep_fixed - what a running daemon cannot change stays as it is */
-static void keep_fixed(const struct config *is, struct config *next)
-{
-	if (next->threads != is->threads)
-		log_needs_restart("threads");
-	if (strcmp(next->user, is->user) != 0)
-		log_needs_restart("user");
-	if (strcmp(next->control_path, is->control_path) != 0)
-		log_needs_restart("control");
-	if (strcmp(next->metrics.address, is->metrics.address) != 0 || strcmp(next->metrics.path, is->metrics.path) != 0)
-		log_needs_restart("metrics");
-	next->threads = is->threads;
-	memcpy(next->user, is->user, sizeof(next->user));
-	memcpy(next->control_path, is->control_path, sizeof(next->control_path));
-	memcpy(next->metrics.address, is->metrics.address, sizeof(next->metrics.address));
-	memcpy(next->metrics.path, is->metrics.path, sizeof(next->metrics.path));
 }
 
 /* ---- sending ---- */
@@ -283,7 +266,7 @@ static void begin(struct supervisor *s)
 		return;
 	}
 	free(report);
-	keep_fixed(&s->setup->config, &config);
+	config_keep_fixed(&s->setup->config, &config, log_needs_restart);
 	rc = write_next(s, &config);
 	if (rc < 0) {
 		config_fini(&config);

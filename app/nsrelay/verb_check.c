@@ -43,7 +43,7 @@ static int load_running(const char *path, struct config *ret, FILE *report)
 	struct err err = ERR_INIT;
 	char *text;
 	size_t size;
-	if (config_fetch(path, false, &text, &size, &err) < 0) {
+	if (config_fetch(path, CONFIG_FETCH_AS_READ, &text, &size, &err) < 0) {
 		fprintf(report, "nsrelay: %s\n", err.text);
 		return EXIT_FAILURE;
 	}

@@ -185,6 +185,28 @@ static void each_setting_is_one_change(void **state)
 	config_fini(&is);
 }
 
+static char told[128];
+
+static void tell(const char *what)
+{
+	strcat(strcat(told, what), " ");
+}
+
+static void what_needs_a_restart_stays_and_is_told(void **state)
+{
+	(void)state;
+	struct config was = rig_accept(RELAY POOL "threads: 2\n"),
+		      is = rig_accept(RELAY POOL "user: me\ncontrol: { path: /run/x }\ndrain: 1s\n");
+	config_keep_fixed(&was, &is, tell);
+	assert_string_equal(told, "threads user control.path ");
+	assert_int_equal(is.threads, 2);
+	assert_string_equal(is.user, "");
+	assert_string_equal(is.control_path, "");
+	assert_int_equal(is.drain_ms, 1000);
+	config_fini(&was);
+	config_fini(&is);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +215,7 @@ int main(void)
 		cmocka_unit_test_teardown(relays_pools_and_backends_come_and_go_by_name, rig_teardown),
 		cmocka_unit_test_teardown(a_setting_is_told_with_both_values, rig_teardown),
 		cmocka_unit_test_teardown(what_a_running_daemon_keeps_to_is_marked, rig_teardown),
+		cmocka_unit_test_teardown(what_needs_a_restart_stays_and_is_told, rig_teardown),
 		cmocka_unit_test_teardown(routes_are_told_by_the_server_s_name, rig_teardown),
 		cmocka_unit_test_teardown(the_second_of_two_like_backends_is_the_second, rig_teardown),
 		cmocka_unit_test_teardown(each_setting_is_one_change, rig_teardown),
