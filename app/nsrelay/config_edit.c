@@ -63,7 +63,7 @@ static int find_in_pool(const struct config_pool *pool, const char *address, siz
 static int find_backend(const struct config *config, const char *which, size_t *ret_pool, size_t *ret, struct err *err)
 {
 	char name[CONFIG_NAME_MAX];
-	size_t length = strcspn(which, "/"), pool;
+	size_t length = strcspn(which, "/"), pool = 0;
 	if (which[length] == '\0' || length >= sizeof(name))
 		return err_set(err, EINVAL, "'%.64s' does not begin with a pool's name; expected POOL/ADDRESS:PORT", which);
 	memcpy(name, which, length);
@@ -102,7 +102,7 @@ static const struct config_relay *find_user(const struct config *config, size_t 
 static void drop_relay(struct config *config, size_t index)
 {
 	char name[CONFIG_NAME_MAX];
-	size_t pool;
+	size_t pool = 0;
 	memcpy(name, config->relays[index].name, sizeof(name));
 	config_drop_relay(config, index);
 	if (find_pool(config, name, &pool, NULL) == 0 && !find_user(config, pool))
@@ -111,7 +111,7 @@ static void drop_relay(struct config *config, size_t index)
 
 int config_remove_relay(struct config *config, const char *name, struct err *err)
 {
-	size_t index;
+	size_t index = 0;
 	int r = find_relay(config, name, &index, err);
 	if (r < 0)
 		return r;
@@ -124,7 +124,7 @@ int config_remove_relay(struct config *config, const char *name, struct err *err
 
 int config_remove_pool(struct config *config, const char *name, struct err *err)
 {
-	size_t index;
+	size_t index = 0;
 	int r = find_pool(config, name, &index, err);
 	if (r < 0)
 		return r;
@@ -138,7 +138,7 @@ int config_remove_pool(struct config *config, const char *name, struct err *err)
 
 int config_remove_backend(struct config *config, const char *which, struct err *err)
 {
-	size_t pool, backend;
+	size_t pool = 0, backend = 0;
 	int r = find_backend(config, which, &pool, &backend, err);
 	if (r < 0)
 		return r;
@@ -151,7 +151,7 @@ int config_remove_backend(struct config *config, const char *which, struct err *
 
 int config_set_weight(struct config *config, const char *which, uint32_t weight, struct err *err)
 {
-	size_t pool, backend;
+	size_t pool = 0, backend = 0;
 	if (weight < 1 || weight > CONFIG_WEIGHT_MAX)
 		return err_set(err, EINVAL, "a weight of %u is out of range; expected 1 to %d", weight, CONFIG_WEIGHT_MAX);
 	int r = find_backend(config, which, &pool, &backend, err);
@@ -162,7 +162,7 @@ int config_set_weight(struct config *config, const char *which, uint32_t weight,
 
 int config_set_state(struct config *config, const char *which, enum config_state state, struct err *err)
 {
-	size_t pool, backend;
+	size_t pool = 0, backend = 0;
 	int r = find_backend(config, which, &pool, &backend, err);
 	if (r == 0)
 		config->pools[pool].backends[backend].state = state;

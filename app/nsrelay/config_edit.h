@@ -22,10 +22,10 @@ int config_remove_pool(struct config *config, const char *name, struct err *err)
 int config_remove_backend(struct config *config, const char *which, struct err *err);
 
 /*
- * config_remove_namespace - whatever is in the namespace: listeners, and relays that are left without any; backends, and
+ * config_remove_namespace - whatever is in the namespace @text, as an endpoint begins: listeners, and relays that are left without any; backends, and
  * pools that are left without any; mirrors; and what lists of namespaces say of it
  */
-int config_remove_namespace(struct config *config, const char *netns, struct err *err);
+int config_remove_namespace(struct config *config, const char *text, struct err *err);
 
 /* config_set_weight, config_set_state - of the backend @which, as above; @weight: 1 .. CONFIG_WEIGHT_MAX, or EINVAL */
 int config_set_weight(struct config *config, const char *which, uint32_t weight, struct err *err);

@@ -70,6 +70,7 @@ edit(const struct varlink_service *service, struct varlink_call *call, int fd, c
 	char command[REQUEST_TEXT_MAX];
 	va_list args;
 	va_start(args, format);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is va_start()'s */
 	int length = vsnprintf(command, sizeof(command), format, args);
 	va_end(args);
 	if (length < 0 || (size_t)length >= sizeof(command))
