@@ -11,6 +11,7 @@
 #include "base/sm.h"
 #include "io/sys.h"
 #include "relay/flow.h"
+#include "relay/handover.h"
 
 /* The session machine's moves are seen by sm_trace, which knows no context. */
 static struct rig *traced;
@@ -41,9 +42,10 @@ struct endpoint rig_endpoint(const char *text)
 	return endpoint;
 }
 
-static void add_relay(struct rig *rig, enum config_lane lane, const char *const backends[])
+static void add_relay(const struct rig *rig, struct config *config, enum config_lane lane, const char *const backends[])
 {
-	struct config_pool *pool = config_add_pool(&rig->config);
+	struct config_pool *pool = config_add_pool(config);
+	snprintf(pool->name, sizeof(pool->name), "pool%zu", config->pool_count);
 	pool->balance = rig->options.balance;
 	pool->health = rig->options.health;
 	pool->sticky = rig->options.sticky;
@@ -55,10 +57,11 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 		assert_int_equal(config_pool_add_backend(pool, &backend), 0);
 		pool->backends[i].max_connections = rig->options.backend_most;
 	}
-	struct config_relay *relay = config_add_relay(&rig->config);
+	struct config_relay *relay = config_add_relay(config);
+	snprintf(relay->name, sizeof(relay->name), "relay%zu", config->relay_count);
 	struct endpoint listener = rig_endpoint(rig->options.listener);
 	assert_int_equal(config_relay_add_listener(relay, &listener), 0);
-	relay->pool = rig->config.pool_count - 1;
+	relay->pool = config->pool_count - 1;
 	relay->lane = lane;
 	relay->timeouts = rig->options.timeouts;
 	relay->proxy_send = rig->options.proxy_send;
@@ -77,23 +80,40 @@ static void add_relay(struct rig *rig, enum config_lane lane, const char *const 
 		assert_int_equal(config_cidrs_add(&relay->access.deny, &rig->options.deny.items[i]), 0);
 }
 
-static void configure(struct rig *rig)
+/* make_config - what rig->options say */
+static void make_config(const struct rig *rig, struct config *config)
 {
 	static const char *const three[] = {"a/127.0.0.1:9000", "a/127.0.0.1:9001", "b/127.0.0.1:9002", NULL};
+	static const char *const two[] = {"a/127.0.0.1:9000", "b/127.0.0.1:9002", NULL};
 	static const char *const interactive[] = {"a/127.0.0.1:9003", NULL};
 	static const char *const bulk[] = {"a/127.0.0.1:9004", NULL};
 	const char *const local[] = {"unix:/run/server", rig->options.unix_pair ? "unix:/run/other" : NULL, NULL};
-	config_init(&rig->config);
-	add_relay(rig, CONFIG_LANE_AUTO, three);
-	add_relay(rig, CONFIG_LANE_INTERACTIVE, interactive);
-	add_relay(rig, CONFIG_LANE_BULK, bulk);
-	add_relay(rig, CONFIG_LANE_AUTO, local);
-	struct config_relay *first = &rig->config.relays[RIG_AUTO];
+	config_init(config);
+	add_relay(rig, config, CONFIG_LANE_AUTO, rig->options.without_second ? two : three);
+	add_relay(rig, config, CONFIG_LANE_INTERACTIVE, interactive);
+	add_relay(rig, config, CONFIG_LANE_BULK, bulk);
+	add_relay(rig, config, CONFIG_LANE_AUTO, local);
+	struct config_relay *first = &config->relays[RIG_AUTO];
 	first->sni.unmatched = rig->options.sni.unmatched;
 	first->sni.timeout_ms = rig->options.sni.timeout_ms;
 	for (size_t i = 0; i < rig->options.sni.count; i++)
 		assert_int_equal(config_relay_add_sni(first, &rig->options.sni.routes[i]), 0);
+}
+
+static uint32_t new_number(struct rig_source *source, const struct plan_target *target)
+{
+	assert_true(source->target_count < RIG_TARGETS_MAX);
+	source->families[source->target_count] = target->endpoint->addr.family;
+	return source->target_count++;
+}
+
+static void configure(struct rig *rig)
+{
+	make_config(rig, &rig->config);
 	assert_int_equal(plan_init(&rig->plan, &rig->config), 0);
+	assert_int_equal(usage_init(&rig->usage, &rig->plan), 0);
+	for (uint32_t i = 0; i < rig->plan.target_count; i++)
+		rig->plan.targets[i].number = new_number(&rig->source, &rig->plan.targets[i]);
 	assert_int_equal(balance_init(&rig->shared.balance, &rig->config), 0);
 	assert_int_equal(admission_init(&rig->shared.admission, &rig->plan, 1), 0);
 	assert_int_equal(bandwidth_init(&rig->shared.bandwidth, &rig->plan), 0);
@@ -125,8 +145,7 @@ static int source_request(void *ctx, uint32_t target, uint32_t count)
 
 static int make_socket(uint32_t target)
 {
-	const struct plan_target *made = &traced->plan.targets[target];
-	return made->endpoint->addr.family == AF_UNIX ? fake_socket_to(5) : fake_socket();
+	return traced->source.families[target] == AF_UNIX ? fake_socket_to(5) : fake_socket();
 }
 
 static void answer_request(struct rig_source *source, const struct rig_request *request, struct socket_reply *reply)
@@ -579,8 +598,9 @@ static void check_limits(struct rig *rig)
 {
 	for (size_t i = 0; i < rig->shared.balance.pool_count; i++) {
 		const struct balance_pool *pool = &rig->shared.balance.pools[i];
+		uint32_t most = rig->options.backend_most > rig->had ? rig->options.backend_most : rig->had;
 		for (uint32_t j = 0; pool->limited && j < pool->count; j++)
-			assert_in_range(pool->active[j], 0, rig->options.backend_most);
+			assert_in_range(pool->active[j], 0, most);
 		if (pool->waiting && waiting_any(pool->waiting) && balance_has_room(pool))
 			assert_true(rig->worker.serves);
 	}
@@ -702,6 +722,77 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 	open_worker(rig);
 }
 
+/* ---- another configuration ---- */
+
+/* number_targets - of the plan that @config has by itself; those that there are keep their numbers */
+static void number_targets(struct rig *rig, const struct config *config, uint32_t *ret, uint32_t *ret_count)
+{
+	struct plan plan;
+	assert_int_equal(plan_init(&plan, config), 0);
+	for (uint32_t i = 0; i < plan.target_count; i++) {
+		uint32_t old = 0;
+		while (old < rig->plan.target_count && !plan_same_target(&rig->plan.targets[old], &plan.targets[i]))
+			old++;
+		ret[i] = old < rig->plan.target_count ? rig->plan.targets[old].number
+						      : new_number(&rig->source, &plan.targets[i]);
+	}
+	*ret_count = plan.target_count;
+	plan_fini(&plan);
+}
+
+/* become - the rig's own are those of @next now */
+static void become(struct rig *rig, struct generation *next)
+{
+	plan_fini(&rig->plan);
+	config_fini(&rig->config);
+	usage_fini(&rig->usage);
+	rig->config = next->config;
+	rig->plan = next->plan;
+	rig->plan.config = &rig->config;
+	rig->usage = next->usage;
+	rig->worker.plan = &rig->plan;
+	rig->worker.limits = &rig->limits;
+}
+
+/* note_most - how many connections a backend has at the most: what is there already stays, whatever the limit */
+static void note_most(struct rig *rig)
+{
+	rig->had = 0;
+	for (size_t i = 0; i < rig->shared.balance.pool_count; i++) {
+		const struct balance_pool *pool = &rig->shared.balance.pools[i];
+		for (uint32_t j = 0; pool->active && j < pool->count; j++)
+			rig->had = pool->active[j] > rig->had ? pool->active[j] : rig->had;
+	}
+}
+
+void rig_change(struct rig *rig)
+{
+	static const bool fresh[RIG_RELAYS];
+	static struct handover handover;
+	uint32_t numbers[RIG_TARGETS_MAX];
+	struct generation next = {.limits = rig->limits};
+	struct err err = ERR_INIT;
+	make_config(rig, &next.config);
+	handover = (struct handover){.before = &rig->plan,
+				     .usage = &rig->usage,
+				     .numbers = numbers,
+				     .thread_count = 1,
+				     .workers = {&rig->worker}};
+	number_targets(rig, &next.config, numbers, &handover.number_count);
+	assert_int_equal(handover_prepare(&handover, &next, fresh, rig->worker.now_ms + 1000, &err), 0);
+	worker_pause(&rig->worker, &handover);
+	for (int i = 0; !worker_stands(&rig->worker); i++) {
+		rig_run(rig, RIG_MS);
+		if (i > 1000)
+			fake_fail("it does not come to a stand");
+	}
+	handover_commit(&handover, fresh, NULL);
+	become(rig, &next);
+	note_most(rig);
+	worker_go_on(&rig->worker);
+	handover_fini(&handover);
+}
+
 static void free_rig(struct rig *rig)
 {
 	while (!list_empty(&rig->peers))
@@ -714,6 +805,7 @@ static void free_rig(struct rig *rig)
 	admission_fini(&rig->shared.admission);
 	ejection_fini(&rig->shared.ejection);
 	tally_fini(&rig->shared.tally);
+	usage_fini(&rig->usage);
 	plan_fini(&rig->plan);
 	config_fini(&rig->config);
 	fake_fini();

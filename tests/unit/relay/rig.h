@@ -6,6 +6,7 @@
 #ifndef NSRELAY_TESTS_RELAY_RIG_H
 #define NSRELAY_TESTS_RELAY_RIG_H
 
+#include "relay/succession.h"
 #include "relay/worker.h"
 #include "tests/lib/fake_kernel.h"
 #include "tests/unit/unit.h"
@@ -38,6 +39,7 @@ struct rig_options {
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */
 	struct config_metrics metrics;
+	bool without_second;   /* RIG_AUTO has no server 1 */
 	bool unix_pair;        /* RIG_UNIX has two backends */
 	const char *listener;  /* of every relay */
 	struct config_cidrs allow, deny; /* of every relay; borrowed */
@@ -79,7 +81,7 @@ struct rig_request {
 	uint64_t ready_ns;
 };
 
-enum { RIG_REQUESTS_MAX = 64 };
+enum { RIG_REQUESTS_MAX = 64, RIG_TARGETS_MAX = 64 };
 
 /* The source of upstream sockets; a test may change the first part at any time. */
 struct rig_source {
@@ -89,6 +91,8 @@ struct rig_source {
 	bool refuses;	    /* requests are answered by -EAGAIN */
 
 	struct socket_source source;
+	sa_family_t families[RIG_TARGETS_MAX]; /* [number of a target] */
+	uint32_t target_count;
 	struct rig_request requests[RIG_REQUESTS_MAX];
 	uint32_t request_count;
 };
@@ -97,6 +101,7 @@ struct rig {
 	struct rig_options options;
 	struct config config;
 	struct plan plan;
+	struct usage usage; /* of the plan, as of the last rig_change() */
 	struct limits limits;
 	struct shared shared;
 	struct counters counters;
@@ -108,6 +113,7 @@ struct rig {
 	uint32_t next_id;
 	uint32_t sessions_closed;
 	uint32_t by_cause[CAUSE_COUNT];
+	uint32_t had;        /* connections of one backend at the last rig_change(): it may have more than it may get */
 	bool told_to_stop;   /* DRAINED may be a cause from here on */
 	bool told_to_kill;   /* so may KILLED */
 	bool memory_is_scarce; /* so may RESOURCE_LIMIT */
@@ -117,6 +123,9 @@ struct rig {
 struct rig_options rig_defaults(void);
 
 void rig_open(struct rig *rig, const struct rig_options *options);
+
+/* rig_change - another configuration, by rig->options as they are now, while everything goes on */
+void rig_change(struct rig *rig);
 
 /* rig_close - stop, and check that nothing is left */
 void rig_close(struct rig *rig);

@@ -47,6 +47,7 @@ struct script {
 	struct rig rig;
 	struct fake_conn *onlookers[ONLOOKERS];
 	uint32_t rude;	   /* 1/1000 of the peers' actions that are resets and the like */
+	uint32_t changes;  /* 1/1000 of the steps bring another configuration */
 	uint32_t peers;
 	bool drained;
 };
@@ -184,6 +185,33 @@ static void change_world(struct script *script)
 	fake_set_fd_limit(ONE_OF(0, 0, 0, 0, 0, fake_open_fds() + 5));
 }
 
+static struct config_limits some_limits(void)
+{
+	return (struct config_limits){
+		.relay = {.connections = ONE_OF(0, 0, 0, 3, 10), .rate = ONE_OF(0, 0, 50), .burst = ONE_OF(1, 5)},
+		.netns.connections = ONE_OF(0, 0, 5),
+		.source = {.connections = ONE_OF(0, 0, 4), .rate = ONE_OF(0, 0, 20)},
+		.ipv6_prefix = 64,
+		.sources = ONE_OF(1, 100),
+		.over = ONE_OF(CONFIG_OVER_REFUSE, CONFIG_OVER_QUEUE, CONFIG_OVER_QUEUE),
+		.queue_length = ONE_OF(1, 8, 64),
+		.queue_timeout_ms = ONE_OF(5, 500),
+	};
+}
+
+/* change_configuration - whatever may change while connections are there */
+static void change_configuration(struct script *script)
+{
+	struct rig_options *options = &script->rig.options;
+	options->balance = (enum config_balance)fake_random(CONFIG_BALANCE_SOURCE_HASH + 1);
+	options->backend_most = ONE_OF(0, 0, 2, 8);
+	options->queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
+	options->limits = some_limits();
+	options->without_second = fake_chance(500);
+	options->timeouts.idle_ms = ONE_OF(0, 1000, 60000);
+	rig_change(&script->rig);
+}
+
 static void pass_time(struct script *script)
 {
 	static const uint64_t us[] = {0, 0, 1, 10, 100, 100, 1000, 1000};
@@ -229,6 +257,8 @@ static void step(struct script *script)
 	}
 	if (fake_chance(20))
 		change_world(script);
+	if (fake_chance(script->changes) && !script->drained)
+		change_configuration(script);
 	pass_time(script);
 	drop_finished(script);
 }
@@ -291,16 +321,7 @@ static struct rig_options some_options(uint64_t seed)
 		.half_close_ms = ONE_OF(0, 200, 5000, 20000),
 	};
 	options.backend_most = ONE_OF(0, 0, 0, 0, 2, 8);
-	options.limits = (struct config_limits){
-		.relay = {.connections = ONE_OF(0, 0, 0, 3, 10), .rate = ONE_OF(0, 0, 50), .burst = ONE_OF(1, 5)},
-		.netns.connections = ONE_OF(0, 0, 5),
-		.source = {.connections = ONE_OF(0, 0, 4), .rate = ONE_OF(0, 0, 20)},
-		.ipv6_prefix = 64,
-		.sources = ONE_OF(1, 100),
-		.over = ONE_OF(CONFIG_OVER_REFUSE, CONFIG_OVER_QUEUE, CONFIG_OVER_QUEUE),
-		.queue_length = ONE_OF(1, 8, 64),
-		.queue_timeout_ms = ONE_OF(5, 500),
-	};
+	options.limits = some_limits();
 	options.queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
 	if (fake_chance(500))
 		options.mirror = (struct config_mirror){
@@ -379,6 +400,7 @@ static void run(uint64_t seed, uint32_t steps)
 	rig_open(&script.rig, &options);
 	script.rig.memory_is_scarce = true;
 	script.rude = ONE_OF(0, 5, 50);
+	script.changes = ONE_OF(0, 2, 20);
 	for (uint32_t i = 0; i < steps; i++)
 		step(&script);
 	let_end(&script);

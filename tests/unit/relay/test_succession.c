@@ -141,8 +141,8 @@ static void removed_relay_stays_without_listeners_and_with_its_pool(void **state
 {
 	(void)state;
 	add_relay(&before_config, "gone", "x/127.0.0.1:80", POOL(&before_config, "gone", "a/127.0.0.1:1"));
-	add_relay(&before_config, "one", "x/127.0.0.1:81", POOL(&before_config, "p", "a/127.0.0.1:2"));
-	add_relay(&after_config, "one", "x/127.0.0.1:81", POOL(&after_config, "p", "a/127.0.0.1:2"));
+	add_relay(&before_config, "one", "x/127.0.0.1:81", POOL(&before_config, "p", "b/127.0.0.1:2"));
+	add_relay(&after_config, "one", "x/127.0.0.1:81", POOL(&after_config, "p", "b/127.0.0.1:2"));
 	succeed();
 	const struct config_relay *left = &after_config.relays[map.relays[0]];
 	assert_int_equal(left->leftover_until_ms, 77);
