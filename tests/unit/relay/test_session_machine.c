@@ -199,19 +199,6 @@ static struct config_limits some_limits(void)
 	};
 }
 
-/* change_configuration - whatever may change while connections are there */
-static void change_configuration(struct script *script)
-{
-	struct rig_options *options = &script->rig.options;
-	options->balance = (enum config_balance)fake_random(CONFIG_BALANCE_SOURCE_HASH + 1);
-	options->backend_most = ONE_OF(0, 0, 2, 8);
-	options->queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
-	options->limits = some_limits();
-	options->without_second = fake_chance(500);
-	options->timeouts.idle_ms = ONE_OF(0, 1000, 60000);
-	rig_change(&script->rig);
-}
-
 static void pass_time(struct script *script)
 {
 	static const uint64_t us[] = {0, 0, 1, 10, 100, 100, 1000, 1000};
@@ -240,6 +227,26 @@ static void dial(struct script *script)
 		client->header = headers[fake_random(ARRAY_COUNT(headers))];
 	if (options->sni.count > 0 && relay == RIG_AUTO && !fake_chance(200))
 		client->first = hellos[fake_random(ARRAY_COUNT(hellos))];
+}
+
+/* change_configuration - whatever may change while connections are there */
+static void change_configuration(struct script *script)
+{
+	struct rig_options *options = &script->rig.options;
+	/* Some who have just come, and wait for sockets. */
+	if (fake_chance(500)) {
+		script->rig.source.delay_ns = 10 * RIG_MS;
+		for (uint32_t i = script->peers; i < PEERS_MAX && i < script->peers + 8; i++)
+			dial(script);
+		rig_turn(&script->rig);
+	}
+	options->balance = (enum config_balance)fake_random(CONFIG_BALANCE_SOURCE_HASH + 1);
+	options->backend_most = ONE_OF(0, 0, 2, 8);
+	options->queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
+	options->limits = some_limits();
+	options->without_second = fake_chance(500);
+	options->timeouts.idle_ms = ONE_OF(0, 1000, 60000);
+	rig_change(&script->rig);
 }
 
 static void step(struct script *script)
