@@ -27,7 +27,7 @@ static size_t room_to_hold(const struct worker *worker, const struct tap *tap)
 {
 	size_t memory = spill_pool_free_bytes(&worker->mirrors.held);
 	size_t room = TAP_HOLD_BYTES > tap->held_size ? TAP_HOLD_BYTES - tap->held_size : 0;
-	if (tap->state == TAP_OPEN)
+	if (tap->state >= TAP_OPEN) /* or over, by the very flush that was to make room */
 		return 0;
 	return room < memory ? room : memory;
 }
