@@ -104,6 +104,7 @@ struct inspect {
 	struct requests *requests;       /* NULL: there is no supervisor to ask */
 	struct events *events;           /* NULL: nobody asks for them */
 	pthread_mutex_t lock;            /* inspect_lock() */
+	_Atomic bool ending;             /* told to drain or to stop */
 	uint64_t changes;                /* how often the plan has become another */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */
 };

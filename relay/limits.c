@@ -21,6 +21,8 @@ enum {
 	THREAD_FDS = 9,
 	/* Listener, two eventfds, the client that is turned away, clients. */
 	CONTROL_FDS = 4 + LIMIT_CONTROL_CLIENTS,
+	/* Two listeners, epoll(7), an eventfd, a file of /proc, clients. */
+	METRICS_FDS = 5 + LIMIT_METRICS_CLIENTS,
 	/* What the values of a message take: 40 bytes for the two of "0,". */
 	CONTROL_PARSED = 20 * LIMIT_CONTROL_MESSAGE,
 	/* As many as a slab can hold the spill chunks of: RLIMIT_NOFILE may be 2^30 in a container. */
@@ -36,7 +38,7 @@ static uint32_t connection_fds(const struct limits_input *input)
 static uint64_t reserved_fds(const struct limits_input *input, uint32_t threads)
 {
 	uint64_t per_thread = THREAD_FDS + input->listeners + LIMIT_IDLE_SOCKETS + SOCKET_BATCH_MAX;
-	uint64_t control = input->control ? CONTROL_FDS : 0;
+	uint64_t control = (input->control ? CONTROL_FDS : 0) + (input->metrics_memory ? METRICS_FDS : 0);
 	return PROCESS_FDS + control + threads * per_thread + LIMIT_ACCEPT_SLACK * connection_fds(input) +
 	       input->checks;
 }
@@ -69,7 +71,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += mirror_memory(limits, input);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */
 	limits->memory_fixed += input->admission_memory + input->bandwidth_memory + input->health_memory; /* of all threads together */
-	limits->memory_fixed += input->preread_memory + input->tally_memory;
+	limits->memory_fixed += input->preread_memory + input->tally_memory + input->metrics_memory;
 	limits->memory_fixed += input->control ? control_memory() : 0;
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */

@@ -28,6 +28,9 @@ enum {
 	LIMIT_CONTROL_STACK = 256 * 1024,    /* of the thread that serves the control socket */
 	LIMIT_CONTROL_CLIENTS = 16,          /* of the control socket, at the same time */
 	LIMIT_CONTROL_MESSAGE = 64 * 1024,   /* bytes of one message of theirs */
+	LIMIT_METRICS_STACK = 256 * 1024,    /* of the thread that tells metrics */
+	LIMIT_METRICS_CLIENTS = 16,          /* of it, at the same time */
+	LIMIT_METRICS_PAGES = 2,             /* that are being sent at the same time */
 	LIMIT_CONTROL_REPLY = 128 * 1024,    /* bytes of one reply, which is kept until it has been read */
 };
 
@@ -55,6 +58,7 @@ struct limits_input {
 	size_t health_memory;  /* bytes: health_memory() and ejection_memory() */
 	size_t admission_memory; /* bytes: admission_memory() */
 	size_t bandwidth_memory; /* bytes: bandwidth_memory() */
+	size_t metrics_memory; /* bytes of who tells the metrics: metrics_memory(); 0: nobody does */
 	size_t tally_memory;   /* bytes: tally_memory() */
 	size_t hello_memory;   /* bytes of each connection: hello_memory() */
 	size_t preread_memory; /* bytes: preread_memory() */

@@ -202,11 +202,13 @@ static void obey(struct relay *relay, const struct control_message *control, con
 		break;
 	case CONTROL_DRAIN:
 		relay->ending = true;
+		atomic_store_explicit(&relay->inspect.ending, true, memory_order_relaxed);
 		command_all(relay, (struct message){WORKER_DRAIN, now_ms() + control->value});
 		events_add(&relay->events, &(struct event){.kind = EVENT_DRAINING});
 		break;
 	case CONTROL_STOP:
 		relay->ending = true;
+		atomic_store_explicit(&relay->inspect.ending, true, memory_order_relaxed);
 		command_all(relay, (struct message){.type = WORKER_STOP});
 		break;
 	case CONTROL_COUNTERS:
@@ -380,12 +382,22 @@ static int opened_all(struct relay *relay, struct err *err)
 	return rc;
 }
 
-static int begin_observer(struct relay *relay, struct err *err)
+/* begin_observers - those that have begun are ended, whatever happens later */
+static int begin_observers(struct relay *relay, struct err *err)
 {
-	const struct relay_observer *observer = relay->process->observer;
-	int rc = observer ? observer->begin(observer->ctx, &relay->inspect, err) : 0;
-	relay->observed = observer && rc == 0;
-	return rc;
+	const struct relay_process *process = relay->process;
+	for (int rc; relay->observed < process->observer_count; relay->observed++) {
+		const struct relay_observer *observer = &process->observers[relay->observed];
+		if ((rc = observer->begin(observer->ctx, &relay->inspect, err)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void end_observers(const struct relay *relay)
+{
+	for (uint32_t i = relay->observed; i > 0; i--)
+		relay->process->observers[i - 1].end(relay->process->observers[i - 1].ctx);
 }
 
 /* start - threads with open rings, then sealed; what goes wrong in one of them stops all */
@@ -397,7 +409,7 @@ static int start(struct relay *relay, struct err *err)
 	int opened = opened_all(relay, rc < 0 ? NULL : err);
 	rc = rc < 0 ? rc : opened;
 	if (rc == 0)
-		rc = begin_observer(relay, err);
+		rc = begin_observers(relay, err);
 	if (rc == 0 && relay->process->seal)
 		rc = relay->process->seal(err);
 	relay->abandoned = rc < 0;
@@ -472,8 +484,7 @@ int relay_process_run(const struct relay_process *process, struct err *err)
 			control(&relay);
 		}
 		int joined = join_all(&relay, err);
-		if (relay.observed)
-			process->observer->end(process->observer->ctx);
+		end_observers(&relay);
 		rc = rc < 0 ? rc : joined;
 	}
 	release(&relay);

@@ -58,10 +58,11 @@ struct relay_process {
 	 * privilege. NULL: nothing to do. */
 	int (*seal)(struct err *err);
 
-	/* Who is told what may be asked about the relay, before seal: the last moment at which it may make a thread. Its
+	/* Who are told what may be asked about the relay, before seal: the last moment at which one may make a thread. Its
 	 * begin() may fail, which stops the relay; end() is called when all relay threads have ended and nothing of
-	 * @inspect will be valid any more, unless begin() failed or was not called. NULL: nobody. */
-	const struct relay_observer *observer;
+	 * @inspect will be valid any more, unless begin() failed or was not called. */
+	const struct relay_observer *observers;
+	uint32_t observer_count;
 };
 
 /*

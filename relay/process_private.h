@@ -49,7 +49,7 @@ struct relay {
 	struct events events;
 	struct event_series series;
 	int due_ms;                /* until the next of them, as of the last look; -1: there is none */
-	bool observed;             /* its begin() went well */
+	uint32_t observed;         /* observers whose begin() went well */
 	bool ending;               /* told to drain or to stop */
 	sem_t opened;              /* posted by each thread that has tried to open its worker */
 	sem_t sealed;              /* posted for each thread when it may go on */

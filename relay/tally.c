@@ -138,12 +138,18 @@ static uint32_t rows_max(const struct config *config)
 	return config->metrics.series_max / (TALLY_SERIES_ARRIVAL + TALLY_SERIES_BACKEND);
 }
 
-static uint32_t backend_rows(const struct config *config)
+static uint32_t backend_count(const struct config *config)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < config->pool_count; i++)
 		count += config->pools[i].backend_count;
-	return 1 + (uint32_t)(count < rows_max(config) ? count : rows_max(config));
+	return (uint32_t)count;
+}
+
+static uint32_t backend_rows(const struct config *config)
+{
+	uint32_t count = backend_count(config);
+	return 1 + (count < rows_max(config) ? count : rows_max(config));
 }
 
 /* arrival_rows - give each listener its row, if @ret has room for them; how many rows there are */
@@ -156,6 +162,7 @@ static uint32_t arrival_rows(const struct plan *plan, struct tally *ret)
 			row = count++;
 		if (!ret)
 			continue;
+		ret->arrivals.left_out += first == i && !row;
 		ret->listener_rows[i] = first == i ? row : ret->listener_rows[first];
 		if (row)
 			ret->row_listeners[row] = i;
@@ -171,7 +178,8 @@ static size_t table_size(uint32_t rows, uint32_t width)
 
 static int table_init(struct tally_table *table, uint32_t rows, uint32_t width, uint32_t threads)
 {
-	*table = (struct tally_table){.row_count = rows, .width = width};
+	table->row_count = rows;
+	table->width = width;
 	for (uint32_t i = 0; i < threads; i++) {
 		table->cells[i] = aligned_alloc(CACHE_LINE, table_size(rows, width));
 		if (!table->cells[i])
@@ -205,6 +213,7 @@ static int init_rows(struct tally *tally, const struct plan *plan)
 	if (!tally->listener_rows || !tally->row_listeners || !tally->pool_rows)
 		return -ENOMEM;
 	place_pools(tally, config);
+	tally->backends.left_out = backend_count(config) + 1 - backend_rows(config);
 	int rc = table_init(&tally->arrivals, arrival_rows(plan, tally), TALLY_ARRIVAL_CELLS, tally->threads);
 	return rc < 0 ? rc : table_init(&tally->backends, backend_rows(config), TALLY_BACKEND_CELLS, tally->threads);
 }
@@ -235,6 +244,11 @@ size_t tally_memory(const struct plan *plan, uint32_t threads)
 	size_t rows = table_size(arrival_rows(plan, NULL), TALLY_ARRIVAL_CELLS) +
 		      table_size(backend_rows(plan->config), TALLY_BACKEND_CELLS);
 	return threads * rows + (2 * (size_t)plan->listener_count + plan->config->pool_count + 3) * sizeof(uint32_t);
+}
+
+struct tally_rows tally_rows(const struct plan *plan)
+{
+	return (struct tally_rows){arrival_rows(plan, NULL), backend_rows(plan->config)};
 }
 
 /* ---- another configuration ---- */

@@ -67,6 +67,7 @@ enum { TALLY_OTHER = 0 };
 struct tally_table {
 	uint32_t row_count; /* 0: nothing is counted */
 	uint32_t width;     /* cells of a row */
+	uint32_t left_out;  /* of what should have a row, how many share row 0 */
 	_Atomic uint64_t *cells[LIMIT_THREADS]; /* [thread][row * width + cell]; owned */
 };
 
@@ -83,6 +84,12 @@ struct tally {
 int tally_init(struct tally *tally, const struct plan *plan, uint32_t threads);
 void tally_fini(struct tally *tally);
 size_t tally_memory(const struct plan *plan, uint32_t threads);
+
+/* How many rows there are, row 0 included; also where there are no metrics. */
+struct tally_rows {
+	uint32_t arrivals, backends;
+};
+struct tally_rows tally_rows(const struct plan *plan);
 
 /* tally_backend_row - of a pool's backend */
 uint32_t tally_backend_row(const struct tally *tally, uint32_t pool, uint32_t backend);

@@ -219,6 +219,10 @@ static void obey(struct worker *worker)
 		case WORKER_INSPECT:
 			inspect_fill(worker, (struct inspect_slice *)(uintptr_t)message.value);
 			break;
+		case WORKER_ECHO:
+			atomic_store_explicit(&worker->shared->threads[worker->number].echo, (uint32_t)message.value,
+					      memory_order_release);
+			break;
 		case WORKER_PAUSE:
 			worker_pause(worker, (const struct handover *)(uintptr_t)message.value);
 			break;

@@ -40,6 +40,7 @@ enum { WORKER_NO_LISTENER = UINT32_MAX };
 struct shared_thread {
 	struct mailbox *mailbox;
 	_Atomic bool called; /* to serve its lines: queue.h */
+	_Atomic uint32_t echo; /* what it was last asked for a sign of life with */
 };
 
 /* What all threads see. */
@@ -126,6 +127,7 @@ enum worker_command {
 	WORKER_INSPECT, /* value: the struct inspect_slice to fill (relay/inspect.h) */
 	WORKER_SERVE, /* look at shared_thread.called */
 	WORKER_PAUSE, /* value: the struct handover to stand still for (relay/handover.h) */
+	WORKER_ECHO,    /* value: what to put into shared_thread.echo */
 	WORKER_RELEASE, /* nobody can begin to connect to listeners that are left over: close them in a while */
 };
 

@@ -10,6 +10,7 @@
 
 #include "app/nsrelay/config_file.h"
 #include "app/nsrelay/control.h"
+#include "app/nsrelay/metrics.h"
 #include "nsctl/broker_client.h"
 #include "relay/process.h"
 
@@ -116,7 +117,15 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 		.supervisor_uid = child->supervisor_uid,
 		.supervisor_pid = child->supervisor_pid,
 	};
-	const struct relay_observer observer = {.ctx = &control, .begin = control_begin, .end = control_end};
+	struct metrics metrics = {.listen_fds = {child->metrics_fds[0], child->metrics_fds[1]}};
+	struct relay_observer observers[2];
+	uint32_t observer_count = 0;
+	if (child->serve_fd >= 0)
+		observers[observer_count++] =
+			(struct relay_observer){.ctx = &control, .begin = control_begin, .end = control_end};
+	if (child->metrics_fds[0] >= 0 || child->metrics_fds[1] >= 0)
+		observers[observer_count++] =
+			(struct relay_observer){.ctx = &metrics, .begin = metrics_begin, .end = metrics_end};
 	struct relay_process process = {
 		.plan = child->plan,
 		.limits = child->limits,
@@ -128,7 +137,8 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 		.load = load,
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
-		.observer = child->serve_fd >= 0 ? &observer : NULL,
+		.observers = observers,
+		.observer_count = observer_count,
 	};
 	return relay_process_run(&process, err);
 }
@@ -157,5 +167,9 @@ int relay_child_run(const struct relay_child *child, struct err *err)
 		close(child->channel_fds[i]);
 	if (child->serve_fd >= 0)
 		close(child->serve_fd);
+	for (int i = 0; i < METRICS_LISTENERS; i++) {
+		if (child->metrics_fds[i] >= 0)
+			close(child->metrics_fds[i]);
+	}
 	return rc;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "app/nsrelay/metrics.h"
 #include "app/nsrelay/sandbox.h"
 #include "base/err.h"
 #include "io/probe.h"
@@ -23,6 +24,7 @@ struct relay_child {
 	const int *channel_fds;          /* the asking ends of the broker's channels, one a thread; taken */
 	int control_fd;                  /* taken */
 	int serve_fd;                    /* the control socket; taken; -1: none */
+	int metrics_fds[METRICS_LISTENERS]; /* where metrics are asked for; taken; -1: none */
 	uid_t supervisor_uid;            /* may ask there too */
 	pid_t supervisor_pid;
 };

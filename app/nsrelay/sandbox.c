@@ -124,7 +124,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
 	SCMP_SYS(getsockname),
 	/* threads, time and memory */
-	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
+	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(munmap),
 	SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(rseq), SCMP_SYS(set_robust_list),
 	/* ending, and abort() when an invariant is broken */
@@ -153,6 +153,8 @@ static const struct narrow_call {
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_QUICKACK)}},
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_PEERCRED)}},
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_INFO)}},
+	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_NODELAY)}},
+	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_CORK)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCOUTQ)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCINQ)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCATMARK)}},

@@ -14,6 +14,7 @@
 #include "relay/health/health.h"
 #include "relay/hello.h"
 #include "relay/mirror/mirror.h"
+#include "app/nsrelay/metrics.h"
 #include "relay/preread.h"
 #include "relay/tally.h"
 #include "relay/worker.h"
@@ -61,6 +62,7 @@ static int compute_limits(struct setup *setup, bool sandbox, struct err *err)
 	        .health_memory = health_memory(&setup->plan) + ejection_memory(config, threads),
 	        .admission_memory = admission_memory(&setup->plan),
 	        .bandwidth_memory = bandwidth_memory(config->relay_count, setup->plan.listener_count),
+	        .metrics_memory = metrics_memory(&setup->plan),
 	        .tally_memory = tally_memory(&setup->plan, threads),
 	        .hello_memory = hello_memory(config),
 	        .preread_memory = preread_memory(config),

@@ -19,6 +19,7 @@
 #include "app/nsrelay/supervisor_private.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "nsctl/netns.h"
 #include "nsctl/nssock.h"
 #include "relay/request.h"
 
@@ -142,12 +143,17 @@ static int start_thread(struct supervisor *s, const struct relay_child *child, s
 		goto fail;
 	if (child->serve_fd >= 0)
 		start->child.serve_fd = fcntl(child->serve_fd, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < METRICS_LISTENERS; i++) {
+		if (child->metrics_fds[i] >= 0)
+			start->child.metrics_fds[i] = fcntl(child->metrics_fds[i], F_DUPFD_CLOEXEC, 3);
+	}
 	rc = -pthread_create(&s->thread, NULL, run_thread, start);
 	if (rc == 0)
 		return 0;
 	err_set(err, -rc, "start the relay thread: %s", strerror(-rc));
 	close_fds(start->listener_fds, count);
 	close_fds(&start->child.serve_fd, 1);
+	close_fds(start->child.metrics_fds, METRICS_LISTENERS);
 fail:
 	free(start);
 	return rc;
@@ -209,6 +215,7 @@ static int start_relay(struct supervisor *s, struct err *err)
 		.channel_fds = ends.channel_fds,
 		.control_fd = ends.control_fd,
 		.serve_fd = s->serve_fd,
+		.metrics_fds = {s->metrics_fds[0], s->metrics_fds[1]},
 		.supervisor_uid = geteuid(),
 		.supervisor_pid = getpid(),
 	};
@@ -585,6 +592,50 @@ static void close_control_socket(struct supervisor *s)
 	close(s->serve_fd);
 }
 
+/* open_metrics_socket - one of the two */
+static int open_metrics_socket(struct supervisor *s, const char *text, int *ret_fd, struct err *err)
+{
+	const struct nssock_tcp_options options = {.backlog = LIMIT_METRICS_CLIENTS};
+	char full[CONFIG_SOCKET_PATH_MAX + sizeof("unix:")];
+	struct endpoint endpoint;
+	if (!text[0])
+		return 0;
+	snprintf(full, sizeof(full), "%s%s", text == s->setup->config.metrics.path ? "unix:" : "/", text);
+	int rc = endpoint_parse(full, &endpoint, err);
+	int ns_fd = rc < 0 ? rc : netns_open(&endpoint.netns, err);
+	int fd = ns_fd < 0 ? ns_fd : nssock_listen(ns_fd, &endpoint, &options, false, NSSOCK_UID_OWN, err);
+	if (ns_fd >= 0)
+		close(ns_fd);
+	if (fd < 0)
+		return err_prefix(err, "metrics");
+	*ret_fd = fd;
+	return 0;
+}
+
+/* open_metrics - where they are asked for, as open_control_socket() */
+static int open_metrics(struct supervisor *s, struct err *err)
+{
+	const struct config_metrics *metrics = &s->setup->config.metrics;
+	if (config_metrics_are_wanted(metrics) && !metrics_are_built_in())
+		return err_set(err, ENOTSUP, "metrics: this program was built without them (NSRELAY_METRICS=OFF)");
+	int rc = open_metrics_socket(s, metrics->address, &s->metrics_fds[0], err);
+	if (rc == 0)
+		rc = open_metrics_socket(s, metrics->path, &s->metrics_fds[1], err);
+	if (s->metrics_fds[1] >= 0)
+		socket_file_note(&s->metrics_file, metrics->path);
+	return rc;
+}
+
+static void close_metrics(struct supervisor *s)
+{
+	if (s->metrics_fds[1] >= 0)
+		socket_file_remove(&s->metrics_file, s->setup->config.metrics.path);
+	for (int i = 0; i < METRICS_LISTENERS; i++) {
+		if (s->metrics_fds[i] >= 0)
+			close(s->metrics_fds[i]);
+	}
+}
+
 /* make_setup - the first one; @config is taken */
 static int make_setup(struct supervisor *s, struct config *config, struct err *err)
 {
@@ -609,7 +660,7 @@ static int start(struct supervisor *s, struct config *config, struct err *err)
 		return rc;
 	}
 	if ((rc = make_setup(s, config, err)) < 0 || (rc = io_probe(&s->features, err)) < 0 ||
-	    (rc = open_control_socket(s, err)) < 0)
+	    (rc = open_control_socket(s, err)) < 0 || (rc = open_metrics(s, err)) < 0)
 		return rc;
 	supervisor_show_targets(s);
 	return start_relay(s, err);
@@ -623,7 +674,7 @@ void supervisor_show_targets(struct supervisor *s)
 int supervisor_run(struct config *config, const char *config_path, bool sandbox, struct err *err)
 {
 	struct supervisor s = {
-		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .control_fd = -1};
+		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .metrics_fds = {-1, -1}, .control_fd = -1};
 	spaces_init(&s.spaces);
 	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
@@ -638,6 +689,7 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	if (s.signal_fd >= 0)
 		close(s.signal_fd);
 	close_control_socket(&s);
+	close_metrics(&s);
 	change_forget(&s);
 	setup_free(s.setup, 0);
 	targets_fini(&s.targets);

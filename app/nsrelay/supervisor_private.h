@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/nsrelay/metrics.h"
 #include "app/nsrelay/sandbox.h"
 #include "app/nsrelay/setup.h"
 #include "app/nsrelay/socket_file.h"
@@ -44,6 +45,8 @@ struct supervisor {
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];
 	int signal_fd;
+	int metrics_fds[METRICS_LISTENERS]; /* by TCP, by a unix socket; -1: none */
+	struct socket_file metrics_file;
 	int serve_fd; /* the control socket, which the relay serves; -1: none */
 	struct socket_file serve_file;
 	int control_fd;                /* -1 while no relay runs, and when it has closed its end */

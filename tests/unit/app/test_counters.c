@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/nsrelay/metrics_text.h"
 #include "tests/unit/app/document.h"
 #include "tests/unit/unit.h"
 
@@ -21,6 +22,9 @@ static void documentation_has_every_counter(void **state)
 		const char *advice = counter_advice(i);
 		fprintf(out, "| `%s` | %s |%s%s |\n", counter_name(i), counter_help(i), advice[0] ? " " : "", advice);
 	}
+	fputs("\nThat is what `/metrics` has too, each name behind `nsrelay_`, and those by cause as one, `nsrelay_closed_total`. Beside it:\n\n",
+	      out);
+	metrics_text_document(out);
 	fclose(out);
 	document_check(DOCUMENT, "## The counters\n\n", text);
 	free(text);

@@ -97,6 +97,7 @@ static void what_there_is_no_row_for_is_counted_together(void **state)
 	open_with(TALLY_SERIES_ARRIVAL + TALLY_SERIES_BACKEND); /* for one of each */
 	assert_int_equal(rig.shared.tally.arrivals.row_count, 2);
 	assert_int_equal(rig.shared.tally.backends.row_count, 2);
+	assert_int_equal(rig.shared.tally.arrivals.left_out, rig.plan.listener_count - 1);
 	struct rig_pair first = rig_pair(&rig, RIG_AUTO), second = rig_pair(&rig, RIG_BULK);
 	assert_int_equal(arrival(1, TALLY_ARRIVAL_ACCEPTED), 1);
 	assert_int_equal(arrival(TALLY_OTHER, TALLY_ARRIVAL_ACCEPTED), 1);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is counted, by HTTP: the program behind its sandbox, read by promtool and scraped by Prometheus. */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/lib/relayproc.h"
+#include "tests/lib/testlink.h"
+
+enum { PAGE_MAX = 1 << 20, STEP_MS = 100 };
+
+static char page[PAGE_MAX];
+static char folder[] = "/tmp/nsrelay-metrics-XXXXXX";
+
+/* Where the program's own sockets are: nobody else's. */
+static int own(void)
+{
+	return testns_keep_fd(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+
+/* ask - send @request, and read all of the answer into page */
+static const char *ask_on(int fd, const char *request)
+{
+	size_t size = 0;
+	testns_write(fd, request, strlen(request));
+	for (ssize_t n; size < PAGE_MAX - 1 && (n = read(fd, page + size, PAGE_MAX - 1 - size)) > 0;)
+		size += (size_t)n;
+	page[size] = '\0';
+	return page;
+}
+
+static const char *get(const char *address, const char *path)
+{
+	char request[512];
+	int fd = testns_connect(own(), address);
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n", path);
+	ask_on(fd, request);
+	testns_close(fd);
+	return page;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+static void assert_status(const char *answer, const char *status)
+{
+	assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
+	assert_int_equal(strncmp(answer + 9, status, strlen(status)), 0);
+}
+
+/* pass_one - a connection by the example's relay, from its beginning to its end */
+static void pass_one(struct relayproc *relay, int front, int listener, const char *address)
+{
+	struct relayproc_record record;
+	int client = testns_connect(front, address), server = testns_accept(listener);
+	testns_assert_connected(client, server);
+	testns_close(client);
+	testns_close(server);
+	relayproc_await_record(relay, "closed", &record);
+}
+
+/* Both ends of a relay that tells metrics. */
+static struct here {
+	struct relayproc *relay;
+	int front, listener;
+} here;
+
+static void start(void)
+{
+	int back = testns_new();
+	here.front = testns_new();
+	here.listener = testns_listen(back, "127.0.0.1:8080");
+	here.relay = relayproc_start(TESTNS_ARGV("--metrics", "127.0.0.1:9100", "--name", "web", "--listen",
+						 relayproc_endpoint(here.front, "127.0.0.1:80"), "--to",
+						 relayproc_endpoint(back, "127.0.0.1:8080")));
+}
+
+static void start_and_pass_one(void)
+{
+	start();
+	pass_one(here.relay, here.front, here.listener, "127.0.0.1:80");
+}
+
+static void example_tells_what_was_relayed(void **state)
+{
+	(void)state;
+	int front = testns_new_named("web"), app = testns_new_named("app");
+	int listener = testns_listen(app, "127.0.0.1:8080");
+	struct relayproc *relay = relayproc_start_example("metrics.yaml", "");
+	pass_one(relay, front, listener, "127.0.0.1:80");
+	get("127.0.0.1:9100", "/metrics");
+	assert_status(page, "200");
+	assert_has(page, "Content-Type: text/plain; version=0.0.4");
+	assert_has(page, "\nnsrelay_accepted_total 1\n");
+	assert_has(page, "\nnsrelay_relay_accepted_total{relay=\"web\",namespace=\"web\"} 1\n");
+	assert_has(page, "\nnsrelay_relay_connections{relay=\"web\",namespace=\"web\"} 0\n");
+	assert_has(page, "\nnsrelay_relay_duration_seconds_count{relay=\"web\",namespace=\"web\"} 1\n");
+	assert_has(page, "\nnsrelay_backend_connect_seconds_count{pool=\"web\",backend=\"app/127.0.0.1:8080\"} 1\n");
+	assert_has(page, "\nnsrelay_backend_out{pool=\"web\",backend=\"app/127.0.0.1:8080\",reason=\"down\"} 0\n");
+	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
+	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
+	assert_status(get("127.0.0.1:9100", "/readyz"), "200");
+	assert_status(get("127.0.0.1:9100", "/"), "404");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void other_methods_are_refused(void **state)
+{
+	(void)state;
+	start_and_pass_one();
+	int fd = testns_connect(own(), "127.0.0.1:9100");
+	assert_status(ask_on(fd, "POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"),
+		      "405");
+	testns_close(fd);
+}
+
+/* A connection that is still open keeps a daemon that drains alive. */
+static void who_drains_is_healthy_and_not_ready(void **state)
+{
+	(void)state;
+	struct relayproc_record record;
+	start();
+	int client = testns_connect(here.front, "127.0.0.1:80"), server = testns_accept(here.listener);
+	testns_assert_connected(client, server);
+	assert_has(get("127.0.0.1:9100", "/metrics"), "\nnsrelay_connections 1\n");
+	relayproc_signal(here.relay, SIGTERM);
+	relayproc_await_record(here.relay, "stopping", &record);
+	for (int waited = 0; strncmp(get("127.0.0.1:9100", "/readyz") + 9, "503", 3) != 0; waited += STEP_MS) {
+		assert_true(waited < TESTNS_PATIENCE_MS); /* the relay process has yet to be told */
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000}, NULL);
+	}
+	assert_has(page, "draining");
+	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
+	testns_close(client);
+	testns_close(server);
+	assert_int_equal(relayproc_await_exit(here.relay), 0);
+}
+
+static void write_file(const char *name, const char *text, char path[256])
+{
+	snprintf(path, 256, "%s/%s", folder, name);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void require(const char *program)
+{
+	char command[64];
+	snprintf(command, sizeof(command), "command -v %s >/dev/null", program);
+	if (testns_run(own(), TESTNS_ARGV("sh", "-c", command)) == 0)
+		return;
+	print_message("%s is not installed (package prometheus)\n", program);
+	skip();
+}
+
+static void promtool_finds_no_fault(void **state)
+{
+	char path[256], command[512];
+	(void)state;
+	require("promtool");
+	start_and_pass_one();
+	const char *body = strstr(get("127.0.0.1:9100", "/metrics"), "\r\n\r\n");
+	assert_non_null(body);
+	write_file("page", body + 4, path);
+	snprintf(command, sizeof(command), "promtool check metrics <%s", path);
+	assert_int_equal(testns_run(own(), TESTNS_ARGV("sh", "-c", command)), 0);
+}
+
+static void prometheus_scrapes_it(void **state)
+{
+	char path[256], config[300], data[300];
+	(void)state;
+	require("prometheus");
+	start_and_pass_one();
+	write_file("prometheus.yml",
+		   "global: { scrape_interval: 1s }\n"
+		   "scrape_configs: [ { job_name: nsrelay, static_configs: [ { targets: [ '127.0.0.1:9100' ] } ] } ]\n",
+		   path);
+	snprintf(config, sizeof(config), "--config.file=%s", path);
+	snprintf(data, sizeof(data), "--storage.tsdb.path=%s/data", folder);
+	pid_t pid = testns_spawn(own(), TESTNS_ARGV("prometheus", config, data, "--web.listen-address=127.0.0.1:9190",
+						    "--log.level=error"));
+	for (int waited = 0;; waited += STEP_MS) {
+		int fd = testns_try_connect(own(), "127.0.0.1:9190");
+		if (fd >= 0) {
+			close(fd);
+			get("127.0.0.1:9190", "/api/v1/query?query=nsrelay_relay_accepted_total");
+			if (strstr(page, "\"relay\":\"web\"") && strstr(page, ",\"1\"]"))
+				break;
+		}
+		assert_true(waited < 6 * TESTNS_PATIENCE_MS);
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000}, NULL);
+	}
+	kill(pid, SIGTERM);
+	testns_await_exit(pid);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return testns_run(own(), TESTNS_ARGV("rm", "-rf", folder));
+}
+
+/* take_namespace - the daemon's own namespace, where it tells metrics, is this program's: it must not be the machine's */
+static void take_namespace(void)
+{
+	if (unshare(CLONE_NEWNET) < 0)
+		return; /* every test is skipped for the same reason */
+	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	testlink_set_up(fd, "lo", true);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		relayproc_test(example_tells_what_was_relayed),
+		relayproc_test(other_methods_are_refused),
+		relayproc_test(who_drains_is_healthy_and_not_ready),
+		relayproc_test(promtool_finds_no_fault),
+		relayproc_test(prometheus_scrapes_it),
+	};
+	take_namespace();
+	return testns_result(cmocka_run_group_tests(tests, make_folder, remove_folder));
+}
