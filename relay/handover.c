@@ -135,9 +135,10 @@ static int index_checks(struct handover *h)
 	return 0;
 }
 
-int handover_prepare(struct handover *h, struct generation *next, const bool *fresh, uint64_t until_ms,
+int handover_prepare(struct handover *handover, struct generation *next, const bool *fresh, uint64_t until_ms,
                      struct err *err)
 {
+	struct handover *h = handover;
 	h->next = next;
 	int rc = succession_init(&h->map, h->before, h->usage, &next->config, fresh, until_ms, &next->plan);
 	if (rc == 0)

@@ -180,35 +180,43 @@ fail:
 
 /* ---- leftovers ---- */
 
-/* room_for - @array, of @count items, with room for @more; NULL and unchanged when memory is out */
-static void *room_for(void **array, size_t count, size_t more, size_t size)
+/* grow - @array, of @count items of @size, with room for @more; NULL, and it is as it was */
+static void *grow(void *array, size_t count, size_t more, size_t size)
 {
-	void *larger = realloc(*array, (count + more) * size);
-	if (larger)
-		*array = larger;
-	return larger;
+	return realloc(array, (count + more) * size);
 }
 
 int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint)
 {
-	if (!room_for((void **)&plan->kept, plan->kept_count, 1, sizeof(*plan->kept)) ||
-	    !room_for((void **)&plan->listeners, plan->listener_count, 1, sizeof(*plan->listeners)))
+	struct endpoint **kept = grow(plan->kept, plan->kept_count, 1, sizeof(struct endpoint *));
+	if (!kept)
 		return -ENOMEM;
+	plan->kept = kept;
+	struct plan_listener *listeners = grow(plan->listeners, plan->listener_count, 1, sizeof(*listeners));
+	if (!listeners)
+		return -ENOMEM;
+	plan->listeners = listeners;
 	struct endpoint *copy = malloc(sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
 	*copy = *endpoint;
-	plan->kept[plan->kept_count++] = copy;
-	plan->listeners[plan->listener_count++] = (struct plan_listener){relay, copy, true};
+	kept[plan->kept_count++] = copy;
+	listeners[plan->listener_count++] = (struct plan_listener){relay, copy, true};
 	return 0;
 }
 
 int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool)
 {
 	size_t backends = plan->config->pools[pool].backend_count;
-	if (!room_for((void **)&plan->routes, plan->route_count, 1, sizeof(*plan->routes)) ||
-	    !room_for((void **)&plan->targets, plan->target_count, backends + 1, sizeof(*plan->targets)) ||
-	    add_route(plan, relay, pool) < 0)
+	struct plan_route *routes = grow(plan->routes, plan->route_count, 1, sizeof(*routes));
+	if (!routes)
+		return -ENOMEM;
+	plan->routes = routes;
+	struct plan_target *targets = grow(plan->targets, plan->target_count, backends + 1, sizeof(*targets));
+	if (!targets)
+		return -ENOMEM;
+	plan->targets = targets;
+	if (add_route(plan, relay, pool) < 0)
 		return -ENOMEM;
 	plan->routes[plan->route_count - 1].leftover = true;
 	map_targets(plan, &plan->routes[plan->route_count - 1], true);

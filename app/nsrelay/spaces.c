@@ -42,9 +42,12 @@ static int open_space(struct spaces *spaces, const struct netns_ref *ref, struct
 int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err)
 {
 	struct space *space = find(spaces, ref);
-	int rc = space ? 0 : open_space(spaces, ref, &space, err);
-	if (rc < 0)
-		return rc;
+	if (!space) {
+		int rc = open_space(spaces, ref, &space, err);
+		if (rc < 0)
+			return rc;
+	}
+	CHECK(space);
 	space->users++;
 	*ret = space;
 	return 0;

@@ -36,16 +36,16 @@ static size_t plain_length(const char *text)
 
 static void put_text(FILE *out, const char *text)
 {
-	putc_unlocked('"', out);
+	fputc_unlocked('"', out);
 	while (*text) {
 		size_t plain = plain_length(text);
 		if (plain > 0)
-			fwrite_unlocked(text, 1, plain, out);
+			(fwrite_unlocked)(text, 1, plain, out); /* not the macro, which is for short ones */
 		text += plain;
 		if (*text)
 			text += put_character(out, text, strlen(text));
 	}
-	putc_unlocked('"', out);
+	fputc_unlocked('"', out);
 }
 
 /* begin_value - what stands in front of it */

@@ -129,6 +129,7 @@ static void keep_file(struct client *client, const struct cmsghdr *header)
 	client->has_file = true;
 }
 
+/* receive_bytes - as recv(2); NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes there */
 static ssize_t receive_bytes(struct client *client, char *room, size_t size)
 {
 	union {
