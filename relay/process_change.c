@@ -81,11 +81,23 @@ static void fit_limits(const struct relay *relay, struct limits *limits)
 	limits->connections = limits->connections < most ? limits->connections : most;
 }
 
+/* count_listeners - of the file: as many flags there have to be */
+static uint32_t count_listeners(const struct config *config)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < config->relay_count; i++)
+		count += config->relays[i].listener_count;
+	return (uint32_t)count;
+}
+
 static int read_generation(const struct relay *relay, const struct change *change, struct generation *ret)
 {
 	ret->limits = change->limits;
 	fit_limits(relay, &ret->limits);
-	return relay->process->load(change->text, change->text_size, &ret->config);
+	int rc = relay->process->load(change->text, change->text_size, &ret->config);
+	if (rc < 0)
+		return rc;
+	return count_listeners(&ret->config) == change->listener_count ? 0 : -EPROTO;
 }
 
 static struct handover *new_handover(struct relay *relay)
