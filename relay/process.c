@@ -177,7 +177,7 @@ static void close_fds(const int *fds, uint32_t count)
 static void note_answer(struct relay *relay, int error, const char *text)
 {
 	struct event event = {.kind = EVENT_RELOAD_FAILED};
-	snprintf(event.reason, sizeof(event.reason), "%s", text);
+	snprintf(event.reason, sizeof(event.reason), "%.*s", EVENT_REASON_MAX - 1, text); /* its beginning */
 	if (error)
 		events_add(&relay->events, &event);
 }
