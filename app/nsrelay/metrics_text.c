@@ -268,8 +268,12 @@ struct row {
 	const struct tally *tally;
 	const struct tally_table *table;
 	uint32_t index;
-	char labels[LABELS_MAX];
-	size_t label_length;
+	const char *labels;
+};
+
+/* The labels of all rows, which every family has: written once, at the end of the page's memory. */
+struct labels {
+	char (*arrivals)[LABELS_MAX], (*backends)[LABELS_MAX];
 };
 
 static uint64_t cell_of(const struct row *row, unsigned cell)
@@ -278,14 +282,41 @@ static uint64_t cell_of(const struct row *row, unsigned cell)
 }
 
 /* set_labels - @a and @b are texts of ours, or of the configuration */
-static void set_labels(struct row *row, const char *name_a, const char *a, const char *name_b, const char *b)
+static void set_labels(char ret[LABELS_MAX], const char *name_a, const char *a, const char *name_b, const char *b)
 {
 	char escaped_a[LABELS_MAX / 2 - 32], escaped_b[LABELS_MAX / 2 - 32];
 	int length_a = (int)escape(a, escaped_a, sizeof(escaped_a)), length_b = (int)escape(b, escaped_b, sizeof(escaped_b));
-	int length = snprintf(row->labels, sizeof(row->labels), "%s=\"%.*s\",%s=\"%.*s\"", name_a, length_a, escaped_a, name_b,
-			      length_b, escaped_b);
-	CHECK(length > 0 && (size_t)length < sizeof(row->labels));
-	row->label_length = (size_t)length;
+	int length = snprintf(ret, LABELS_MAX, "%s=\"%.*s\",%s=\"%.*s\"", name_a, length_a, escaped_a, name_b, length_b, escaped_b);
+	CHECK(length > 0 && length < LABELS_MAX);
+}
+
+static void label_arrivals(const struct inspect *inspect, char (*ret)[LABELS_MAX])
+{
+	const struct tally *tally = &inspect->shared->tally;
+	char text[ENDPOINT_TEXT_MAX];
+	set_labels(ret[TALLY_OTHER], "relay", "(other)", "namespace", "(other)");
+	for (uint32_t i = 1; i < tally->arrivals.row_count; i++) {
+		const struct plan_listener *listener = &inspect->plan->listeners[tally->row_listeners[i]];
+		set_labels(ret[i], "relay", inspect->plan->config->relays[listener->relay].name, "namespace",
+			   netns_ref_format(&listener->endpoint->netns, text, sizeof(text)));
+	}
+}
+
+static void label_backends(const struct inspect *inspect, char (*ret)[LABELS_MAX])
+{
+	const struct tally *tally = &inspect->shared->tally;
+	const struct config *config = inspect->plan->config;
+	char text[ENDPOINT_TEXT_MAX];
+	set_labels(ret[TALLY_OTHER], "pool", "(other)", "backend", "(other)");
+	for (size_t pool = 0; pool < config->pool_count; pool++) {
+		for (uint32_t i = 0; i < config->pools[pool].backend_count; i++) {
+			uint32_t row = tally_backend_row(tally, (uint32_t)pool, i);
+			if (row == TALLY_OTHER)
+				return; /* as are all that follow */
+			set_labels(ret[row], "pool", config->pools[pool].name, "backend",
+				   endpoint_format(&config->pools[pool].backends[i].endpoint, text, sizeof(text)));
+		}
+	}
 }
 
 /* put_series - a metric's name with its labels; the value is the caller's */
@@ -295,7 +326,7 @@ static void put_series(struct page *page, const struct row *row, const char *nam
 	put(page, name);
 	put(page, suffix);
 	put_bytes(page, "{", 1);
-	put_bytes(page, row->labels, row->label_length);
+	put(page, row->labels);
 }
 
 static void put_histogram(struct page *page, const struct row *row, const struct family *family)
@@ -359,43 +390,19 @@ static void put_family(struct page *page, const struct row *row, const struct fa
 		put_cells(page, row, family);
 }
 
-static void put_arrivals(struct page *page, const struct inspect *inspect, const struct family *family)
+/* put_table - the family, of each row; of row 0 only if somebody had to share it */
+static void put_table(struct page *page, const struct tally *tally, const struct tally_table *table,
+		      char (*labels)[LABELS_MAX], const struct family *family)
 {
-	const struct tally *tally = &inspect->shared->tally;
-	const struct plan *plan = inspect->plan;
-	struct row row = {.tally = tally, .table = &tally->arrivals};
-	char text[ENDPOINT_TEXT_MAX];
-	for (uint32_t i = 0; i < tally->arrivals.row_count; i++) {
-		const struct plan_listener *listener = i == TALLY_OTHER ? NULL : &plan->listeners[tally->row_listeners[i]];
-		row.index = i;
-		if (listener)
-			set_labels(&row, "relay", plan->config->relays[listener->relay].name, "namespace",
-				   netns_ref_format(&listener->endpoint->netns, text, sizeof(text)));
-		else if (tally->arrivals.left_out)
-			set_labels(&row, "relay", "(other)", "namespace", "(other)");
-		else
-			continue;
+	put_head(page, family->name, family->help, family->advice, family->type);
+	for (uint32_t i = table->left_out ? 0 : 1; i < table->row_count; i++) {
+		const struct row row = {.tally = tally, .table = table, .index = i, .labels = labels[i]};
 		put_family(page, &row, family);
 	}
 }
 
-typedef void backend_fn(struct page *page, const struct row *row, const struct inspect *inspect, size_t pool,
-			uint32_t backend, const void *ctx);
-
-static void put_backend(struct page *page, const struct row *row, const struct inspect *inspect, size_t pool,
-			uint32_t backend, const void *ctx)
+static void put_standing(struct page *page, const struct row *row, unsigned reasons)
 {
-	(void)inspect;
-	(void)pool;
-	(void)backend;
-	put_family(page, row, ctx);
-}
-
-static void put_standing(struct page *page, const struct row *row, const struct inspect *inspect, size_t pool,
-			 uint32_t backend, const void *ctx)
-{
-	unsigned reasons = inspect_backend_reasons(inspect, pool, backend);
-	(void)ctx;
 	for (size_t i = 0; i < ARRAY_COUNT(out_reasons); i++) {
 		put_series(page, row, OUT_NAME, "");
 		put(page, ",reason=\"");
@@ -404,49 +411,30 @@ static void put_standing(struct page *page, const struct row *row, const struct 
 	}
 }
 
-static void each_backend(struct page *page, const struct inspect *inspect, backend_fn *fn, const void *ctx)
+/* put_standings - of backends that have rows of their own */
+static void put_standings(struct page *page, const struct inspect *inspect, char (*labels)[LABELS_MAX])
 {
 	const struct tally *tally = &inspect->shared->tally;
 	const struct config *config = inspect->plan->config;
-	struct row row = {.tally = tally, .table = &tally->backends};
-	char text[ENDPOINT_TEXT_MAX];
+	put_head(page, OUT_NAME, OUT_HELP, OUT_ADVICE, METRIC_GAUGE);
 	for (size_t pool = 0; pool < config->pool_count; pool++) {
 		for (uint32_t i = 0; i < config->pools[pool].backend_count; i++) {
-			row.index = tally_backend_row(tally, (uint32_t)pool, i);
-			if (row.index == TALLY_OTHER)
-				return; /* as are all that follow */
-			set_labels(&row, "pool", config->pools[pool].name, "backend",
-				   endpoint_format(&config->pools[pool].backends[i].endpoint, text, sizeof(text)));
-			fn(page, &row, inspect, pool, i, ctx);
+			const struct row row = {.index = tally_backend_row(tally, (uint32_t)pool, i),
+						.labels = labels[tally_backend_row(tally, (uint32_t)pool, i)]};
+			if (row.index != TALLY_OTHER)
+				put_standing(page, &row, inspect_backend_reasons(inspect, pool, i));
 		}
 	}
 }
 
-static void put_other_backends(struct page *page, const struct inspect *inspect, const struct family *family)
+static void put_rows(struct page *page, const struct inspect *inspect, const struct labels *labels)
 {
 	const struct tally *tally = &inspect->shared->tally;
-	struct row row = {.tally = tally, .table = &tally->backends, .index = TALLY_OTHER};
-	if (!tally->backends.left_out)
-		return;
-	set_labels(&row, "pool", "(other)", "backend", "(other)");
-	put_family(page, &row, family);
-}
-
-static void put_rows(struct page *page, const struct inspect *inspect)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(arrival_families); i++) {
-		const struct family *family = &arrival_families[i];
-		put_head(page, family->name, family->help, family->advice, family->type);
-		put_arrivals(page, inspect, family);
-	}
-	for (size_t i = 0; i < ARRAY_COUNT(backend_families); i++) {
-		const struct family *family = &backend_families[i];
-		put_head(page, family->name, family->help, family->advice, family->type);
-		each_backend(page, inspect, put_backend, family);
-		put_other_backends(page, inspect, family);
-	}
-	put_head(page, OUT_NAME, OUT_HELP, OUT_ADVICE, METRIC_GAUGE);
-	each_backend(page, inspect, put_standing, NULL);
+	for (size_t i = 0; i < ARRAY_COUNT(arrival_families); i++)
+		put_table(page, tally, &tally->arrivals, labels->arrivals, &arrival_families[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(backend_families); i++)
+		put_table(page, tally, &tally->backends, labels->backends, &backend_families[i]);
+	put_standings(page, inspect, labels->backends);
 }
 
 /* ---- all ---- */
@@ -454,16 +442,25 @@ static void put_rows(struct page *page, const struct inspect *inspect)
 size_t metrics_text_size(uint32_t arrival_rows, uint32_t backend_rows)
 {
 	size_t lines = (size_t)arrival_rows * TALLY_SERIES_ARRIVAL + (size_t)backend_rows * TALLY_SERIES_BACKEND;
-	return HEAD_MAX + lines * (LINE_MAX_BYTES + LABELS_MAX);
+	return HEAD_MAX + lines * (LINE_MAX_BYTES + LABELS_MAX) + ((size_t)arrival_rows + backend_rows) * LABELS_MAX;
 }
 
 size_t metrics_text_write(const struct inspect *inspect, const struct metrics_process *process, char *page, size_t size)
 {
-	struct page to = {page, page + size, false};
+	const struct tally *tally = &inspect->shared->tally;
+	size_t label_size = ((size_t)tally->arrivals.row_count + tally->backends.row_count) * LABELS_MAX;
+	if (size < label_size)
+		return 0;
+	struct page to = {page, page + size - label_size, false};
+	struct labels labels = {.arrivals = (char(*)[LABELS_MAX])to.end};
+	labels.backends = labels.arrivals + tally->arrivals.row_count;
 	put_gauges(&to, inspect, process);
 	put_counters(&to, inspect);
-	if (inspect->shared->tally.arrivals.row_count)
-		put_rows(&to, inspect);
+	if (tally->arrivals.row_count) {
+		label_arrivals(inspect, labels.arrivals);
+		label_backends(inspect, labels.backends);
+		put_rows(&to, inspect, &labels);
+	}
 	return to.full ? 0 : (size_t)(to.at - page);
 }
 
