@@ -64,7 +64,10 @@ static size_t escape(const char *text, char *ret, size_t size)
 	for (; *text && length + 2 < size; text++) {
 		if (*text == '"' || *text == '\\' || *text == '\n')
 			ret[length++] = '\\';
-		ret[length++] = *text == '\n' ? 'n' : *text;
+		char c = *text;
+		if (c == '\n')
+			c = 'n';
+		ret[length++] = c;
 	}
 	return length;
 }

@@ -144,6 +144,28 @@ static void who_drains_is_healthy_and_not_ready(void **state)
 	assert_int_equal(relayproc_await_exit(here.relay), 0);
 }
 
+/* What has no rows yet is there too: a dashboard that asks for something else would stay empty and say nothing. */
+static void dashboard_asks_for_what_there_is(void **state)
+{
+	static char dashboard[1 << 16];
+	size_t count = 0;
+	(void)state;
+	FILE *file = fopen(DASHBOARD, "re");
+	assert_non_null(file);
+	dashboard[fread(dashboard, 1, sizeof(dashboard) - 1, file)] = '\0';
+	fclose(file);
+	start_and_pass_one();
+	get("127.0.0.1:9100", "/metrics");
+	for (char *name = dashboard; (name = strstr(name, "nsrelay_")); count++) {
+		size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
+		char line[128];
+		snprintf(line, sizeof(line), "\n%.*s", (int)length, name);
+		assert_has(page, line);
+		name += length;
+	}
+	assert_true(count > 10);
+}
+
 static void write_file(const char *name, const char *text, char path[256])
 {
 	snprintf(path, 256, "%s/%s", folder, name);
@@ -233,6 +255,7 @@ int main(void)
 		relayproc_test(example_tells_what_was_relayed),
 		relayproc_test(other_methods_are_refused),
 		relayproc_test(who_drains_is_healthy_and_not_ready),
+		relayproc_test(dashboard_asks_for_what_there_is),
 		relayproc_test(promtool_finds_no_fault),
 		relayproc_test(prometheus_scrapes_it),
 	};
