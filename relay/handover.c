@@ -81,13 +81,12 @@ static int prepare_listeners(struct heirs *heirs, const struct worker *worker, u
 static int prepare_slots(struct heirs *heirs, const struct worker *worker, const struct config *config)
 {
 	size_t capacity = worker->sessions.capacity;
-	if (!worker->told && preread_memory(config) > 0)
+	bool told = !worker->told && preread_memory(config) > 0, hellos = !worker->hellos && hello_memory(config) > 0;
+	if (told)
 		heirs->told = calloc(capacity, sizeof(*heirs->told));
-	else if (!worker->hellos && hello_memory(config) > 0)
+	if (hellos)
 		heirs->hellos = calloc(capacity, sizeof(*heirs->hellos));
-	else
-		return 0;
-	return heirs->told || heirs->hellos ? 0 : -ENOMEM;
+	return (told && !heirs->told) || (hellos && !heirs->hellos) ? -ENOMEM : 0;
 }
 
 static int prepare_thread(struct handover *h, uint32_t number)

@@ -222,6 +222,54 @@ static void invalid_file_changes_nothing_and_says_where(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* accept_behind_checks - the first connection at a listener that is checked too which says something: *@ret_byte */
+static int accept_behind_checks(int listener, char *ret_byte)
+{
+	int server;
+	do {
+		server = testns_accept(listener);
+	} while (recv(server, ret_byte, 1, 0) == 0);
+	return server;
+}
+
+/* What takes memory for each connection, or descriptors of its own, may come with a reload as well. */
+static void everything_may_come_with_a_reload(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.7 192.0.2.8 7 8\r\n";
+	struct relayproc_record record;
+	char byte, text[64];
+	(void)state;
+	start(ONE);
+	int first = testns_listen(api, "127.0.0.1:80"), other = testns_listen(api, "127.0.0.1:81");
+	int onlooker = testns_listen(api, "127.0.0.1:82");
+	connect_new("127.0.0.1:80", first);
+	reload(COMMON "relays:\n"
+	              "  - name: one\n"
+	              "    listen: web/127.0.0.1:80\n"
+	              "    to: b\n"
+	              "    proxy_protocol: { accept_from: [ 127.0.0.0/8 ] }\n"
+	              "    sni: { routes: { example.com: b } }\n"
+	              "    mirror: { to: api/127.0.0.1:82, direction: up }\n"
+	              "    limits: { source: { connections: 3 }, relay: { up: 1000MiB/s } }\n"
+	              "pools:\n"
+	              "  b: { balance: source_hash, sticky: { by: source }, backends: [ api/127.0.0.1:81 ],\n"
+	              "       ejection: { failures: 3 }, health: { interval: 1h } }\n");
+	int client = testns_connect(web, "127.0.0.1:80");
+	testns_write(client, header, sizeof(header) - 1);
+	testns_write(client, "x", 1);
+	int server = accept_behind_checks(other, &byte);
+	assert_int_equal(byte, 'x');
+	testns_read(testns_accept(onlooker), &byte, 1);
+	assert_int_equal(byte, 'x');
+	testns_close(client);
+	testns_close(server);
+	relayproc_await_closed(relay, "client_closed", &record);
+	assert_string_equal(relayproc_text(&record, "client", text, sizeof(text)), "192.0.2.7:7");
+	reload(ONE);
+	connect_new("127.0.0.1:80", first);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
 #define CONTROL "control: { path: /run/control.sock }\n"
 #define nsctl(...) nsctlproc_run(-1, TESTNS_ARGV(__VA_ARGS__, "--control", "/run/control.sock"))
 
@@ -287,16 +335,12 @@ static void counts_go_on(void **state)
 	       "pools: { pool: { backends: [ api/127.0.0.1:81, api/127.0.0.1:82 " extra " ],\n"              \
 	       "  health: { interval: 1h, fast_interval: 10ms, fall: 2, rise: 2 } } }\n"
 
-/* connect_behind_checks - a connection more, at a listener that is checked too: a check says nothing */
 static void connect_behind_checks(int listener)
 {
-	int client = testns_connect(web, "127.0.0.1:80"), server;
-	char byte = 'x';
-	testns_write(client, &byte, 1);
-	do {
-		server = testns_accept(listener);
-	} while (recv(server, &byte, 1, 0) == 0);
-	testns_assert_connected(client, server);
+	int client = testns_connect(web, "127.0.0.1:80");
+	char byte;
+	testns_write(client, "x", 1);
+	testns_assert_connected(client, accept_behind_checks(listener, &byte));
 }
 
 static void verdicts_of_checks_go_on(void **state)
@@ -428,6 +472,7 @@ int main(int argc, char **argv)
 	        reload_test(connections_in_the_queue_of_a_removed_listener_are_served),
 	        reload_test(invalid_file_changes_nothing_and_says_where),
 	        reload_test(nsctl_reloads_and_tells_what_is_wrong),
+	        reload_test(everything_may_come_with_a_reload),
 	        reload_test(counts_go_on),
 	        reload_test(verdicts_of_checks_go_on),
 	        reload_test(those_who_wait_go_on_waiting),
