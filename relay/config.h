@@ -229,6 +229,7 @@ struct config_metrics {
 	char address[CONFIG_ADDRESS_MAX];  /* ADDRESS:PORT in the program's own namespace; "": none */
 	char path[CONFIG_SOCKET_PATH_MAX]; /* of a unix socket; "": none */
 	uint32_t series_max;               /* of what is counted by relay, namespace, pool and backend */
+	bool istio;                        /* the same under Istio's names as well */
 };
 
 /* config_metrics_are_wanted - does anybody ask for them? */

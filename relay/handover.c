@@ -107,8 +107,9 @@ static int prepare_thread(struct handover *h, uint32_t number)
 		rc = ejected_init(&heirs->ejected, &h->tables.ejection);
 	if (rc == 0)
 		rc = prepare_slots(heirs, worker, plan->config);
-	return rc < 0 ? rc
-	              : mirrors_prepare(&heirs->mirrors, &worker->mirrors, plan->config, &h->next->limits);
+	if (rc == 0 && worker->mirrors.possible)
+		rc = mirrors_prepare(&heirs->mirrors, &worker->mirrors, plan->config, &h->next->limits);
+	return rc;
 }
 
 /* index_checks - where the heir of a check is found, in whichever thread */
@@ -424,7 +425,8 @@ static void inherit_early(struct worker *worker, struct heirs *heirs, const stru
 	translate_sessions(worker, h);
 	queue_inherit(worker, heirs->lines, &h->tables.balance, h->map.pools, h->before->config->pool_count);
 	sockets_inherit(&worker->sockets, &heirs->sockets, h->map.targets);
-	mirrors_inherit(&worker->mirrors, &heirs->mirrors, h->map.relays);
+	if (worker->mirrors.possible)
+		mirrors_inherit(&worker->mirrors, &heirs->mirrors, h->map.relays);
 	EXCHANGE(worker->cursors, heirs->cursors);
 	EXCHANGE(worker->lines, heirs->lines);
 	EXCHANGE(worker->health, heirs->health);

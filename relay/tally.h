@@ -59,7 +59,7 @@ enum tally_backend {
 };
 
 /* How many series a row may become at the most: cells, and what is told of each row beside them. */
-enum { TALLY_SERIES_ARRIVAL = TALLY_ARRIVAL_CELLS + 4, TALLY_SERIES_BACKEND = TALLY_BACKEND_CELLS + 8 };
+enum { TALLY_SERIES_ARRIVAL = TALLY_ARRIVAL_CELLS + 8, TALLY_SERIES_BACKEND = TALLY_BACKEND_CELLS + 8 };
 
 /* Row 0 of each table: what there was no row for. */
 enum { TALLY_OTHER = 0 };

@@ -9,7 +9,7 @@
 
 enum {
 	LABELS_MAX = 512,      /* of a row, escaped: two texts of an endpoint at the most */
-	LINE_MAX_BYTES = 96,   /* of a line, without those */
+	LINE_MAX_BYTES = 128,  /* of a line, without those */
 	HEAD_MAX = 64 * 1024,  /* everything that has no rows, and what is said of each metric */
 	US_PER_S = 1000000,
 };
@@ -440,6 +440,62 @@ static void put_rows(struct page *page, const struct inspect *inspect, const str
 	put_standings(page, inspect, labels->backends);
 }
 
+/* ---- under Istio's names ---- */
+
+/*
+ * The TCP metrics of Istio (https://istio.io/latest/docs/reference/config/metrics/), with those of its labels that there is
+ * something to say for: the namespace of the listener is the source's, the relay is the service that is called. Sent bytes
+ * are those of answers. Of bytes those of connections that have ended.
+ */
+static const struct istio_metric {
+	const char *name, *help;
+	unsigned first, count; /* cells that it is the sum of */
+} istio_metrics[] = {
+	{"istio_tcp_connections_opened_total", "connections that came", TALLY_ARRIVAL_ACCEPTED, 1},
+	{"istio_tcp_connections_closed_total", "connections that have ended", TALLY_ARRIVAL_CLOSED, CAUSE_COUNT},
+	{"istio_tcp_received_bytes_total", "bytes from clients, of connections that have ended", TALLY_ARRIVAL_BYTES_UP, 1},
+	{"istio_tcp_sent_bytes_total", "bytes to clients, of connections that have ended", TALLY_ARRIVAL_BYTES_DOWN, 1},
+};
+
+static const char ISTIO_LABELS[] = "reporter, source_workload_namespace, destination_service, request_protocol, "
+				   "connection_security_policy";
+
+static void put_istio_row(struct page *page, const struct inspect *inspect, uint32_t row, const struct istio_metric *metric)
+{
+	const struct tally *tally = &inspect->shared->tally;
+	char netns[ENDPOINT_TEXT_MAX], labels[LABELS_MAX];
+	const struct plan_listener *listener = row == TALLY_OTHER ? NULL : &inspect->plan->listeners[tally->row_listeners[row]];
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < metric->count; i++)
+		sum += tally_read(tally, &tally->arrivals, row, metric->first + i);
+	set_labels(labels, "source_workload_namespace",
+		   listener ? netns_ref_format(&listener->endpoint->netns, netns, sizeof(netns)) : "(other)",
+		   "destination_service", listener ? inspect->plan->config->relays[listener->relay].name : "(other)");
+	put(page, metric->name);
+	put(page, "{reporter=\"source\",request_protocol=\"tcp\",connection_security_policy=\"none\",");
+	put(page, labels);
+	put(page, "} ");
+	put_number(page, sum);
+	put(page, "\n");
+}
+
+static void put_istio(struct page *page, const struct inspect *inspect)
+{
+	const struct tally_table *table = &inspect->shared->tally.arrivals;
+	for (size_t i = 0; i < ARRAY_COUNT(istio_metrics); i++) {
+		const struct istio_metric *metric = &istio_metrics[i];
+		put(page, "# HELP ");
+		put(page, metric->name);
+		put(page, " ");
+		put(page, metric->help);
+		put(page, "\n# TYPE ");
+		put(page, metric->name);
+		put(page, " counter\n");
+		for (uint32_t row = table->left_out ? 0 : 1; row < table->row_count; row++)
+			put_istio_row(page, inspect, row, metric);
+	}
+}
+
 /* ---- all ---- */
 
 size_t metrics_text_size(uint32_t arrival_rows, uint32_t backend_rows)
@@ -464,6 +520,8 @@ size_t metrics_text_write(const struct inspect *inspect, const struct metrics_pr
 		label_backends(inspect, labels.backends);
 		put_rows(&to, inspect, &labels);
 	}
+	if (inspect->plan->config->metrics.istio)
+		put_istio(&to, inspect);
 	return to.full ? 0 : (size_t)(to.at - page);
 }
 
@@ -490,4 +548,8 @@ void metrics_text_document(FILE *out)
 	document_families(out, arrival_families, ARRAY_COUNT(arrival_families), "relay, namespace");
 	document_families(out, backend_families, ARRAY_COUNT(backend_families), "pool, backend");
 	document_row(out, OUT_NAME, "pool, backend, reason", OUT_HELP, OUT_ADVICE);
+	fprintf(out, "\nWith `istio: true` there is also what dashboards for Istio ask for, by %s:\n\n| metric | what it is |\n|---|---|\n",
+		ISTIO_LABELS);
+	for (size_t i = 0; i < ARRAY_COUNT(istio_metrics); i++)
+		fprintf(out, "| `%s` | %s |\n", istio_metrics[i].name, istio_metrics[i].help);
 }

@@ -126,6 +126,8 @@ static const struct setting metrics_settings[] = {
 	 .help = "the same by a unix socket", .needs_restart = true},
 	{"series_max", DAEMON(metrics.series_max), COUNT(0, SERIES_MAX),
 	 .help = "by relay, namespace, pool and backend; what is beyond is counted together, as 'other'"},
+	{"istio", DAEMON(metrics.istio), .type = {.kind = VALUE_BOOL},
+	 .help = "tell istio_tcp_* too, as Istio's dashboards ask for them"},
 };
 static const struct setting_map metrics_map = MAP(metrics_settings);
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,6 +107,11 @@ static void example_tells_what_was_relayed(void **state)
 	assert_has(page, "\nnsrelay_relay_duration_seconds_count{relay=\"web\",namespace=\"web\"} 1\n");
 	assert_has(page, "\nnsrelay_backend_connect_seconds_count{pool=\"web\",backend=\"app/127.0.0.1:8080\"} 1\n");
 	assert_has(page, "\nnsrelay_backend_out{pool=\"web\",backend=\"app/127.0.0.1:8080\",reason=\"down\"} 0\n");
+	assert_has(page, "\nistio_tcp_connections_opened_total{reporter=\"source\",request_protocol=\"tcp\","
+			 "connection_security_policy=\"none\",source_workload_namespace=\"web\",destination_service=\"web\"} 1\n");
+	assert_has(page, "\nistio_tcp_connections_closed_total{");
+	assert_has(page, "\nistio_tcp_sent_bytes_total{");
+	assert_has(page, "\nistio_tcp_received_bytes_total{");
 	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
 	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
 	assert_status(get("127.0.0.1:9100", "/readyz"), "200");
@@ -120,6 +127,25 @@ static void other_methods_are_refused(void **state)
 	assert_status(ask_on(fd, "POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"),
 		      "405");
 	testns_close(fd);
+}
+
+static void unix_socket_tells_the_same(void **state)
+{
+	(void)state;
+	char path[256];
+	int front = testns_new(), back = testns_new();
+	snprintf(path, sizeof(path), "%s/metrics.sock", folder);
+	struct relayproc *relay = relayproc_start(TESTNS_ARGV("--metrics-socket", path, "--listen",
+							      relayproc_endpoint(front, "127.0.0.1:80"), "--to",
+							      relayproc_endpoint(back, "127.0.0.1:8080")));
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	int fd = testns_keep_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_status(ask_on(fd, "GET /metrics HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"), "200");
+	assert_has(page, "\nnsrelay_accepted_total 0\n");
+	assert_int_equal(relayproc_stop(relay), 0);
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 /* A connection that is still open keeps a daemon that drains alive. */
@@ -254,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		relayproc_test(example_tells_what_was_relayed),
 		relayproc_test(other_methods_are_refused),
+		relayproc_test(unix_socket_tells_the_same),
 		relayproc_test(who_drains_is_healthy_and_not_ready),
 		relayproc_test(dashboard_asks_for_what_there_is),
 		relayproc_test(promtool_finds_no_fault),

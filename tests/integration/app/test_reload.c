@@ -118,7 +118,9 @@ static void what_stays_keeps_its_sockets_and_its_connections(void **state)
 	testns_assert_connected(other, testns_accept(second));
 	assert_int_equal(relayproc_child(relay), child);
 	/* The connection goes by the name of its relay, whose place in the file is another one now. */
+	char byte;
 	testns_close(client);
+	assert_int_equal(recv(server, &byte, 1, 0), 0);
 	testns_close(server);
 	relayproc_await_closed(relay, "client_closed", &record);
 	char text[64];
@@ -262,6 +264,7 @@ static void everything_may_come_with_a_reload(void **state)
 	testns_read(testns_accept(onlooker), &byte, 1);
 	assert_int_equal(byte, 'x');
 	testns_close(client);
+	assert_int_equal(recv(server, &byte, 1, 0), 0);
 	testns_close(server);
 	relayproc_await_closed(relay, "client_closed", &record);
 	assert_string_equal(relayproc_text(&record, "client", text, sizeof(text)), "192.0.2.7:7");
@@ -324,6 +327,7 @@ static void counts_go_on(void **state)
 	reload(POOL("6", "api/127.0.0.1:83"));
 	connect_new("127.0.0.1:80", third);
 	testns_close(to_first);
+	assert_int_equal(recv(gone, &byte, 1, 0), 0);
 	testns_close(gone);
 	relayproc_await_counter(relay, "closed_client_closed_total", 1);
 	connect_new("127.0.0.1:80", third);
