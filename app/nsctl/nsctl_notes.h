@@ -69,7 +69,8 @@
 	"the daemon ends; `nsctl dump` writes what holds, as a file.\n"
 #define ADD_NOTES                                                                                            \
 	"FILE is in YAML, as the configuration, with pools: and relays: to be added (also namespaces: and\n"    \
-	"defaults:, which are theirs alone). Root adds, or the user that the daemon runs as.\n"
+	"defaults:, which are theirs alone). A pool that is there already gets the backends that are given\n"    \
+	"under its name. Root adds, or the user that the daemon runs as.\n"
 #define REMOVE_NOTES                                                                                         \
 	"Connections go on: those of a removed relay until the drain timeout, others until they end. What\n"    \
 	"relays lead to is not removed. Of a namespace: listeners, backends and mirrors that are in it, and\n"  \

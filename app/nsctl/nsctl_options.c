@@ -208,7 +208,7 @@ static const struct verb_row {
                        LOG_NOTES CONTROL_NOTES},
         [NSCTL_RELOAD] = {"reload", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "have nsrelay read its configuration file again", RELOAD_NOTES CONTROL_NOTES},
-        [NSCTL_ADD] = {"add", &a_fragment, TAKES_JSON | TAKES_CONTROL, "add relays and pools while it runs",
+        [NSCTL_ADD] = {"add", &a_fragment, TAKES_JSON | TAKES_CONTROL, "add relays, pools and backends while it runs",
                        ADD_NOTES EDIT_NOTES CONTROL_NOTES},
         [NSCTL_REMOVE] = {"remove", &a_thing, TAKES_JSON | TAKES_CONTROL,
                           "remove a relay, a pool, a backend, or what is in a namespace",

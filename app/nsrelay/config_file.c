@@ -21,6 +21,7 @@ struct declaration {
 /* Where a part of the configuration comes from. */
 struct origin {
 	const struct yaml_node *node;
+	size_t pool, position; /* of a backend: a fragment adds some in the midst of those that there are */
 };
 
 struct loader {
@@ -33,7 +34,8 @@ struct loader {
 	bool is_fragment;
 
 	/* Of what there was before a fragment. */
-	size_t base_counts[CONFIG_PART_BACKEND + 1];
+	size_t base_counts[CONFIG_PART_BACKEND];
+	size_t base_pool_count;
 
 	/* In the order in which things were added, so that a complaint finds its place. */
 	VEC(struct origin) origins[CONFIG_PART_BACKEND + 1];
@@ -53,6 +55,14 @@ static void remember(struct loader *loader, enum config_part part, const struct 
 	struct origin *origin = vec_push(&loader->origins[part]);
 	if (schema_is_there(&loader->reader, origin))
 		origin->node = node;
+}
+
+/* remember_backend - the last one of @pool comes from @node */
+static void remember_backend(struct loader *loader, const struct config_pool *pool, const struct yaml_node *node)
+{
+	struct origin *origin = vec_push(&loader->origins[CONFIG_PART_BACKEND]);
+	if (schema_is_there(&loader->reader, origin))
+		*origin = (struct origin){node, (size_t)(pool - loader->config.pools), pool->backend_count - 1};
 }
 
 static const struct schema_field namespace_fields[] = {
@@ -152,7 +162,7 @@ static void read_backend(struct schema_reader *reader, const struct yaml_node *n
 		return;
 	}
 	pool->backends[pool->backend_count - 1] = draft.backend;
-	remember(loader_of(reader), CONFIG_PART_BACKEND, draft.address);
+	remember_backend(loader_of(reader), pool, draft.address);
 }
 
 static void read_backends(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -193,10 +203,53 @@ static size_t find_pool(const struct loader *loader, const char *name)
 	return NO_POOL;
 }
 
+static bool has_twice(const struct config_pool *pool, size_t position)
+{
+	for (size_t i = 0; i < position; i++)
+		if (endpoint_equal(&pool->backends[i].endpoint, &pool->backends[position].endpoint))
+			return true;
+	return false;
+}
+
+/* refuse_known - those that @pool had already, of the ones from @first on */
+static void refuse_known(struct loader *loader, const struct config_pool *pool, size_t first)
+{
+	const struct origin *origins = loader->origins[CONFIG_PART_BACKEND].items;
+	size_t count = loader->origins[CONFIG_PART_BACKEND].count;
+	for (size_t i = count - (pool->backend_count - first); i < count; i++)
+		if (has_twice(pool, origins[i].position))
+			report_add(&loader->reader.report, origins[i].node->at,
+			           "the pool '%s' has this backend already; expected another one", pool->name);
+}
+
+/* add_backends - to a pool that there was before the fragment: nothing else of it is added to */
+static void add_backends(struct loader *loader, const struct yaml_node *node, struct config_pool *pool)
+{
+	size_t first = pool->backend_count;
+	if (!schema_check_kind(&loader->reader, node, YAML_MAPPING, "{ backends: [ ... ] }"))
+		return;
+	for (const struct yaml_node *child = node->first; child; child = child->next) {
+		if (strcmp(child->key->text, "backends") == 0)
+			read_backends(&loader->reader, child, pool);
+		else
+			report_add(&loader->reader.report, child->key->at,
+			           "there is a pool '%s' already, which backends can be added to and nothing else; expected "
+			           "'backends' alone, or another name",
+			           pool->name);
+	}
+	if (!loader->reader.out_of_memory)
+		refuse_known(loader, pool, first);
+}
+
 static void read_pool(struct loader *loader, const struct yaml_node *node)
 {
 	struct err err = ERR_INIT;
-	if (find_pool(loader, node->key->text) != NO_POOL)
+	size_t there = find_pool(loader, node->key->text);
+	if (there < loader->base_pool_count) {
+		add_backends(loader, node, &loader->config.pools[there]);
+		return;
+	}
+	if (there != NO_POOL)
 		report_add(&loader->reader.report, node->key->at,
 		           "there is a pool '%.64s' already; expected another name", node->key->text);
 	struct config_pool *pool = config_add_pool(&loader->config);
@@ -480,14 +533,35 @@ static const struct schema_field fragment_fields[] = {
 };
 static const struct schema fragment_schema = SCHEMA("a fragment", fragment_fields, NULL);
 
+/* origin_of_backend - of the one at @index, over all pools; NULL: it was there before a fragment */
+static const struct origin *origin_of_backend(const struct loader *loader, size_t index)
+{
+	const struct config *config = &loader->config;
+	size_t pool = 0;
+	while (pool < config->pool_count && index >= config->pools[pool].backend_count)
+		index -= config->pools[pool++].backend_count;
+	CHECK(pool < config->pool_count);
+	for (size_t i = 0; i < loader->origins[CONFIG_PART_BACKEND].count; i++) {
+		const struct origin *origin = &loader->origins[CONFIG_PART_BACKEND].items[i];
+		if (origin->pool == pool && origin->position == index)
+			return origin;
+	}
+	return NULL;
+}
+
+static const struct origin *origin_of(const struct loader *loader, enum config_part part, size_t index)
+{
+	if (part == CONFIG_PART_BACKEND)
+		return origin_of_backend(loader, index);
+	CHECK(index < loader->base_counts[part] + loader->origins[part].count);
+	return index < loader->base_counts[part] ? NULL : &loader->origins[part].items[index - loader->base_counts[part]];
+}
+
 static void complain(void *context, enum config_part part, size_t index, const char *text)
 {
 	struct loader *loader = context;
-	struct span at = {0}; /* of what was there before a fragment */
-	CHECK(index < loader->base_counts[part] + loader->origins[part].count);
-	if (index >= loader->base_counts[part])
-		at = loader->origins[part].items[index - loader->base_counts[part]].node->at;
-	report_add(&loader->reader.report, at, "%s", text);
+	const struct origin *origin = origin_of(loader, part, index);
+	report_add(&loader->reader.report, origin ? origin->node->at : (struct span){0}, "%s", text);
 }
 
 static int read_root(struct loader *loader, const struct yaml_node *root)
@@ -559,8 +633,7 @@ static int begin_with(struct loader *loader, const struct config *base)
 	loader->base_counts[CONFIG_PART_RELAY] = base->relay_count;
 	for (size_t i = 0; i < base->relay_count; i++)
 		loader->base_counts[CONFIG_PART_LISTENER] += base->relays[i].listener_count;
-	for (size_t i = 0; i < base->pool_count; i++)
-		loader->base_counts[CONFIG_PART_BACKEND] += base->pools[i].backend_count;
+	loader->base_pool_count = base->pool_count;
 	return 0;
 }
 

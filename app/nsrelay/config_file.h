@@ -48,7 +48,8 @@ extern const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT];
 
 /*
  * config_text_add - read a fragment, which adds to what there is: `namespaces`, `pools`, `defaults` and `relays` as in
- * a file, each of them optional; its relays may name any pool
+ * a file, each of them optional; its relays may name any pool, and a pool that there is gets the backends that are
+ * given under its name
  * @base: stays as it is
  * Otherwise as config_text_load(). What there is already under the name of something new is a mistake as well.
  */

@@ -86,7 +86,7 @@ static enum varlink_outcome add(const struct varlink_service *service, struct va
 
 const struct varlink_method control_method_add = {
         .name = "Add",
-        .help = "Add what a fragment has: pools and relays, as in a file. It comes as a file with the call (SCM_RIGHTS), of "
+        .help = "Add what a fragment has: pools and relays, as in a file, and backends of pools that there are. It comes as a file with the call (SCM_RIGHTS), of "
                 "memory and sealed (memfd_create(2)), which root or the daemon's user has made. All of it or nothing.",
         .fn = add,
         .dropped = control_drop_change,

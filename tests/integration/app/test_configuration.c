@@ -266,6 +266,19 @@ static void what_is_added_is_served_and_what_is_removed_is_not(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+static void a_backend_is_added_to_a_pool(void **state)
+{
+	(void)state;
+	struct relayproc *relay = start_file();
+	int server = testns_listen(api, "127.0.0.1:90");
+	ask("maintenance", "127.0.0.1:81");
+	assert_says(ask("add", fragment("pools: { second: { backends: api/127.0.0.1:90 } }\n")), "added\n");
+	ask("maintenance", "127.0.0.1:82");
+	assert_served("127.0.0.1:81", server);
+	assert_says(ask("backends"), "127.0.0.1:90");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
 static void an_added_relay_outlives_its_process(void **state)
 {
 	struct relayproc_record record;
@@ -349,6 +362,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_a_file_would_change_is_told_beforehand, clean_up),
 		cmocka_unit_test_teardown(another_configuration_is_told_as_soon_as_it_holds, clean_up),
 		cmocka_unit_test_teardown(what_is_added_is_served_and_what_is_removed_is_not, clean_up),
+		cmocka_unit_test_teardown(a_backend_is_added_to_a_pool, clean_up),
 		cmocka_unit_test_teardown(an_added_relay_outlives_its_process, clean_up),
 		cmocka_unit_test_teardown(a_weight_is_told_as_it_is_now_until_the_file_is_read_again, clean_up),
 		cmocka_unit_test_teardown(a_backend_and_a_namespace_are_removed, clean_up),

@@ -187,6 +187,8 @@ static void a_fragment_adds(void **state)
 		     "namespaces: { there: { pid: 1 } }\n"
 		     "relays: [ { name: new, listen: there/127.0.0.1:81, to: x/1.2.3.4:5 } ]\n",
 		     "pool new: added\nrelay new: added\n");
+	assert_added("pools: { db: { backends: { address: x/1.2.3.4:1, weight: 3 } }, new: { backends: y/1.2.3.4:1 } }\n",
+		     "pool db, backend x/1.2.3.4:1: added\npool new: added\n");
 }
 
 static void a_wrong_fragment_is_reported_with_its_place(void **state)
@@ -194,8 +196,14 @@ static void a_wrong_fragment_is_reported_with_its_place(void **state)
 	(void)state;
 	assert_added("relays:\n- { name: web, listen: front/127.0.0.1:81, to: spare }\n",
 		     "fragment:2:11: error: there is a relay 'web' already; expected another name\n");
-	assert_added("pools:\n  db: { backends: x/1.2.3.4:1 }\n",
-		     "fragment:2:3: error: there is a pool 'db' already; expected another name\n");
+	assert_added("pools:\n  db: { backends: x/1.2.3.4:1, retries: 3 }\n",
+		     "fragment:2:32: error: there is a pool 'db' already, which backends can be added to and nothing else; "
+		     "expected 'backends' alone, or another name\n");
+	assert_added("pools:\n  db: { backends: [ x/1.2.3.4:1, two/10.0.0.2:5432 ] }\n",
+		     "fragment:2:34: error: the pool 'db' has this backend already; expected another one\n");
+	assert_added("pools:\n  db: 7\n", "fragment:2:7: error: ");
+	assert_added("pools:\n  new: { backends: y/1.2.3.4:1 }\n  db: { backends: front/127.0.0.1:443 }\n",
+		     "fragment:3:19: error: backend front/127.0.0.1:443 is reached by listener front/127.0.0.1:443");
 	assert_added("relays:\n- { name: db, listen: front/127.0.0.1:81, to: x/1.2.3.4:1 }\n",
 		     "fragment:2:47: error: these endpoints would make a second pool 'db'");
 	assert_added("relays:\n- { name: new, listen: front/127.0.0.1:81, to: sparee }\n",
