@@ -25,7 +25,7 @@
 #include "nsctl/netns.h"
 #include "tests/lib/testlink.h"
 
-enum { FDS_MAX = 1024, CHILDREN_MAX = 32, NOBODY = 65534 };
+enum { FDS_MAX = 1024, CHILDREN_MAX = 32, NAMES_MAX = 64, NAME_SIZE = 64, NOBODY = 65534 };
 
 /* What testns_teardown() has to end. */
 static struct {
@@ -33,6 +33,8 @@ static struct {
 	size_t fd_count;
 	pid_t children[CHILDREN_MAX];
 	size_t child_count;
+	char names[NAMES_MAX][NAME_SIZE]; /* of namespaces */
+	size_t name_count;
 } kept;
 
 static size_t skipped_count;
@@ -59,6 +61,8 @@ int testns_teardown(void **state)
 	}
 	while (kept.fd_count > 0)
 		close(kept.fds[--kept.fd_count]);
+	while (kept.name_count > 0)
+		netns_delete(kept.names[--kept.name_count], NULL);
 	return 0;
 }
 
@@ -157,7 +161,9 @@ int testns_new_named(const char *name)
 	int fd;
 
 	testns_hide_run();
+	assert_true(kept.name_count < NAMES_MAX);
 	assert_success(netns_create(name, &err), &err);
+	snprintf(kept.names[kept.name_count++], sizeof(kept.names[0]), "%s", name);
 	fd = testns_open_named(name);
 	testlink_set_up(fd, "lo", true);
 	return fd;
@@ -250,6 +256,19 @@ int testns_try_connect(int ns_fd, const char *address)
 	code = errno;
 	testns_close(fd);
 	return code == ECONNRESET ? connection_that_was_reset() : -code;
+}
+
+void testns_await_refused(int ns_fd, const char *address)
+{
+	int rc = 0;
+
+	for (int ms = 0; ms < TESTNS_PATIENCE_MS && rc != -ECONNREFUSED; ms++) {
+		poll(NULL, 0, 1);
+		rc = testns_try_connect(ns_fd, address);
+		if (rc >= 0)
+			testns_close(rc);
+	}
+	assert_int_equal(rc, -ECONNREFUSED);
 }
 
 /* A busy machine may take longer to bring a link up than neighbour discovery asks on it: 3 s, RFC 4861, section 10. */

@@ -85,7 +85,8 @@ int testns_bare(void);
 /*
  * testns_new_named - one that /run/netns/NAME names, loopback up; for programs that are told a name
  *
- * The first call gives this program a /run of its own, which its children share: nobody else sees the name.
+ * The first call gives this program a /run of its own, which its children share: nobody else sees the name. The name
+ * goes with the test, unless somebody has removed it before.
  */
 int testns_new_named(const char *name);
 
@@ -122,6 +123,9 @@ int testns_connect_from(int ns_fd, const char *source, const char *address);
 
 /* testns_try_connect - as testns_connect(), but a failure is the result: -errno */
 int testns_try_connect(int ns_fd, const char *address);
+
+/* testns_await_refused - connect until nobody listens at @address any more */
+void testns_await_refused(int ns_fd, const char *address);
 
 /* testns_write, testns_read - all of @size bytes */
 void testns_write(int fd, const void *data, size_t size);

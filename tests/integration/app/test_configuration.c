@@ -10,7 +10,6 @@
 #include "app/nsrelay/config_file.h"
 #include "app/nsrelay/config_text.h"
 #include "app/nsrelay/verb_check.h"
-#include "nsctl/netns.h"
 #include "tests/integration/app/nsctlproc.h"
 #include "tests/lib/relayproc.h"
 
@@ -21,27 +20,10 @@
 #define FRAGMENT_PATH "/run/fragment.yaml"
 
 static int web, api;
-static bool are_made;
-
-static int clean_up(void **state)
-{
-	int rc = relayproc_teardown(state);
-	if (are_made) {
-		unlink(PATH);
-		unlink(FILE_PATH);
-		unlink(FRAGMENT_PATH);
-		netns_delete("web", NULL);
-		netns_delete("api", NULL);
-	}
-	are_made = false;
-	return rc;
-}
 
 static void make_namespaces(void)
 {
 	testns_require_root();
-	testns_hide_run();
-	are_made = true;
 	web = testns_new_named("web");
 	api = testns_new_named("api");
 }
@@ -236,31 +218,18 @@ static void assert_served(const char *address, int listener)
 	testns_assert_connected(client, testns_accept(listener));
 }
 
-/* assert_refused - soon: a listener that is given up is closed a moment later */
-static void assert_refused(const char *address)
-{
-	int rc = 0;
-	for (int ms = 0; ms < TESTNS_PATIENCE_MS && rc != -ECONNREFUSED; ms++) {
-		rc = testns_try_connect(web, address);
-		if (rc >= 0)
-			testns_close(rc);
-		poll(NULL, 0, 1);
-	}
-	assert_int_equal(rc, -ECONNREFUSED);
-}
-
 static void what_is_added_is_served_and_what_is_removed_is_not(void **state)
 {
 	(void)state;
 	struct relayproc *relay = start_file();
 	int server = testns_listen(api, "127.0.0.1:90"), first = testns_listen(api, "127.0.0.1:80");
-	assert_refused("127.0.0.1:82");
+	testns_await_refused(web, "127.0.0.1:82");
 	assert_says(ask("add", fragment("relays: [ { name: new, listen: web/127.0.0.1:82, to: api/127.0.0.1:90 } ]\n")),
 	            "added\n");
 	assert_served("127.0.0.1:82", server);
 	assert_served("127.0.0.1:80", first);
 	assert_says(ask("remove", "relay", "new"), "relay new: removed\n");
-	assert_refused("127.0.0.1:82");
+	testns_await_refused(web, "127.0.0.1:82");
 	assert_served("127.0.0.1:80", first);
 	assert_dump_is(RELAYS POOLS); /* its pool has gone with it */
 	assert_int_equal(relayproc_stop(relay), 0);
@@ -357,18 +326,18 @@ static void a_daemon_without_a_file_is_changed_as_well(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_daemon_tells_its_configuration_as_a_file, clean_up),
-		cmocka_unit_test_teardown(changes_while_it_runs_are_in_it, clean_up),
-		cmocka_unit_test_teardown(what_a_file_would_change_is_told_beforehand, clean_up),
-		cmocka_unit_test_teardown(another_configuration_is_told_as_soon_as_it_holds, clean_up),
-		cmocka_unit_test_teardown(what_is_added_is_served_and_what_is_removed_is_not, clean_up),
-		cmocka_unit_test_teardown(a_backend_is_added_to_a_pool, clean_up),
-		cmocka_unit_test_teardown(an_added_relay_outlives_its_process, clean_up),
-		cmocka_unit_test_teardown(a_weight_is_told_as_it_is_now_until_the_file_is_read_again, clean_up),
-		cmocka_unit_test_teardown(a_backend_and_a_namespace_are_removed, clean_up),
-		cmocka_unit_test_teardown(what_is_refused_changes_nothing_and_is_told_why, clean_up),
-		cmocka_unit_test_teardown(a_daemon_without_a_file_is_changed_as_well, clean_up),
-		cmocka_unit_test_teardown(a_large_configuration_arrives_whole, clean_up),
+		relayproc_test(a_daemon_tells_its_configuration_as_a_file),
+		relayproc_test(changes_while_it_runs_are_in_it),
+		relayproc_test(what_a_file_would_change_is_told_beforehand),
+		relayproc_test(another_configuration_is_told_as_soon_as_it_holds),
+		relayproc_test(what_is_added_is_served_and_what_is_removed_is_not),
+		relayproc_test(a_backend_is_added_to_a_pool),
+		relayproc_test(an_added_relay_outlives_its_process),
+		relayproc_test(a_weight_is_told_as_it_is_now_until_the_file_is_read_again),
+		relayproc_test(a_backend_and_a_namespace_are_removed),
+		relayproc_test(what_is_refused_changes_nothing_and_is_told_why),
+		relayproc_test(a_daemon_without_a_file_is_changed_as_well),
+		relayproc_test(a_large_configuration_arrives_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,6 @@
 
 #include "app/varlink/client.h"
 #include "base/check.h"
-#include "nsctl/netns.h"
 #include "nsctl/nssock.h"
 #include "relay/limits.h"
 #include "tests/integration/app/load.h"
@@ -28,33 +27,22 @@
 enum { MANY = 2000, MESSAGE_TEXT_MAX = 8192 };
 
 static int web, api;
-static bool are_made;
 static int crowd[MANY]; /* more than testns keeps */
 
 static int clean_up(void **state)
 {
-	int rc;
 	for (int i = 0; i < MANY; i++) {
 		if (crowd[i] > 0)
 			close(crowd[i]);
 		crowd[i] = 0;
 	}
-	rc = load_teardown(state);
-	if (are_made) {
-		unlink(PATH);
-		netns_delete("web", NULL);
-		netns_delete("api", NULL);
-	}
-	are_made = false;
-	return rc;
+	return load_teardown(state);
 }
 
 /* start - two relays from web to api, and a control socket; nobody is neither of the daemon's users */
 static struct relayproc *start(void)
 {
 	testns_require_root();
-	testns_hide_run();
-	are_made = true;
 	web = testns_new_named("web");
 	api = testns_new_named("api");
 	return relayproc_start_config("relays:\n"
@@ -514,8 +502,6 @@ static void one_line_run_has_a_socket_when_asked(void **state)
 {
 	(void)state;
 	testns_require_root();
-	testns_hide_run();
-	are_made = true;
 	web = testns_new_named("web");
 	api = testns_new_named("api");
 	struct relayproc *relay = relayproc_start(

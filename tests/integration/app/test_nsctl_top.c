@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "nsctl/netns.h"
 #include "tests/integration/app/nsctlproc.h"
 #include "tests/lib/relayproc.h"
 
@@ -18,7 +17,6 @@
 
 static int web, api, terminal = -1;
 static pid_t pid;
-static bool are_made;
 static char seen[1 << 20]; /* what was written since forget() */
 static size_t seen_size;
 
@@ -32,21 +30,12 @@ static int clean_up(void **state)
 	if (terminal >= 0)
 		close(terminal);
 	terminal = -1;
-	int rc = relayproc_teardown(state);
-	if (are_made) {
-		unlink(PATH);
-		netns_delete("web", NULL);
-		netns_delete("api", NULL);
-	}
-	are_made = false;
-	return rc;
+	return relayproc_teardown(state);
 }
 
 static struct relayproc *start(void)
 {
 	testns_require_root();
-	testns_hide_run();
-	are_made = true;
 	web = testns_new_named("web");
 	api = testns_new_named("api");
 	return relayproc_start_config("relays:\n"

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "nsctl/netns.h"
 #include "tests/integration/app/listeners.h"
 #include "tests/integration/app/load.h"
 #include "tests/integration/app/nsctlproc.h"
@@ -21,22 +20,7 @@
 enum { RELOADS = 1000, CLIENTS = 3, THREADS = 2 };
 
 static int web, api;
-static bool are_made;
 static struct relayproc *relay;
-
-static int clean_up(void **state)
-{
-	int rc = load_teardown(state);
-	if (are_made) {
-		unlink(PATH);
-		netns_delete("web", NULL);
-		netns_delete("api", NULL);
-	}
-	are_made = false;
-	return rc;
-}
-
-#define reload_test(function) cmocka_unit_test_teardown(function, clean_up)
 
 static void write_file(const char *yaml)
 {
@@ -50,8 +34,6 @@ static void write_file(const char *yaml)
 static void start(const char *yaml)
 {
 	testns_require_root();
-	testns_hide_run();
-	are_made = true;
 	web = testns_new_named("web");
 	api = testns_new_named("api");
 	write_file(yaml);
@@ -65,18 +47,6 @@ static struct relayproc_record reload(const char *yaml)
 	relayproc_signal(relay, SIGHUP);
 	relayproc_await_record(relay, "reloaded", &record);
 	return record;
-}
-
-static void assert_refused(const char *address)
-{
-	int rc = 0;
-	for (int ms = 0; ms < TESTNS_PATIENCE_MS && rc != -ECONNREFUSED; ms++) {
-		rc = testns_try_connect(web, address);
-		if (rc >= 0)
-			testns_close(rc);
-		poll(NULL, 0, 1);
-	}
-	assert_int_equal(rc, -ECONNREFUSED);
 }
 
 /* connect_new - a connection to @address more, which @listener gets */
@@ -137,7 +107,7 @@ static void relay_that_is_removed_drains(void **state)
 	int listener = testns_listen(api, "127.0.0.1:81");
 	int client = testns_connect(web, "127.0.0.1:81"), server = testns_accept(listener);
 	reload(DRAIN("2s") RELAY_ONE);
-	assert_refused("127.0.0.1:81");
+	testns_await_refused(web, "127.0.0.1:81");
 	testns_assert_connected(client, server);
 	relayproc_await_closed(relay, "drained", &record);
 	assert_string_equal(relayproc_text(&record, "relay", text, sizeof(text)), "two");
@@ -185,7 +155,7 @@ static void connections_in_the_queue_of_a_removed_listener_are_served(void **sta
 	}
 	for (int i = 0; i < MANY; i++)
 		testns_close(clients[i]);
-	assert_refused("127.0.0.1:81");
+	testns_await_refused(web, "127.0.0.1:81");
 }
 
 static void invalid_file_changes_nothing_and_says_where(void **state)
@@ -470,17 +440,17 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	const struct CMUnitTest tests[] = {
-	        reload_test(what_stays_keeps_its_sockets_and_its_connections),
-	        reload_test(relay_that_is_removed_drains),
-	        reload_test(relay_that_comes_back_has_its_connections_again),
-	        reload_test(connections_in_the_queue_of_a_removed_listener_are_served),
-	        reload_test(invalid_file_changes_nothing_and_says_where),
-	        reload_test(nsctl_reloads_and_tells_what_is_wrong),
-	        reload_test(everything_may_come_with_a_reload),
-	        reload_test(counts_go_on),
-	        reload_test(verdicts_of_checks_go_on),
-	        reload_test(those_who_wait_go_on_waiting),
-	        reload_test(thousand_reloads_under_load_cost_no_connection),
+	        load_test(what_stays_keeps_its_sockets_and_its_connections),
+	        load_test(relay_that_is_removed_drains),
+	        load_test(relay_that_comes_back_has_its_connections_again),
+	        load_test(connections_in_the_queue_of_a_removed_listener_are_served),
+	        load_test(invalid_file_changes_nothing_and_says_where),
+	        load_test(nsctl_reloads_and_tells_what_is_wrong),
+	        load_test(everything_may_come_with_a_reload),
+	        load_test(counts_go_on),
+	        load_test(verdicts_of_checks_go_on),
+	        load_test(those_who_wait_go_on_waiting),
+	        load_test(thousand_reloads_under_load_cost_no_connection),
 	};
 	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -51,20 +51,6 @@ static void kill_relay_process(const struct relayproc *relay)
 	assert_int_equal(kill(pid, SIGKILL), 0);
 }
 
-/* await_refused - nobody listens any more; the ring of a killed process holds its sockets for some
- * milliseconds yet */
-static void await_refused(void)
-{
-	int rc = 0;
-	for (int ms = 0; ms < TESTNS_PATIENCE_MS && rc != -ECONNREFUSED; ms++) {
-		poll(NULL, 0, 1);
-		rc = testns_try_connect(client_ns, "127.0.0.1:80");
-		if (rc >= 0)
-			testns_close(rc);
-	}
-	assert_int_equal(rc, -ECONNREFUSED);
-}
-
 /* ---- deaths of the relay process ---- */
 
 /* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a pause.
@@ -150,7 +136,7 @@ static void stop_while_no_relay_runs_ends_the_daemon(void **state)
 	size_t starts = relayproc_count_records(relay, "ready again");
 	assert_int_equal(relayproc_stop(relay), 0);
 	assert_int_equal(relayproc_count_records(relay, "ready again"), starts);
-	await_refused();
+	testns_await_refused(client_ns, "127.0.0.1:80"); /* the ring of a killed process holds its sockets for some ms */
 }
 
 static void relay_process_that_hangs_is_killed_at_the_deadline(void **state)
@@ -160,7 +146,7 @@ static void relay_process_that_hangs_is_killed_at_the_deadline(void **state)
 	freeze(relay);
 	assert_int_equal(relayproc_stop(relay), 1);
 	assert_true(relayproc_says(relay, "signal=Killed"));
-	await_refused();
+	testns_await_refused(client_ns, "127.0.0.1:80"); /* the ring of a killed process holds its sockets for some ms */
 }
 
 /* ---- a relay process that has been taken over ---- */
@@ -297,7 +283,7 @@ static void relay_process_ends_with_its_supervisor(void **state)
 	assert_true(has_ended);
 	assert_int_equal(recv(client, &byte, 1, 0), -1);
 	assert_int_equal(errno, ECONNRESET);
-	await_refused();
+	testns_await_refused(client_ns, "127.0.0.1:80"); /* the ring of a killed process holds its sockets for some ms */
 }
 
 int main(void)
