@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* How the file begins; numbers, flags and the text follow. */
 struct head {
 	struct limits limits;
@@ -15,19 +17,6 @@ struct head {
 
 enum { ITEMS_MAX = 1 << 24 };
 
-static int write_all(int fd, const void *data, size_t size)
-{
-	const char *at = data;
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? n : 0;
-		size -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 int change_write(int fd, const struct change *change)
 {
 	struct head head = {
@@ -36,12 +25,12 @@ int change_write(int fd, const struct change *change)
 	        .listener_count = change->listener_count,
 	        .text_size = change->text_size,
 	};
-	int rc = write_all(fd, &head, sizeof(head));
+	int rc = file_write_all(fd, &head, sizeof(head));
 	if (rc == 0)
-		rc = write_all(fd, change->numbers, change->target_count * sizeof(*change->numbers));
+		rc = file_write_all(fd, change->numbers, change->target_count * sizeof(*change->numbers));
 	if (rc == 0)
-		rc = write_all(fd, change->fresh, change->listener_count * sizeof(*change->fresh));
-	return rc < 0 ? rc : write_all(fd, change->text, change->text_size);
+		rc = file_write_all(fd, change->fresh, change->listener_count * sizeof(*change->fresh));
+	return rc < 0 ? rc : file_write_all(fd, change->text, change->text_size);
 }
 
 static int read_all(int fd, void *data, size_t size, off_t from)

@@ -12,19 +12,9 @@
 #include "app/nsctl/live.h"
 #include "app/text/text_file.h"
 #include "app/varlink/client.h"
+#include "base/file.h"
 
 /* ---- the fragment ---- */
-
-static int write_all(int fd, const char *text, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, text + done, size - done);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
 
 /* seal_text - a file with @text that nobody can change any more: the daemon believes no other */
 static int seal_text(const char *text, size_t size, struct err *err)
@@ -32,7 +22,7 @@ static int seal_text(const char *text, size_t size, struct err *err)
 	int fd = memfd_create("fragment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return err_set_errno(err, "a file of memory");
-	if (write_all(fd, text, size) == 0 &&
+	if (file_write_all(fd, text, size) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
 		return fd;
 	int r = err_set_errno(err, "a file of memory");

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 /* 64 MiB: a fact takes about 60 bytes, and the largest topology foreseen (10,000 namespaces) some ten facts
  * each. */
 enum { LEDGER_SIZE_MAX = 64 << 20 };
@@ -142,18 +144,6 @@ static int open_dir(const char *dir, struct err *err)
 	return fd < 0 ? err_set_errno(err, "open %s", dir) : fd;
 }
 
-static int write_all(int fd, const char *text)
-{
-	for (size_t left = strlen(text); left > 0;) {
-		ssize_t put = write(fd, text, left);
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		text += put > 0 ? put : 0;
-		left -= put > 0 ? (size_t)put : 0;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 /* write_new - the file @name in @dir_fd, which is on the disk when this returns; what a killed nsctl left
  * there is lost */
 static int write_new(int dir_fd, const char *name, const char *text)
@@ -161,7 +151,9 @@ static int write_new(int dir_fd, const char *name, const char *text)
 	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	int rc = write_all(fd, text);
+	int rc = file_write_all(fd, text, strlen(text));
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
 	return rc;
