@@ -37,16 +37,22 @@ void usage_fini(struct usage *usage)
 
 /* ---- who is who ---- */
 
-/* What a search among @count candidates needs; the likely place is tried first, as most stay where they were.
- */
 typedef bool same_fn(const void *ctx, uint32_t candidate);
 
-static uint32_t find(uint32_t count, uint32_t likely, same_fn *same, const void *ctx)
+/* Where a search among @count candidates begins: behind the last that was found, as most are in the order that
+ * they had. */
+struct order {
+	uint32_t count, next;
+};
+
+static uint32_t find(struct order *order, same_fn *same, const void *ctx)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t candidate = likely < count ? (likely + i) % count : i;
-		if (same(ctx, candidate))
+	for (uint32_t i = 0; i < order->count; i++) {
+		uint32_t candidate = (order->next + i) % order->count;
+		if (same(ctx, candidate)) {
+			order->next = candidate + 1;
 			return candidate;
+		}
 	}
 	return SUCCESSION_NONE;
 }
@@ -190,11 +196,11 @@ static bool pool_in_use(const struct work *work, uint32_t pool)
 static int map_relays(struct work *work)
 {
 	const struct config *before = work->before->config;
-	uint32_t count = (uint32_t)work->config->relay_count;
+	struct order order = {.count = (uint32_t)work->config->relay_count};
 	for (uint32_t i = 0; i < before->relay_count; i++) {
 		const struct config_relay *old = &before->relays[i];
 		struct wanted wanted = {.old = old, .among = work->config->relays};
-		uint32_t found = find(count, i, same_relay, &wanted);
+		uint32_t found = find(&order, same_relay, &wanted);
 		if (found == SUCCESSION_NONE && (!old->leftover_until_ms || relay_in_use(work, i))) {
 			if (keep_relay(work->config, old, work->until_ms) < 0)
 				return -ENOMEM;
@@ -209,10 +215,11 @@ static int map_backends(struct work *work, uint32_t old_index, uint32_t new_inde
 {
 	const struct config_pool *old = &work->before->config->pools[old_index];
 	struct config_pool *pool = &work->config->pools[new_index];
-	uint32_t *map = work->map->backends[old_index], count = (uint32_t)pool->backend_count;
+	struct order order = {.count = (uint32_t)pool->backend_count};
+	uint32_t *map = work->map->backends[old_index];
 	for (uint32_t i = 0; i < old->backend_count; i++) {
 		struct wanted wanted = {.old = &old->backends[i], .among = pool->backends};
-		map[i] = find(count, i, same_backend, &wanted);
+		map[i] = find(&order, same_backend, &wanted);
 		if (map[i] != SUCCESSION_NONE ||
 		    (old->backends[i].leftover && !work->usage->backends[old_index][i]))
 			continue;
@@ -226,11 +233,11 @@ static int map_backends(struct work *work, uint32_t old_index, uint32_t new_inde
 static int map_pools(struct work *work)
 {
 	const struct config *before = work->before->config;
-	uint32_t count = (uint32_t)work->config->pool_count;
+	struct order order = {.count = (uint32_t)work->config->pool_count};
 	for (uint32_t i = 0; i < before->pool_count; i++) {
 		const struct config_pool *old = &before->pools[i];
 		struct wanted wanted = {.old = old, .among = work->config->pools};
-		uint32_t found = find(count, i, same_pool, &wanted);
+		uint32_t found = find(&order, same_pool, &wanted);
 		if (found == SUCCESSION_NONE && (!old->leftover || pool_in_use(work, i))) {
 			if (keep_pool(work->config, old) < 0)
 				return -ENOMEM;
@@ -259,13 +266,13 @@ static void name_pools(const struct work *work)
 static int map_listeners(struct work *work)
 {
 	const struct plan *before = work->before;
-	uint32_t count = work->plan->listener_count;
+	struct order order = {.count = work->plan->listener_count};
 	for (uint32_t i = 0; i < before->listener_count; i++) {
 		const struct plan_listener *old = &before->listeners[i];
 		uint32_t relay = work->map->relays[old->relay];
 		struct wanted wanted = {
 		        .old = old, .among = work->plan->listeners, .relay = relay, .fresh = work->fresh};
-		uint32_t found = find(count, i, same_listener, &wanted);
+		uint32_t found = find(&order, same_listener, &wanted);
 		if (found == SUCCESSION_NONE && relay != SUCCESSION_NONE &&
 		    (!old->leftover || work->usage->listeners[i])) {
 			if (plan_keep_listener(work->plan, relay, old->endpoint) < 0)
@@ -280,11 +287,12 @@ static int map_listeners(struct work *work)
 static int map_routes(struct work *work)
 {
 	const struct plan *before = work->before;
+	struct order order = {.count = work->plan->route_count};
 	for (uint32_t i = 0; i < before->route_count; i++) {
 		const struct plan_route *old = &before->routes[i];
 		uint32_t relay = work->map->relays[old->relay], pool = work->map->pools[old->pool];
 		struct wanted wanted = {.among = work->plan->routes, .relay = relay, .pool = pool};
-		uint32_t found = find(work->plan->route_count, i, same_route, &wanted);
+		uint32_t found = find(&order, same_route, &wanted);
 		if (found == SUCCESSION_NONE && relay != SUCCESSION_NONE && pool != SUCCESSION_NONE &&
 		    (!old->leftover || work->usage->routes[i])) {
 			if (plan_keep_route(work->plan, relay, pool) < 0)
@@ -299,9 +307,10 @@ static int map_routes(struct work *work)
 static void map_targets(struct work *work)
 {
 	const struct plan *before = work->before;
+	struct order order = {.count = work->plan->target_count};
 	for (uint32_t i = 0; i < before->target_count; i++) {
 		struct wanted wanted = {.old = &before->targets[i], .among = work->plan->targets};
-		uint32_t found = find(work->plan->target_count, i, same_target, &wanted);
+		uint32_t found = find(&order, same_target, &wanted);
 		if (found != SUCCESSION_NONE)
 			work->plan->targets[found].number = before->targets[i].number;
 		work->map->targets[i] = found;

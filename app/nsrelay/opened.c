@@ -84,25 +84,29 @@ static bool is_same(const struct opened *opened, uint32_t index, const struct op
 	       endpoint_equal(before->plan->listeners[old].endpoint, opened->plan->listeners[index].endpoint);
 }
 
-/* find_kept - its index in @before; most are where they were */
-static uint32_t find_kept(const struct opened *opened, uint32_t index, const struct opened *before)
+/* find_kept - its index in @before. The one behind the last that was found is tried first (*@next), as most are in the
+ * order that they had. */
+static uint32_t find_kept(const struct opened *opened, uint32_t index, const struct opened *before, uint32_t *next)
 {
 	uint32_t count = before ? before->plan->listener_count : 0;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t old = (index + i) % count;
-		if (is_same(opened, index, before, old))
+		uint32_t old = (*next + i) % count;
+		if (is_same(opened, index, before, old)) {
+			*next = old + 1;
 			return old;
+		}
 	}
 	return OPENED_FRESH;
 }
 
-static int open_listener(struct opened *opened, uint32_t index, const struct opened *before, struct err *err)
+static int open_listener(struct opened *opened, uint32_t index, const struct opened *before, uint32_t *next,
+                         struct err *err)
 {
 	struct opened_listener *listener = &opened->listeners[index];
 	int rc = hold_space(opened, index, err);
 	if (rc < 0)
 		return rc;
-	listener->kept_from = find_kept(opened, index, before);
+	listener->kept_from = find_kept(opened, index, before, next);
 	return listener->kept_from == OPENED_FRESH ? open_fresh(opened, index, err) : 0;
 }
 
@@ -159,6 +163,7 @@ static int allocate(struct opened *opened)
 int opened_init(struct opened *opened, const struct opened *before, const struct plan *plan, uint32_t threads,
                 struct targets *targets, struct err *err)
 {
+	uint32_t next = 0;
 	*opened = (struct opened){.plan = plan, .threads = threads, .targets = targets};
 	int rc = allocate(opened);
 	if (rc < 0)
@@ -166,7 +171,7 @@ int opened_init(struct opened *opened, const struct opened *before, const struct
 	for (uint32_t i = 0; i < plan->target_count && rc == 0; i++)
 		rc = hold_target(opened, i, err);
 	for (uint32_t i = 0; i < plan->listener_count && rc == 0; i++)
-		rc = open_listener(opened, i, before, err);
+		rc = open_listener(opened, i, before, &next, err);
 	if (rc < 0)
 		opened_fini(opened, 0);
 	return rc;
