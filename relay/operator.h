@@ -15,7 +15,7 @@ int operator_find_state(const char *name);
 
 /*
  * operator_set_state - let backend @backend of pool @pool have new connections or not, from now on, and log
- * it What checks and connections hold against it (relay/balance/standing.h) is not touched.
+ * it. What checks and connections hold against it (relay/balance/standing.h) is not touched.
  */
 void operator_set_state(const struct inspect *inspect, size_t pool, uint32_t backend,
                         enum config_state state);

@@ -88,8 +88,8 @@ static void put_lists(struct script *script)
 	fputs("\n}\n\n", script->out);
 }
 
-/* put_second_word - `topology) ... ;;` gathers the verbs that begin so, which follow each other in the table
- */
+/* put_second_word - `topology) ... ;;` gathers the verbs that begin so, which follow each other in the
+ * table */
 static void put_second_word(void *ctx, const struct manual_verb *verb)
 {
 	struct script *script = ctx;

@@ -69,8 +69,8 @@ static void end_group(struct script *script)
 	*script->group = '\0';
 }
 
-/* put_second_word - `topology) ... ;;` gathers the verbs that begin so, which follow each other in the table
- */
+/* put_second_word - `topology) ... ;;` gathers the verbs that begin so, which follow each other in the
+ * table */
 static void put_second_word(void *ctx, const struct manual_verb *verb)
 {
 	struct script *script = ctx;

@@ -9,8 +9,8 @@
 /* programs_find - "nsrelay" or "nsctl"; NULL: there is no such program */
 const struct manual *programs_find(const char *name);
 
-/* programs_find_file - what a file may say: "nsrelay.yaml" or "nstopology.yaml"; NULL: there is no such file
- */
+/* programs_find_file - what a file may say: "nsrelay.yaml" or "nstopology.yaml"; NULL: there is no such
+ * file */
 const struct schema *programs_find_file(const char *name);
 
 #endif

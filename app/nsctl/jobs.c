@@ -25,8 +25,8 @@ struct jobs {
 	sigset_t waited, before;
 };
 
-/* block_signals - they wait until sigwaitinfo(2) asks for them, so that none comes between asking and waiting
- */
+/* block_signals - they wait until sigwaitinfo(2) asks for them, so that none comes between asking and
+ * waiting */
 static void block_signals(struct jobs *jobs)
 {
 	signal(SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, children would end unseen */

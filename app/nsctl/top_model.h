@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `nsctl top` shows, without a screen or a daemon: samples of all connections, and the rates between two
- *of them, by relay, by backend, by namespace and for each connection. What was relayed by a connection that
- *came and went between two samples is in neither, so the rates of very short connections are too low.
+ * of them, by relay, by backend, by namespace and for each connection. What was relayed by a connection that
+ * came and went between two samples is in neither, so the rates of very short connections are too low.
  *
  *	top_model_begin(&model, now_ms);
  *	top_model_name(&model, TOP_RELAYS, "postgres", "");      what is to be shown without connections too

@@ -56,8 +56,8 @@ static inline struct topology_draft *topology_draft_of(struct schema_reader *rea
 /* draft_complain - report a mistake: "what is wrong; what was expected" */
 #define draft_complain(draft, at, ...) report_add(&(draft)->reader.report, (at), __VA_ARGS__)
 
-/* draft_place - where the value of @key in the mapping @node stands; without such a key, the mapping itself
- */
+/* draft_place - where the value of @key in the mapping @node stands; without such a key, the mapping
+ * itself */
 struct span draft_place(const struct yaml_node *node, const char *key);
 
 /* draft_note - remember that the next member of some list comes from @node */

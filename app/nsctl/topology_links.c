@@ -10,8 +10,8 @@
 #include "app/nsctl/topology_draft.h"
 #include "app/nsctl/topology_value.h"
 
-/* VXLAN_N_VID - 1 of the kernel's include/net/vxlan.h; 24 bits, RFC 7348, section 5. 0 is nobody's network.
- */
+/* VXLAN_N_VID - 1 of the kernel's include/net/vxlan.h; 24 bits, RFC 7348, section 5. 0 is nobody's
+ * network. */
 enum { VNI_MAX = (1 << 24) - 1 };
 
 /* The modes of a macvlan are bits, that of an ipvlan is a number: linux/if_link.h. */

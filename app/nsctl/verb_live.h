@@ -6,7 +6,7 @@
 
 /*
  * verb_live - `nsctl status|relays|backends|connections|counters`: ask a running nsrelay over its control
- * socket Returns the exit status, or -errno with what to do: those of varlink_connect() and
+ * socket. Returns the exit status, or -errno with what to do: those of varlink_connect() and
  * varlink_receive().
  */
 int verb_live(const struct nsctl_options *options, FILE *out, struct err *err);

@@ -60,8 +60,8 @@ static void write_event(struct json *out, const struct event *event)
 	json_end(out);
 }
 
-/* watch_events - place[0]: the number of the event to go on with; 0: the call is new, and is answered at once
- */
+/* watch_events - place[0]: the number of the event to go on with; 0: the call is new, and is answered at
+ * once */
 static enum varlink_outcome watch_events(const struct varlink_service *service, struct varlink_call *call,
                                          struct json *out)
 {

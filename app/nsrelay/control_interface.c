@@ -9,8 +9,8 @@
 #include "app/nsrelay/setting.h"
 #include "base/log.h"
 
-/* Elements of one reply of a list, so that the longest names and addresses stay within LIMIT_CONTROL_REPLY.
- */
+/* Elements of one reply of a list, so that the longest names and addresses stay within
+ * LIMIT_CONTROL_REPLY. */
 enum { RELAYS_A_REPLY = 16, LISTENERS_SHOWN = 16 };
 
 static struct control *control_of(const struct varlink_service *service)

@@ -42,23 +42,23 @@ struct opened {
  * opened_init - open everything @plan asks for, but for what @before has already
  * @before: NULL: nothing is open yet. It stays as it is until opened_replace().
  * @targets: outlives what is opened; its uid owns the sockets, so that nobody inside a namespace can join a
- * group of listeners Errors: those of netns_open(), nssock_listen() and nssock_upstream_batch(), with relay
- * and endpoint in front.
+ * group of listeners
+ * Errors: those of netns_open(), nssock_listen() and nssock_upstream_batch(), with relay and endpoint in front.
  */
 int opened_init(struct opened *opened, const struct opened *before, const struct plan *plan, uint32_t threads,
                 struct targets *targets, struct err *err);
 
 /*
  * opened_replace - @opened has what was kept from @before, with the settings of its own plan; the rest of
- * @before is closed as by opened_close_listeners(), and its targets are released What could not be set is
- * told in @err, and is as it was before; returns 0 or -errno of the last such. *@ret_closes: has a listener
- * been closed?
+ * @before is closed as by opened_close_listeners(), and its targets are released
+ * What could not be set is told in @err, and is as it was before; returns 0 or -errno of the last such.
+ * *@ret_closes: has a listener been closed?
  */
 int opened_replace(struct opened *opened, struct opened *before, uint64_t now_ms, bool *ret_closes,
                    struct err *err);
 
-/* opened_fresh - write for each listener of the plan whether its sockets are new ones; returns how many are
- */
+/* opened_fresh - write for each listener of the plan whether its sockets are new ones; returns how many
+ * are */
 uint32_t opened_fresh(const struct opened *opened, bool *ret);
 
 /*

@@ -14,8 +14,8 @@ struct socket_file {
 /* socket_file_note - remember the file at @path, which was made just now */
 void socket_file_note(struct socket_file *file, const char *path);
 
-/* socket_file_remove - while its socket is open: until then the file's numbers are nobody else's. Once only.
- */
+/* socket_file_remove - while its socket is open: until then the file's numbers are nobody else's. Once
+ * only. */
 void socket_file_remove(struct socket_file *file, const char *path);
 
 #endif

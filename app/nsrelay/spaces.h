@@ -28,8 +28,8 @@ struct spaces {
 
 void spaces_init(struct spaces *spaces);
 
-/* spaces_hold - the namespace that @ref means, until space_release(). Errors: those of netns_open(), ENOMEM
- */
+/* spaces_hold - the namespace that @ref means, until space_release(). Errors: those of netns_open(),
+ * ENOMEM */
 int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err);
 
 /* space_release - takes NULL */
@@ -38,8 +38,8 @@ void space_release(struct space *space);
 /* spaces_refresh - look whether names still mean what they meant */
 void spaces_refresh(struct spaces *spaces);
 
-/* spaces_close - in a process that may not use them: their descriptors; whoever holds them goes on doing so
- */
+/* spaces_close - in a process that may not use them: their descriptors; whoever holds them goes on doing
+ * so */
 void spaces_close(struct spaces *spaces);
 
 #endif

@@ -151,8 +151,8 @@ static int send_message(const struct supervisor *s, enum control_type type, uint
 	return sendmsg(s->control_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* collect_fresh - the new sockets, those of one listener after those of another, by thread; returns how many
- */
+/* collect_fresh - the new sockets, those of one listener after those of another, by thread; returns how
+ * many */
 static size_t collect_fresh(const struct opened *opened, const bool *fresh, int *ret)
 {
 	size_t count = 0;

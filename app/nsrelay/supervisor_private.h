@@ -66,8 +66,8 @@ struct supervisor {
 /* supervisor_now - CLOCK_MONOTONIC, in ms */
 uint64_t supervisor_now(void);
 
-/* supervisor_tell - tell the relay; what finds the channel full waits, unless something later takes its place
- */
+/* supervisor_tell - tell the relay; what finds the channel full waits, unless something later takes its
+ * place */
 void supervisor_tell(struct supervisor *s, enum control_type type, uint64_t value);
 
 /* supervisor_log_error - "@message" with the error's story */

@@ -11,7 +11,7 @@
  *	json_end(&json);                        {"name":"veth0","addresses":["10.0.0.1/24"]}
  *
  * @key is that of the value within an object, and NULL within an array and for the outermost value. @out is
- *this thread's alone meanwhile. That it takes the bytes is for the caller to look at (ferror()).
+ * this thread's alone meanwhile. That it takes the bytes is for the caller to look at (ferror()).
  */
 #ifndef NSRELAY_APP_TEXT_JSON_H
 #define NSRELAY_APP_TEXT_JSON_H

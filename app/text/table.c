@@ -13,8 +13,8 @@ enum { ESCAPE_SIZE = sizeof("\\x1b") - 1, GAP = 2 };
 
 /* ---- cells ---- */
 
-/* copy_visible - the character at @text, of @size bytes, to @out, which is moved on; returns how many it took
- */
+/* copy_visible - the character at @text, of @size bytes, to @out, which is moved on; returns how many it
+ * took */
 static size_t copy_visible(const char *text, size_t size, char **out)
 {
 	uint32_t c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets as the load generators need them: in a namespace, with a congestion control, without Nagle's delay.
- */
+/* Sockets as the load generators need them: in a namespace, with a congestion control, without Nagle's
+ * delay. */
 #ifndef NSRELAY_BENCH_LOAD_NET_H
 #define NSRELAY_BENCH_LOAD_NET_H
 

@@ -31,8 +31,8 @@ enum {
 	LOAD_SECONDS_MAX = 3600,
 };
 
-/* load_numbered_netns - number @index of several namespaces, of which options->at.netns names the beginning
- */
+/* load_numbered_netns - number @index of several namespaces, of which options->at.netns names the
+ * beginning */
 void load_numbered_netns(const struct load_options *options, unsigned index, struct netns_ref *ret);
 
 /* load_end_after - let the process end by itself (SIGALRM), should nobody end it before */

@@ -43,8 +43,8 @@ const std::vector<Load> &loads();
 /* load_title - "64 B request/response, 16 connections", for people */
 std::string load_title(const Load &load);
 
-/* The number of connections of LoadKind::Namespaces, whatever the number of namespaces: only that is to grow.
- */
+/* The number of connections of LoadKind::Namespaces, whatever the number of namespaces: only that is to
+ * grow. */
 enum { NAMESPACES_CONNECTIONS = 1000 };
 
 /* ---- paths ---- */

@@ -23,8 +23,8 @@ struct Command {
 class Child
 {
       public:
-	/* Throws Failure when the process cannot be made. That its program cannot be run shows in its exit.
-	 */
+	/* Throws Failure when the process cannot be made. That its program cannot be run shows in its
+	 * exit. */
 	Child(const Command &command, const Group &group);
 
 	/* Asks it to end (SIGTERM), and ends it when it does not. */

@@ -53,8 +53,8 @@ class Group
 	 */
 	std::optional<uint64_t> charged_size() const;
 
-	/* remove_leftovers - groups whose name begins so, with their processes: what a killed run left behind
-	 */
+	/* remove_leftovers - groups whose name begins so, with their processes: what a killed run left
+	 * behind */
 	static void remove_leftovers(const std::string &prefix);
 
       private:

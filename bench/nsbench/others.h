@@ -22,8 +22,8 @@ struct Process {
 
 using Processes = std::map<pid_t, Process>;
 
-/* others_now - all but @ours, this process, and the kernel's threads, which carry packets and clean up for us
- */
+/* others_now - all but @ours, this process, and the kernel's threads, which carry packets and clean up for
+ * us */
 Processes others_now(const std::vector<pid_t> &ours);
 
 struct Others {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A topology as a picture: for a terminal, for Graphviz, for Mermaid, or as SVG that needs no other program.
- */
+/* A topology as a picture: for a terminal, for Graphviz, for Mermaid, or as SVG that needs no other
+ * program. */
 #ifndef NSRELAY_NSCTL_GRAPH_GRAPH_H
 #define NSRELAY_NSCTL_GRAPH_GRAPH_H
 

@@ -290,8 +290,8 @@ static int look_everywhere(struct survey *survey, struct err *err)
 
 /* ---- putting it together ---- */
 
-/* add_name - facts are sorted: those of the caller's own mount namespace come first, and equal ones in a row
- */
+/* add_name - facts are sorted: those of the caller's own mount namespace come first, and equal ones in a
+ * row */
 static int add_name(struct census_netns *netns, const struct fact *fact)
 {
 	const char *slash = strrchr(fact->path, '/');

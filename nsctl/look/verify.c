@@ -219,8 +219,8 @@ static void tcp_connected(struct run *run, struct probe *probe)
 		            tag_make(PROBE, (size_t)(probe - run->probes)));
 }
 
-/* tcp_left - whoever took the connection has something to say, or has left, before the server got the token
- */
+/* tcp_left - whoever took the connection has something to say, or has left, before the server got the
+ * token */
 static void tcp_left(struct probe *probe)
 {
 	char byte;
@@ -290,8 +290,8 @@ static int echo_begin(struct run *run, struct probe *probe, struct err *err)
 	int ns_fd = view_fd(&run->view, probe->expect->from, err);
 	int fd = ns_fd < 0 ? ns_fd : icmp_open(ns_fd, &probe->expect->to, err);
 
-	/* connect(2) of a datagram socket looks up the route: that is an outcome, EPERM and the like are not.
-	 */
+	/* connect(2) of a datagram socket looks up the route: that is an outcome, EPERM and the like are
+	 * not. */
 	if (fd == -ENETUNREACH || fd == -EHOSTUNREACH || fd == -EADDRNOTAVAIL || fd == -EACCES ||
 	    fd == -EINVAL) {
 		probe_failed(probe, -fd);

@@ -339,15 +339,15 @@ static void want_room(const struct nl *nl, int option, size_t *room, size_t want
 
 	if (wanted <= *room)
 		return;
-	/* Without CAP_NET_ADMIN it stays as it is; what is too little then, sendmsg(2) and recvmsg(2) tell.
-	 */
+	/* Without CAP_NET_ADMIN it stays as it is; what is too little then, sendmsg(2) and recvmsg(2)
+	 * tell. */
 	if (setsockopt(mnl_socket_get_fd(nl->socket), SOL_SOCKET, option, &size, sizeof(size)) == 0)
 		*room = wanted;
 }
 
 /*
  * number_requests - give them their sequence numbers, and leave but the last that wants an acknowledgement to
- * ask for it The kernel tells of every failure, and in order, so that this one stands for all that went well
+ * ask for it. The kernel tells of every failure, and in order, so that this one stands for all that went well
  * before it. An acknowledgement takes three times as long as a small request.
  */
 static void number_requests(struct nl *nl, struct nl_batch *batch)

@@ -2,9 +2,9 @@
 /*
  * DOC: Theory of Operation
  *
- *	chain publish {				called for what comes in and for what the namespace itself
- *sends ip daddr 192.0.2.1 tcp dport 8080 dnat ip to 10.0.0.2:80 fib daddr type local ip daddr != 127.0.0.0/8
- *tcp dport 80 dnat ip to 10.0.0.2:80
+ *	chain publish {			called for what comes in and for what the namespace itself sends
+ *		ip daddr 192.0.2.1 tcp dport 8080 dnat ip to 10.0.0.2:80
+ *		fib daddr type local ip daddr != 127.0.0.0/8 tcp dport 80 dnat ip to 10.0.0.2:80
  *	}
  *	chain postrouting {
  *		ct status dnat ip saddr 10.0.0.0/24 ip daddr 10.0.0.0/24 masquerade
@@ -12,15 +12,15 @@
  *	}
  *
  * A backend that connects to a published port, its own or a neighbour's, would be answered by that backend
- *directly, from an address that it never asked (RFC 4787, hairpinning): such connections are given this
- *namespace's address, so that the answer comes back here.
+ * directly, from an address that it never asked (RFC 4787, hairpinning): such connections are given this
+ * namespace's address, so that the answer comes back here.
  *
  * The table is replaced as a whole in one transaction: there is no moment without it.
  *
  * Caveats: a port published on any address is not on the loopback ones, from which nothing can leave the
- *namespace (net.ipv4.conf.*.route_localnet of Linux, off by default). Where br_netfilter has bridges
- *translate (net.bridge.bridge-nf-call-iptables, on by default), a backend behind a bridge reaches itself only
- *if its port is in hairpin mode.
+ * namespace (net.ipv4.conf.*.route_localnet of Linux, off by default). Where br_netfilter has bridges
+ * translate (net.bridge.bridge-nf-call-iptables, on by default), a backend behind a bridge reaches itself only
+ * if its port is in hairpin mode.
  */
 #include "nsctl/nft/nat.h"
 

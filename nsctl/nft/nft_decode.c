@@ -174,8 +174,8 @@ void nft_learn(struct nft_decoder *decoder, const struct nft_subject *subject, u
 		learn_protocol(decoder, subject->header, value, part + 1);
 }
 
-/* take_implied - a field of @layer's header is named: what told which header it is need not be said as well
- */
+/* take_implied - a field of @layer's header is named: what told which header it is need not be said as
+ * well */
 static void take_implied(struct nft_decoder *decoder, enum nft_layer layer)
 {
 	size_t part = decoder->implied[layer];
@@ -283,8 +283,8 @@ static void subject_of_place(struct nft_decoder *decoder, const struct nft_opera
 	}
 }
 
-/* add_operand - what one word holds, behind what the subject has already; false: nothing that can be compared
- */
+/* add_operand - what one word holds, behind what the subject has already; false: nothing that can be
+ * compared */
 static bool add_operand(struct nft_decoder *decoder, struct nft_operand *operand, struct nft_subject *subject)
 {
 	struct nft_subject own = {.mask = operand->mask, .tells = operand->tells, .operand = operand};

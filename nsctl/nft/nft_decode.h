@@ -5,19 +5,19 @@
  * DOC: Theory of Operation
  *
  * A rule is a list of expressions (`nft --debug=netlink` shows them): some load a value into a register, some
- *change what is in one, some compare it or use it. To get back what was written, each register here holds an
- *operand: the text of what it was loaded with, or a place in the packet, and how the values that it is
- *compared with are to be read. An expression that uses a register takes the operand and adds a part to the
- *rule's text. So
+ * change what is in one, some compare it or use it. To get back what was written, each register here holds an
+ * operand: the text of what it was loaded with, or a place in the packet, and how the values that it is
+ * compared with are to be read. An expression that uses a register takes the operand and adds a part to the
+ * rule's text. So
  *
  *	[ meta load l4proto => reg 1 ]  [ cmp eq reg 1 0x00000006 ]
  *	[ payload load 2b @ transport header + 2 => reg 1 ]  [ cmp eq reg 1 0x00001600 ]
  *
  * is "meta l4proto tcp", which makes the transport header known, and "tcp dport 22", which implies the first
- *part and therefore takes it away. A part is taken away only when a later one says the same.
+ * part and therefore takes it away. A part is taken away only when a later one says the same.
  *
  * Registers are 16 words of 4 bytes; an operand lies at its first word. Side by side they are a
- *concatenation.
+ * concatenation.
  *
  * Caveats: an expression that is not known may have written any register, so that all are forgotten.
  */

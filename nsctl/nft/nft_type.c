@@ -158,8 +158,8 @@ static const struct nft_symbol booleans[] = {{"exists", 1}, {"missing", 0}, {0}}
 static const struct nft_symbol groups[] = {{"\"default\"", 0}, {0}};
 static const struct nft_symbol no_class[] = {{"none", 0}, {"root", UINT32_MAX}, {0}};
 
-/* The index of the loopback is the same in every namespace (LOOPBACK_IFINDEX, include/net/flow.h of Linux).
- */
+/* The index of the loopback is the same in every namespace (LOOPBACK_IFINDEX, include/net/flow.h of
+ * Linux). */
 static const struct nft_symbol links[] = {{"\"lo\"", 1}, {0}};
 
 static const struct nft_symbol days[] = {

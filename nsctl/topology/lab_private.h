@@ -88,8 +88,8 @@ void lab_step_request(const struct lab *lab, const struct step *step, uint32_t i
 int lab_step_fails(const struct lab *lab, const struct step *step, const struct nl_batch *batch,
                    uint32_t request, struct err *err);
 
-/* lab_step_is_moot - does the refusal @code (positive errno) say that what is to be deleted is gone already?
- */
+/* lab_step_is_moot - does the refusal @code (positive errno) say that what is to be deleted is gone
+ * already? */
 bool lab_step_is_moot(const struct step *step, int code);
 
 /* ---- lab_run.c ---- */
@@ -123,8 +123,8 @@ struct lab_gathering {
 /* lab_aim - be ready to add a request to @netns */
 int lab_aim(struct lab_gathering *gathering, uint32_t netns, struct err *err);
 
-/* lab_gather - add the request of step @index. lab_flush() - send what is gathered. Errors: those of steps.
- */
+/* lab_gather - add the request of step @index. lab_flush() - send what is gathered. Errors: those of
+ * steps. */
 int lab_gather(struct lab_gathering *gathering, size_t index, struct err *err);
 int lab_flush(struct lab_gathering *gathering, struct err *err);
 
@@ -133,8 +133,8 @@ int lab_flush(struct lab_gathering *gathering, struct err *err);
 /* lab_count_removals - how many steps in a row, from @first on, remove something of links, or links? */
 size_t lab_count_removals(const struct lab_run *run, size_t first);
 
-/* lab_remove - carry out such a row, but for what can wait until all other steps are done: lab_remove_last()
- */
+/* lab_remove - carry out such a row, but for what can wait until all other steps are done:
+ * lab_remove_last() */
 int lab_remove(struct lab_gathering *gathering, size_t first, size_t count, struct err *err);
 int lab_remove_last(struct lab_gathering *gathering, struct err *err);
 void lab_row_free(struct lab_row *row);

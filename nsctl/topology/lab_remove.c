@@ -119,8 +119,8 @@ static void list_victims(struct lab_row *row)
 	qsort(row->victims, row->victim_count, sizeof(*row->victims), compare_victims);
 }
 
-/* find_deletion - the victim that step @index is about; NULL: its link stays, or this is the deletion itself
- */
+/* find_deletion - the victim that step @index is about; NULL: its link stays, or this is the deletion
+ * itself */
 static const struct victim *find_deletion(const struct lab_row *row, size_t index)
 {
 	const struct step *step = &row->run->steps[index];

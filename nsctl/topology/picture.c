@@ -20,8 +20,8 @@ typedef int compare_fn(const void *a, const void *b);
 			qsort((vec)->items, (vec)->count, sizeof(*(vec)->items), (compare));                 \
 	} while (0)
 
-/* lower_bound - the first element of a sorted array that is not before @key; the array's count when all are
- */
+/* lower_bound - the first element of a sorted array that is not before @key; the array's count when all
+ * are */
 static size_t lower_bound(const void *key, const void *items, size_t count, size_t size, compare_fn *compare)
 {
 	size_t first = 0;

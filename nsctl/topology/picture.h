@@ -38,8 +38,8 @@ struct picture_link {
 	bool mtu_goes_back;                  /* to what the kernel would choose */
 
 	enum removal removal;
-	/* A step makes the kernel drop what is by this link, in IPv4 or IPv6: it is removed and added again.
-	 */
+	/* A step makes the kernel drop what is by this link, in IPv4 or IPv6: it is removed and added
+	 * again. */
 	bool drops_routes4, drops_all6;
 	bool loses_address; /* one that is not wanted any more */
 };

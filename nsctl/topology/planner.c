@@ -111,8 +111,8 @@ static int check_link(const struct picture *picture, const struct picture_link *
 	return check_bridge(picture, link, err);
 }
 
-/* METRIC6 - of an IPv6 route that names none: IP6_RT_PRIO_USER, include/net/ip6_route.h. With IPv4 it is 0.
- */
+/* METRIC6 - of an IPv6 route that names none: IP6_RT_PRIO_USER, include/net/ip6_route.h. With IPv4 it is
+ * 0. */
 enum { METRIC6 = 1024 };
 
 /* is_in_the_way - would the kernel refuse a route of the same destination, for this one? */

@@ -19,8 +19,8 @@ static struct picture_link *link_of_wanted(const struct picture *picture, uint32
 
 /* ---- which numbers ---- */
 
-/* number_in_file - 0: none; one that only follows from another is left out where the kernel does not know it
- */
+/* number_in_file - 0: none; one that only follows from another is left out where the kernel does not know
+ * it */
 static uint32_t number_in_file(const struct picture *picture, const struct picture_link *link,
                                enum link_number number)
 {
@@ -30,8 +30,8 @@ static uint32_t number_in_file(const struct picture *picture, const struct pictu
 	return link_number_wanted(numbers, number);
 }
 
-/* default_size - the kernel's choice for all numbers but the MTU: netif_set_tso_max_size() of Linux lowers it
- */
+/* default_size - the kernel's choice for all numbers but the MTU: netif_set_tso_max_size() of Linux lowers
+ * it */
 static uint32_t default_size(const struct picture_link *link)
 {
 	uint32_t most = link->seen->tso_max_size;
@@ -217,8 +217,8 @@ static void change_mtus_at(struct planner *planner, uint32_t level, bool grow)
 	}
 }
 
-/* change_mtus - no link may have a greater one than that which it is on: shrink from above, grow from below
- */
+/* change_mtus - no link may have a greater one than that which it is on: shrink from above, grow from
+ * below */
 static void change_mtus(struct planner *planner)
 {
 	for (uint32_t level = 0; level <= DEPTH_MAX; level++)

@@ -82,8 +82,8 @@ static void doom(struct planner *planner, uint32_t link, enum removal when)
 		doom(planner, i, when);
 }
 
-/* decide_doom - an unwanted link on top of another one goes early, for it may keep that busy for a wanted one
- */
+/* decide_doom - an unwanted link on top of another one goes early, for it may keep that busy for a wanted
+ * one */
 static enum removal decide_doom(const struct picture *picture, const struct picture_link *link)
 {
 	if (!link->own)

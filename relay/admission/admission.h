@@ -61,8 +61,8 @@ struct admission {
 	size_t relay_count;
 };
 
-/* admission_init - empty, for @plan; 0 or -ENOMEM. @seed: any number. admission_memory - bytes that it takes.
- */
+/* admission_init - empty, for @plan; 0 or -ENOMEM. @seed: any number. admission_memory - bytes that it
+ * takes. */
 int admission_init(struct admission *admission, const struct plan *plan, uint32_t seed);
 void admission_fini(struct admission *admission);
 size_t admission_memory(const struct plan *plan);

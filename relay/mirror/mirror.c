@@ -216,8 +216,8 @@ static void finish_closing(struct worker *worker)
 		struct tap *tap = LIST_ENTRY(link, struct tap, due);
 		if (tap->polling)
 			continue;
-		/* A queued operation names its file by number, which must not be free before it is submitted.
-		 */
+		/* A queued operation names its file by number, which must not be free before it is
+		 * submitted. */
 		CHECK(tap->queued_turn != worker->turn);
 		tap_settle(worker, tap);
 		close_socket(tap);

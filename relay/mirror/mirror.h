@@ -161,8 +161,8 @@ void mirrors_fired(struct worker *worker);
 /* mirror_wants_peer - does it take the client's address to mirror @session? */
 bool mirror_wants_peer(const struct worker *worker, const struct session *session);
 
-/* mirror_begin - @session, of a relay with a mirror, is open: copy it, if it is one of those that are to be
- */
+/* mirror_begin - @session, of a relay with a mirror, is open: copy it, if it is one of those that are to
+ * be */
 void mirror_begin(struct worker *worker, struct session *session);
 
 /* mirror_flow_ended - the stream from @source has ended well: so does its copy */

@@ -15,8 +15,8 @@ enum allocations_role {
 	ALLOCATIONS_ROLES,
 };
 
-/* In a file that this variable of the environment names: in memory that the program and the test have both.
- */
+/* In a file that this variable of the environment names: in memory that the program and the test have
+ * both. */
 #define ALLOCATIONS_FILE "NSRELAY_COST_ALLOCATIONS"
 
 struct allocations {

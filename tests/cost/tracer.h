@@ -46,7 +46,7 @@ void tracer_settle(void);
 
 /*
  * tracer_hold - settle, then stop the threads that relay before they can notice anything; tracer_release -
- * let them go The wait that is cut short by it is not counted.
+ * let them go. The wait that is cut short by it is not counted.
  */
 void tracer_hold(void);
 void tracer_release(void);

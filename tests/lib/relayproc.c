@@ -334,8 +334,8 @@ static struct relayproc *add_proc(void)
 {
 	if (proc_count == PROCS_MAX)
 		fail_msg("more than %d nsrelays in one test", PROCS_MAX);
-	/* A relay process whose supervisor is gone becomes a child of ours, so that its end can be awaited.
-	 */
+	/* A relay process whose supervisor is gone becomes a child of ours, so that its end can be
+	 * awaited. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	struct relayproc *proc = &procs[proc_count++];
 	*proc = (struct relayproc){.log_fd = memfd_create("log", MFD_CLOEXEC)};

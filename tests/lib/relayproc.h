@@ -35,8 +35,8 @@
 
 struct relayproc;
 
-/* relayproc_teardown - end every program that this file has started, then call testns_teardown(). Returns 0.
- */
+/* relayproc_teardown - end every program that this file has started, then call testns_teardown(). Returns
+ * 0. */
 int relayproc_teardown(void **state);
 
 /* relayproc_start - `nsrelay run ARGS...`; returns when it is ready */
@@ -56,8 +56,8 @@ struct relayproc *relayproc_launch(const char *const args[]);
  * call. */
 const char *relayproc_file(const char *text);
 
-/* relayproc_endpoint - @address inside namespace @ns_fd as the program is told; valid for the next 63 calls
- */
+/* relayproc_endpoint - @address inside namespace @ns_fd as the program is told; valid for the next 63
+ * calls */
 const char *relayproc_endpoint(int ns_fd, const char *address);
 
 /* ---- its end ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A struct topology written down in a few lines of C, for tests. What cannot be done fails the running test.
- */
+/* A struct topology written down in a few lines of C, for tests. What cannot be done fails the running
+ * test. */
 #ifndef NSRELAY_TESTS_LIB_SKETCH_H
 #define NSRELAY_TESTS_LIB_SKETCH_H
 

@@ -65,8 +65,8 @@ enum { TESTNS_SKIPPED = 77 };
 			fail_msg("`%s` does not say `%s`", (err)->text, part);                               \
 	} while (0)
 
-/* testns_teardown - close the namespaces, sockets and processes that this file made. For cmocka; returns 0.
- */
+/* testns_teardown - close the namespaces, sockets and processes that this file made. For cmocka; returns
+ * 0. */
 int testns_teardown(void **state);
 
 /* testns_result - what main() returns: the failures, or TESTNS_SKIPPED when there was none but a test was
@@ -131,8 +131,8 @@ void testns_await_refused(int ns_fd, const char *address);
 void testns_write(int fd, const void *data, size_t size);
 void testns_read(int fd, void *data, size_t size);
 
-/* testns_await - wait until poll(2) reports one of @events, or an error or hang-up. Returns what it reported.
- */
+/* testns_await - wait until poll(2) reports one of @events, or an error or hang-up. Returns what it
+ * reported. */
 short testns_await(int fd, short events);
 
 /* testns_assert_connected - what goes in at @a comes out at @b, and the other way */
@@ -141,8 +141,8 @@ void testns_assert_connected(int a, int b);
 /* testns_count_fds - how many descriptors this process has open */
 size_t testns_count_fds(void);
 
-/* testns_limit_fds - let this process open only @room more, until testns_unlimit_fds() or the end of the test
- */
+/* testns_limit_fds - let this process open only @room more, until testns_unlimit_fds() or the end of the
+ * test */
 void testns_limit_fds(size_t room);
 void testns_unlimit_fds(void);
 
@@ -168,7 +168,7 @@ int testns_run(int ns_fd, const char *const argv[]);
 
 /*
  * testns_as_nobody - call @work in a child process inside @ns_fd, as uid and gid 65534 and without any
- * capability Returns what @work returned, 0 .. 255. cmocka's assertions must not be used in @work.
+ * capability. Returns what @work returned, 0 .. 255. cmocka's assertions must not be used in @work.
  */
 int testns_as_nobody(int ns_fd, int (*work)(void *arg), void *arg);
 

@@ -27,8 +27,8 @@ static struct {
 	int listener; /* 0: none */
 } load;
 
-/* start - a process inside @ns_fd that is in @work until it is killed, at the latest by the end of this one
- */
+/* start - a process inside @ns_fd that is in @work until it is killed, at the latest by the end of this
+ * one */
 static void start(int ns_fd, void (*work)(int fd), int fd)
 {
 	pid_t parent = getpid(), pid;

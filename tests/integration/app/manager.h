@@ -25,8 +25,8 @@ void manager_wrap(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * closed */
 void manager_give_stderr(int fd);
 
-/* manager_listen - be told by the program, at @path, which starts with '/' or, for an abstract one, with '@'
- */
+/* manager_listen - be told by the program, at @path, which starts with '/' or, for an abstract one, with
+ * '@' */
 void manager_listen(const char *path);
 
 /* manager_await_word - wait for the next word, which must be this one */

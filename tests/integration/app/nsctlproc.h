@@ -16,8 +16,8 @@ struct nsctlproc_result {
 	char errors[NSCTLPROC_TEXT_MAX]; /* ... and standard error */
 };
 
-/* nsctlproc_run - `nsctl ARGS...` inside @ns_fd, which then is `host`; in static memory, until the next call
- */
+/* nsctlproc_run - `nsctl ARGS...` inside @ns_fd, which then is `host`; in static memory, until the next
+ * call */
 const struct nsctlproc_result *nsctlproc_run(int ns_fd, const char *const args[]);
 
 /* nsctlproc_succeed - the same; its exit status must be 0. Returns what it wrote. */

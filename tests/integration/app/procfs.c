@@ -12,8 +12,8 @@
 
 enum { PATH_SIZE = 320, PATIENCE_MS = 10000 }; /* a file's name has up to 255 bytes */
 
-/* each_entry - call @look for each entry of the directory @path but "." and ".."; returns how many there are
- */
+/* each_entry - call @look for each entry of the directory @path but "." and ".."; returns how many there
+ * are */
 static size_t each_entry(const char *path, void (*look)(void *ctx, const char *path, const char *name),
                          void *ctx)
 {

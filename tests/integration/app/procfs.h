@@ -18,7 +18,7 @@ bool procfs_await_stopped(pid_t pid);
  * procfs_find_privilege - look for a thread of @pid that could do more than user nobody without any
  * capability
  * @sealed: it must also have a seccomp filter, and no way back by execve(2), which a thread of its own that a
- * sanitizer started before main() keeps Returns what was found, in static memory, or NULL.
+ * sanitizer started before main() keeps. Returns what was found, in static memory, or NULL.
  */
 const char *procfs_find_privilege(pid_t pid, bool sealed);
 

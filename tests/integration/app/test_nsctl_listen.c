@@ -30,8 +30,8 @@ static int serve(const char *greeting, int index)
 
 	if (!pid || atoi(pid) != (int)getpid() || !count || atoi(count) <= index || !names)
 		return 9;
-	/* A socket-activated server expects to wait in accept(2), and its own children to have the sockets.
-	 */
+	/* A socket-activated server expects to wait in accept(2), and its own children to have the
+	 * sockets. */
 	if (fcntl(PASSED_FD + index, F_GETFL) & O_NONBLOCK ||
 	    fcntl(PASSED_FD + index, F_GETFD) & FD_CLOEXEC || fcntl(PASSED_FD + atoi(count), F_GETFD) >= 0)
 		return 8;

@@ -53,12 +53,12 @@ static void kill_relay_process(const struct relayproc *relay)
 
 /* ---- deaths of the relay process ---- */
 
-/* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a pause.
- */
+/* A relay that lived ten times the pause before its start, 10 ms, is started again after no longer a
+ * pause. */
 enum { LIFE_MS = 120 };
 
-/* assert_fd_count - the supervisor comes back to having @count descriptors open, and keeps none of each life
- */
+/* assert_fd_count - the supervisor comes back to having @count descriptors open, and keeps none of each
+ * life */
 static void assert_fd_count(pid_t pid, size_t count)
 {
 	size_t now = 0;

@@ -64,8 +64,8 @@ static bool await_output(const char *part)
 	return true;
 }
 
-/* write_script - the example for the program that was built, in between of @before and @behind; a descriptor
- */
+/* write_script - the example for the program that was built, in between of @before and @behind; a
+ * descriptor */
 static int write_script(const char *example, const char *before, const char *behind)
 {
 	static const char path[] = "/usr/local/sbin/nsrelay";

@@ -99,8 +99,8 @@ static char *text_of(int ns_fd, const char *table)
 	return text;
 }
 
-/* squeeze - white space of any length as one space, but one line for each line, unless that ends with a comma
- */
+/* squeeze - white space of any length as one space, but one line for each line, unless that ends with a
+ * comma */
 static void squeeze(char *text)
 {
 	char *to = text, last = '\n';

@@ -72,8 +72,8 @@ static void unknown_congestion_control_is_refused_with_those_there_are(void **st
 	assert_non_null(strstr(err.text, "reno"));
 }
 
-/* restricted - a congestion control that the kernel has, but not for every namespace; "" when there is none
- */
+/* restricted - a congestion control that the kernel has, but not for every namespace; "" when there is
+ * none */
 static void find_restricted(int ns_fd, char *ret, size_t size)
 {
 	static const char script[] =

@@ -27,8 +27,8 @@ struct rig {
 	struct relayproc *relay;
 };
 
-/* rig_open - namespaces and server; rig_run - the relay; @more: further arguments of `nsrelay run`, or NULL
- */
+/* rig_open - namespaces and server; rig_run - the relay; @more: further arguments of `nsrelay run`, or
+ * NULL */
 void rig_open(struct rig *rig);
 void rig_run(struct rig *rig, void **state, const char *const more[]);
 

@@ -35,8 +35,8 @@ void stream_receive(int fd, uint64_t tag, uint64_t position, size_t size);
 /* stream_send_some - what the socket takes now, at most @size bytes; how many these were */
 size_t stream_send_some(int fd, uint64_t tag, uint64_t position, size_t size);
 
-/* stream_receive_some - what is there now, at most @size bytes; how many these were, or -errno (0: the end)
- */
+/* stream_receive_some - what is there now, at most @size bytes; how many these were, or -errno (0: the
+ * end) */
 ssize_t stream_receive_some(int fd, uint64_t tag, uint64_t position, size_t size);
 
 #endif

@@ -314,8 +314,8 @@ static void client_does_not_wait_for_another(void **state)
 
 /* ---- the limits of namespaces ---- */
 
-/* start_namespaces - one relay that listens twice in @front[0] and once in @front[1]; the server's listener
- */
+/* start_namespaces - one relay that listens twice in @front[0] and once in @front[1]; the server's
+ * listener */
 static int start_namespaces(struct rig *rig, void **state, int front[2], const char *limit)
 {
 	char yaml[1024], first[128], second[128], other[128];

@@ -334,7 +334,7 @@ static void two_writes_under_nagle_wait_only_at_first(void **state)
 
 /*
  * receive_around - the stream's bytes 0 .. @size, with the urgent byte '!' behind the first @before or
- * without it Returns whether it was there.
+ * without it. Returns whether it was there.
  */
 static bool receive_around(int fd, size_t before, size_t size)
 {

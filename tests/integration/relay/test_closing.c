@@ -16,8 +16,8 @@ enum { WHILE_MS = 500 }; /* longer than WATCH_AFTER_MS of session.c */
 
 /* ---- ends ---- */
 
-/* settle - wait until the other end's kernel takes no more of what @fd has to send; how much it has not taken
- */
+/* settle - wait until the other end's kernel takes no more of what @fd has to send; how much it has not
+ * taken */
 static size_t settle(int fd)
 {
 	size_t before, now = rig_unacknowledged(fd);

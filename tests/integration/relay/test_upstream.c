@@ -27,8 +27,8 @@ static const char *backend(size_t index)
 	return addresses[index];
 }
 
-/* start - a relay from RIG_FRONT, whose backends are all of @addresses inside @back, with further arguments
- */
+/* start - a relay from RIG_FRONT, whose backends are all of @addresses inside @back, with further
+ * arguments */
 static struct relayproc *start(int front, int back, const char *const addresses[], const char *const more[])
 {
 	const char *args[32] = {"--threads", "1",        "--log-rate",

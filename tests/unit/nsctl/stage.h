@@ -19,8 +19,8 @@ void stage_init(struct stage *stage);
 void stage_fini(struct stage *stage);
 void stage_copy(struct stage *ret, const struct stage *stage);
 
-/* stage_plan - the steps as `nsctl topology plan` shows them, or the error's text; good until the next call
- */
+/* stage_plan - the steps as `nsctl topology plan` shows them, or the error's text; good until the next
+ * call */
 const char *stage_plan(const struct stage *stage, const struct topology *wanted);
 
 /* stage_refuses - plan, which must fail with @code; its text */
@@ -36,8 +36,8 @@ void stage_apply_until(struct stage *stage, const struct topology *wanted, size_
  * undone. */
 bool stage_undo(const struct stage *stage, const struct topology *wanted, size_t count);
 
-/* stage_hand - somebody else does a step in @netns, not of a veth; what is to be added may be there already
- */
+/* stage_hand - somebody else does a step in @netns, not of a veth; what is to be added may be there
+ * already */
 void stage_hand(struct stage *stage, const char *netns, struct step step);
 
 /* ---- topologies ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules built by hand: what the kernel or the nft at hand may lack, what is not known, and what is malformed.
- */
+/* Rules built by hand: what the kernel or the nft at hand may lack, what is not known, and what is
+ * malformed. */
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

@@ -29,8 +29,8 @@ static void veth_with_another_peer_is_made_again(void **state)
 	stage_apply(&f->stage, t);
 }
 
-/* put_pairs - a/x to b/x and c/x to d/x, or a/x to d/x and c/x to b/x; the kernel's indices are all the same
- */
+/* put_pairs - a/x to b/x and c/x to d/x, or a/x to d/x and c/x to b/x; the kernel's indices are all the
+ * same */
 static void put_pairs(struct topology *topology, bool crossed)
 {
 	uint32_t a = put_netns(topology, "a", NETNS_MADE), b = put_netns(topology, "b", NETNS_MADE);
