@@ -52,36 +52,49 @@ static int open_fragment(const char *path, struct err *err)
 
 /* ---- the call ---- */
 
-static int send_fragment(struct varlink_client *client, const char *path, struct err *err)
+static int add_fragment(const struct nsctl_options *options, json_t **ret, struct err *err)
 {
-	int fd = open_fragment(path, err);
+	int fd = open_fragment(options->file, err);
 	if (fd < 0)
 		return fd;
-	int r = varlink_send_file(client, LIVE_INTERFACE "Add", NULL, fd, err);
+	int r = varlink_call(options->control_path, LIVE_INTERFACE "Add", NULL, fd, ret, err);
 	close(fd);
 	return r;
 }
 
-/* send_parameters - which are NULL when a name is no UTF-8, or memory is out */
-static int send_parameters(struct varlink_client *client, const char *method, json_t *parameters, struct err *err)
+/* parameters - NULL when a name is no UTF-8, or memory is out */
+static json_t *parameters(const struct nsctl_options *options)
 {
-	if (!parameters)
-		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
-	return varlink_send(client, method, parameters, false, err);
+	switch (options->verb) {
+	case NSCTL_REMOVE:
+		return json_pack("{s:s, s:s}", "kind", options->which, "name", options->name);
+	case NSCTL_WEIGHT:
+		return json_pack("{s:s, s:i}", "backend", options->which, "weight", (int)options->weight);
+	default:
+		return json_object();
+	}
 }
 
-static int send_question(struct varlink_client *client, const struct nsctl_options *options, struct err *err)
+static const char *method(const struct nsctl_options *options)
+{
+	switch (options->verb) {
+	case NSCTL_REMOVE:
+		return LIVE_INTERFACE "Remove";
+	case NSCTL_WEIGHT:
+		return LIVE_INTERFACE "SetWeight";
+	default:
+		return LIVE_INTERFACE "Reload";
+	}
+}
+
+static int ask(const struct nsctl_options *options, json_t **ret, struct err *err)
 {
 	if (options->verb == NSCTL_ADD)
-		return send_fragment(client, options->file, err);
-	if (options->verb == NSCTL_REMOVE)
-		return send_parameters(client, LIVE_INTERFACE "Remove",
-		                       json_pack("{s:s, s:s}", "kind", options->which, "name", options->name), err);
-	if (options->verb == NSCTL_WEIGHT)
-		return send_parameters(
-		        client, LIVE_INTERFACE "SetWeight",
-		        json_pack("{s:s, s:i}", "backend", options->which, "weight", (int)options->weight), err);
-	return varlink_send(client, LIVE_INTERFACE "Reload", NULL, false, err);
+		return add_fragment(options, ret, err);
+	json_t *given = parameters(options);
+	if (!given)
+		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
+	return varlink_call(options->control_path, method(options), given, -1, ret, err);
 }
 
 static void print(const struct nsctl_options *options, FILE *out)
@@ -100,18 +113,11 @@ static void print(const struct nsctl_options *options, FILE *out)
 
 int verb_change(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	struct varlink_client client;
-	json_t *reply = NULL;
-	bool continues;
-	int r = varlink_connect(&client, options->control_path, err);
+	json_t *reply;
+	int r = ask(options, &reply, err);
 	if (r < 0)
 		return r;
-	r = send_question(&client, options, err);
-	if (r == 0)
-		r = varlink_receive(&client, &reply, &continues, err);
-	varlink_disconnect(&client);
 	json_decref(reply);
-	if (r == 0)
-		print(options, out);
-	return r;
+	print(options, out);
+	return 0;
 }

@@ -42,8 +42,17 @@ static void print_lost(const json_t *lost, bool json, FILE *out)
 		        json_integer_value(lost));
 }
 
-static void print_reply(const json_t *reply, bool json, FILE *out)
+struct watch {
+	FILE *out;
+	bool json;
+};
+
+/* print_reply - a reader that has gone ends it */
+static int print_reply(void *ctx, const json_t *reply, struct err *err)
 {
+	const struct watch *watch = ctx;
+	FILE *out = watch->out;
+	bool json = watch->json;
 	const json_t *lost = json_object_get(reply, "lost"), *events = json_object_get(reply, "events");
 	if (lost)
 		print_lost(lost, json, out);
@@ -56,26 +65,19 @@ static void print_reply(const json_t *reply, bool json, FILE *out)
 			print_event(event, out);
 		}
 	}
-	fflush(out);
+	(void)err;
+	return fflush(out) != 0 || ferror(out) ? 1 : 0;
 }
 
 int verb_events(const struct nsctl_options *options, FILE *out, struct err *err)
 {
 	struct varlink_client client;
-	bool continues = true;
+	struct watch watch = {.out = out, .json = options->json};
 	int r = varlink_connect(&client, options->control_path, err);
 	if (r < 0)
 		return r;
-	r = varlink_send(&client, LIVE_INTERFACE "WatchEvents", NULL, true, err);
 	varlink_wait(&client);
-	while (r == 0 && continues && !ferror(out)) {
-		json_t *reply;
-		r = varlink_receive(&client, &reply, &continues, err);
-		if (r < 0)
-			break;
-		print_reply(reply, options->json, out);
-		json_decref(reply);
-	}
+	r = varlink_each(&client, LIVE_INTERFACE "WatchEvents", NULL, print_reply, &watch, err);
 	varlink_disconnect(&client);
-	return r;
+	return r < 0 ? r : 0;
 }

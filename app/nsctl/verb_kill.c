@@ -12,13 +12,10 @@
 /* kill_some - by one call; how many it were in *ret */
 static int kill_some(struct varlink_client *client, json_t *parameters, uint64_t *ret, struct err *err)
 {
-	bool continues;
-	json_t *reply = NULL;
+	json_t *reply;
 	if (!parameters)
 		return err_set(err, EINVAL, "an option's value is no UTF-8, or memory is out");
-	int r = varlink_send(client, LIVE_INTERFACE "KillConnections", parameters, false, err);
-	if (r == 0)
-		r = varlink_receive(client, &reply, &continues, err);
+	int r = varlink_ask(client, LIVE_INTERFACE "KillConnections", parameters, -1, &reply, err);
 	if (r < 0)
 		return r;
 	*ret = (uint64_t)json_integer_value(json_object_get(reply, "killed"));

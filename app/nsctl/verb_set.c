@@ -13,7 +13,7 @@ static const char *const states[NSCTL_VERB_COUNT] = {
         [NSCTL_MAINTENANCE] = "maintenance",
 };
 
-static int send_question(struct varlink_client *client, const struct nsctl_options *options, struct err *err)
+static int ask(const struct nsctl_options *options, json_t **ret, struct err *err)
 {
 	const char *state = states[options->verb];
 	json_t *parameters = state ? json_pack("{s:s, s:s, s:b}", "backend", options->which, "state", state,
@@ -21,8 +21,9 @@ static int send_question(struct varlink_client *client, const struct nsctl_optio
 	                           : json_pack("{s:s}", "level", options->which);
 	if (!parameters)
 		return err_set(err, EINVAL, "'%.64s' is no UTF-8, or memory is out", options->which);
-	return varlink_send(client, state ? LIVE_INTERFACE "SetBackendState" : LIVE_INTERFACE "SetLogLevel",
-	                    parameters, false, err);
+	return varlink_call(options->control_path,
+	                    state ? LIVE_INTERFACE "SetBackendState" : LIVE_INTERFACE "SetLogLevel", parameters,
+	                    -1, ret, err);
 }
 
 /* print - "api/10.0.0.1:80: drain in pool one, two" */
@@ -41,16 +42,8 @@ static void print(const struct nsctl_options *options, const json_t *reply, FILE
 
 int verb_set(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	struct varlink_client client;
-	json_t *reply = NULL;
-	bool continues;
-	int r = varlink_connect(&client, options->control_path, err);
-	if (r < 0)
-		return r;
-	r = send_question(&client, options, err);
-	if (r == 0)
-		r = varlink_receive(&client, &reply, &continues, err);
-	varlink_disconnect(&client);
+	json_t *reply;
+	int r = ask(options, &reply, err);
 	if (r < 0)
 		return r;
 	if (options->json) {

@@ -193,3 +193,41 @@ int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_conti
 	json_decref(message);
 	return rc;
 }
+
+int varlink_ask(struct varlink_client *client, const char *method, json_t *parameters, int fd, json_t **ret,
+                struct err *err)
+{
+	bool continues;
+	int r = send_call(client, method, parameters, false, fd, err);
+	return r < 0 ? r : varlink_receive(client, ret, &continues, err);
+}
+
+int varlink_call(const char *path, const char *method, json_t *parameters, int fd, json_t **ret,
+                 struct err *err)
+{
+	struct varlink_client client;
+	int r = varlink_connect(&client, path, err);
+	if (r < 0) {
+		json_decref(parameters);
+		return r;
+	}
+	r = varlink_ask(&client, method, parameters, fd, ret, err);
+	varlink_disconnect(&client);
+	return r;
+}
+
+int varlink_each(struct varlink_client *client, const char *method, json_t *parameters,
+                 varlink_reply_fn *take, void *ctx, struct err *err)
+{
+	bool continues = true;
+	int r = send_call(client, method, parameters, true, -1, err);
+	while (r == 0 && continues) {
+		json_t *reply;
+		r = varlink_receive(client, &reply, &continues, err);
+		if (r < 0)
+			break;
+		r = take(ctx, reply, err);
+		json_decref(reply);
+	}
+	return r;
+}

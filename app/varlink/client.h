@@ -42,4 +42,29 @@ int varlink_send_file(struct varlink_client *client, const char *method, json_t 
  */
 int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_continues, struct err *err);
 
+/* ---- whole calls: @parameters are taken, also on failure; errors: those of the parts above ---- */
+
+/*
+ * varlink_ask - one question on an open connection, and its one answer
+ * @fd: a file that goes along, borrowed; -1: none
+ * @ret: the caller's to json_decref()
+ */
+int varlink_ask(struct varlink_client *client, const char *method, json_t *parameters, int fd, json_t **ret,
+                struct err *err);
+
+/* varlink_call - the same of the service at @path, by a connection of its own */
+int varlink_call(const char *path, const char *method, json_t *parameters, int fd, json_t **ret,
+                 struct err *err);
+
+/* Takes one reply of several, borrowed; 0: go on, else varlink_each() ends with it. */
+typedef int varlink_reply_fn(void *ctx, const json_t *reply, struct err *err);
+
+/*
+ * varlink_each - a question whose answer comes in several replies (`more`), @take for each as it comes
+ * Returns 0 after the last, the first error, or what @take ended it with. In the two latter cases replies may
+ * still be under way: the connection is good for varlink_disconnect() only.
+ */
+int varlink_each(struct varlink_client *client, const char *method, json_t *parameters,
+                 varlink_reply_fn *take, void *ctx, struct err *err);
+
 #endif
