@@ -283,7 +283,9 @@ const char *endpoint_format(const struct endpoint *endpoint, char *buf, size_t s
 	char netns[NETNS_TEXT_MAX + sizeof("path:")];
 	char address[128];
 	endpoint_format_address(&endpoint->addr.any, address, sizeof(address));
-	if (is_unix(endpoint))
+	if (endpoint->addr.family == AF_UNSPEC)
+		snprintf(buf, size, "%s", ENDPOINT_ORIGINAL);
+	else if (is_unix(endpoint))
 		snprintf(buf, size, "%s", address);
 	else
 		snprintf(buf, size, "%s/%s", netns_ref_format(&endpoint->netns, netns, sizeof(netns)),

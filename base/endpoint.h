@@ -31,11 +31,15 @@ struct netns_ref {
 	char text[NETNS_TEXT_MAX]; /* NETNS_NAME: the name; NETNS_PATH: the path; else "" */
 };
 
+/* How an endpoint of family AF_UNSPEC is written: wherever an intercepted client wanted to go. endpoint_parse() does not
+ * read it: it is for backends alone. */
+#define ENDPOINT_ORIGINAL "original"
+
 struct endpoint {
 	struct netns_ref netns;
 	socklen_t addr_len; /* length of the member of addr in use */
 	union {
-		sa_family_t family; /* AF_INET, AF_INET6 or AF_UNIX */
+		sa_family_t family; /* AF_INET, AF_INET6 or AF_UNIX; AF_UNSPEC: ENDPOINT_ORIGINAL */
 		struct sockaddr any;
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/sys.h"
 
+/* linux/netfilter_ipv4.h gives way to the C library's struct in_addr only when that comes first. */
+#include <netinet/in.h>
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -232,4 +235,18 @@ int sys_local(int fd, struct sockaddr_storage *ret)
 {
 	socklen_t size = sizeof(*ret);
 	return getsockname(fd, (struct sockaddr *)ret, &size) < 0 ? -errno : 0;
+}
+
+int sys_original(int fd, sa_family_t family, struct sockaddr_storage *ret)
+{
+	/* One number for both: SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, linux/netfilter_ipv4.h and netfilter_ipv6/ip6_tables.h */
+	_Static_assert(SO_ORIGINAL_DST == 80, "that of IPv6 is the same");
+	socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+	return getsockopt(fd, level, SO_ORIGINAL_DST, ret, &size) < 0 ? -errno : 0;
+}
+
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t addr_len)
+{
+	return bind(fd, addr, addr_len) < 0 ? -errno : 0;
 }

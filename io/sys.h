@@ -118,4 +118,14 @@ int sys_peer(int fd, struct sockaddr_storage *ret);
 /* sys_local - address of this end; 0 or -errno */
 int sys_local(int fd, struct sockaddr_storage *ret);
 
+/*
+ * sys_original - the destination that an accepted connection had before nf_tables translated it: SO_ORIGINAL_DST
+ * @family: of the connection, which AF_INET6 sockets have of IPv4 too
+ * 0 or -errno: -ENOENT when conntrack does not know the connection, -ENOPROTOOPT when it is not there.
+ */
+int sys_original(int fd, sa_family_t family, struct sockaddr_storage *ret);
+
+/* sys_bind - 0 or -errno: -EADDRNOTAVAIL of an address that is not the namespace's, but for transparent sockets */
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t addr_len);
+
 #endif

@@ -125,6 +125,10 @@ static int set_tcp_options(int fd, const struct nssock_tcp_options *options, str
 	        {IPPROTO_TCP, TCP_KEEPINTVL, (int)options->keepalive_interval_s, "TCP_KEEPINTVL"},
 	        {IPPROTO_TCP, TCP_KEEPCNT, (int)options->keepalive_count, "TCP_KEEPCNT"},
 	        {IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms, "TCP_USER_TIMEOUT"},
+	        {SOL_SOCKET, SO_MARK, (int)options->mark, "SO_MARK"},
+	        /* Of IPv6 as well: both are one flag of the socket. */
+	        {IPPROTO_IP, IP_TRANSPARENT, options->transparent, "IP_TRANSPARENT"},
+	        {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, options->transparent && !options->backlog, "IP_BIND_ADDRESS_NO_PORT"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(settings); i++) {
@@ -340,6 +344,10 @@ static void clear_tcp_options(int fd, const struct nssock_tcp_options *options)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off));
 	if (!options->user_timeout_ms)
 		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &off, sizeof(off));
+	if (!options->mark)
+		setsockopt(fd, SOL_SOCKET, SO_MARK, &off, sizeof(off));
+	if (!options->transparent)
+		setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &off, sizeof(off));
 }
 
 int nssock_listen_again(int fd, const struct endpoint *listener, const struct nssock_tcp_options *options,

@@ -39,6 +39,10 @@ struct nssock_tcp_options {
 	/* "": the namespace's default. "cubic" gives way to "reno", which every kernel has and allows, where
 	 * it is missing or not permitted; any other name must be had. */
 	char congestion[NSSOCK_CONGESTION_MAX];
+	uint32_t mark;    /* SO_MARK, by which rules and routes know the socket and what comes of it; 0: none */
+	/* IP_TRANSPARENT: it may be bound to, and accept for, addresses that are not the namespace's. An upstream socket
+	 * that is bound gets its port as it connects (IP_BIND_ADDRESS_NO_PORT), so that ports are shared by destination. */
+	bool transparent;
 	uint32_t backlog; /* listen(2); listeners only */
 	bool owner_only;  /* listeners on unix sockets: mode 0600 */
 };
@@ -58,7 +62,7 @@ struct nssock_tcp_options {
  *
  * Returns a descriptor, owned by the caller, or -errno: EADDRINUSE; EADDRNOTAVAIL (the namespace has no such
  * address); EACCES (a port below net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE); ENOENT or
- * EPERM (congestion control); EPERM (namespace or @uid); EMFILE.
+ * EPERM (congestion control); EPERM (namespace or @uid; mark or transparent without CAP_NET_ADMIN); EMFILE.
  */
 int nssock_listen(int ns_fd, const struct endpoint *listener, const struct nssock_tcp_options *options,
                   bool reuseport, uid_t uid, struct err *err);

@@ -31,6 +31,7 @@
 	X(BAD_HEADER,		"bad_header",		"the client had to begin with a PROXY protocol header, and did not") \
 	X(HEADER_TIMEOUT,	"header_timeout",	"that header was not complete in time")                        \
 	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
+	X(NOT_INTERCEPTED,	"not_intercepted",	"it was made to the listener of a relay that intercepts, and had no other destination") \
 	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
 
 enum cause {

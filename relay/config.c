@@ -171,6 +171,22 @@ int config_namespaces_add(struct config_namespaces *namespaces, const struct net
 	return 0;
 }
 
+bool config_leads_to_original(const struct config_pool *pool)
+{
+	for (size_t i = 0; i < pool->backend_count; i++)
+		if (config_is_original(&pool->backends[i].endpoint))
+			return true;
+	return false;
+}
+
+bool config_intercepts(const struct config *config)
+{
+	for (size_t i = 0; i < config->relay_count; i++)
+		if (config->relays[i].intercept)
+			return true;
+	return false;
+}
+
 uint32_t config_mirror_sockets(const struct config *config)
 {
 	uint32_t most = 0;

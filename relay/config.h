@@ -49,6 +49,16 @@ enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 /* What becomes of clients that are not in config_accept.from. */
 enum config_others { CONFIG_OTHERS_PLAIN, CONFIG_OTHERS_REFUSE };
 
+/* How connections come to listeners that they were not made to, and with them their original destination. */
+enum config_intercept {
+	CONFIG_INTERCEPT_OFF,
+	CONFIG_INTERCEPT_REDIRECT, /* nf_tables redirect: SO_ORIGINAL_DST */
+	CONFIG_INTERCEPT_TPROXY,   /* nf_tables tproxy: getsockname(2) */
+};
+
+/* Whose address backends see. */
+enum config_source { CONFIG_SOURCE_OWN, CONFIG_SOURCE_CLIENT };
+
 enum config_lane { CONFIG_LANE_AUTO, CONFIG_LANE_INTERACTIVE, CONFIG_LANE_BULK };
 
 /* How the first backend for a connection is chosen; relay/balance/ has them. */
@@ -87,7 +97,7 @@ struct config_ejection {
 };
 
 struct config_backend {
-	struct endpoint endpoint;
+	struct endpoint endpoint; /* family AF_UNSPEC: wherever the client wanted to go, in its listener's namespace */
 	uint32_t weight; /* 1 .. CONFIG_WEIGHT_MAX: its share beside the others */
 	bool backup;     /* only for connections that all others have failed */
 	enum config_state state;
@@ -215,6 +225,9 @@ struct config_relay {
 	struct config_timeouts timeouts;
 	struct config_tcp tcp;
 	enum config_lane lane; /* for measuring; auto unless asked */
+	enum config_intercept intercept;
+	uint32_t mark; /* SO_MARK of upstream sockets, by which rules leave them alone; 0: none */
+	enum config_source source; /* of connections to TCP backends of the client's family */
 	enum config_proxy proxy_send;
 	struct config_accept accept;
 	struct config_sni sni;
@@ -297,6 +310,18 @@ static inline bool config_knows_sources(const struct config_limits *limits)
 {
 	return config_limit_is_set(&limits->source) || limits->source.bandwidth.up || limits->source.bandwidth.down;
 }
+
+/* config_is_original - is that no address, but wherever the client wanted to go? */
+static inline bool config_is_original(const struct endpoint *backend)
+{
+	return backend->addr.family == AF_UNSPEC;
+}
+
+/* config_leads_to_original - is there such a backend in the pool? */
+bool config_leads_to_original(const struct config_pool *pool);
+
+/* config_intercepts - does any relay? */
+bool config_intercepts(const struct config *config);
 
 /* config_relay_mirrors - are there copies of @relay's connections? */
 static inline bool config_relay_mirrors(const struct config_relay *relay)

@@ -17,16 +17,19 @@ static bool is_wildcard(const struct endpoint *endpoint)
 }
 
 /*
- * note_destination - the address the client connected to: the one a header told, or the listener's; only behind a wildcard
+ * note_destination - the address the client connected to: the one a header told, the original one, or the listener's; only behind a wildcard
  * does it take a system call to know that
  */
 static void note_destination(const struct worker *worker, const struct session *session, struct session_peer *ret)
 {
 	const struct endpoint *listener = worker->plan->listeners[session->listener].endpoint;
 	const struct preread_told *told = preread_told(worker, session);
+	const struct session_peer *original = original_of(worker, session);
 	struct sockaddr_storage addr = {0};
 	if (told)
 		*ret = told->destination;
+	else if (original)
+		*ret = *original;
 	else if (!is_wildcard(listener))
 		peer_set(ret, &listener->addr.any);
 	else if (sys_local(session->fds[SIDE_CLIENT], &addr) == 0)

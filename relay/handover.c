@@ -82,11 +82,15 @@ static int prepare_slots(struct heirs *heirs, const struct worker *worker, const
 {
 	size_t capacity = worker->sessions.capacity;
 	bool told = !worker->told && preread_memory(config) > 0, hellos = !worker->hellos && hello_memory(config) > 0;
+	bool originals = !worker->originals && original_memory(config) > 0;
 	if (told)
 		heirs->told = calloc(capacity, sizeof(*heirs->told));
 	if (hellos)
 		heirs->hellos = calloc(capacity, sizeof(*heirs->hellos));
-	return (told && !heirs->told) || (hellos && !heirs->hellos) ? -ENOMEM : 0;
+	if (originals)
+		heirs->originals = calloc(capacity, sizeof(*heirs->originals));
+	bool whole = (!told || heirs->told) && (!hellos || heirs->hellos) && (!originals || heirs->originals);
+	return whole ? 0 : -ENOMEM;
 }
 
 static int prepare_thread(struct handover *h, uint32_t number)
@@ -170,6 +174,7 @@ static void heirs_fini(struct heirs *heirs)
 	free(heirs->lines);
 	free(heirs->told);
 	free(heirs->hellos);
+	free(heirs->originals);
 }
 
 void handover_fini(struct handover *h)
@@ -242,6 +247,19 @@ static void leave_limits(struct worker *worker)
 	}
 }
 
+/* wanted_family - of where its client wanted to go */
+static sa_family_t wanted_family(const struct worker *worker, const struct session *session)
+{
+	return worker->originals ? worker->originals[slab_index(&worker->sessions, session)].family : AF_UNSPEC;
+}
+
+/* new_target - of a session that has its new indices */
+static uint32_t new_target(const struct worker *worker, const struct handover *h, const struct session *session)
+{
+	return plan_target_of(&h->next->plan, session->listener, session->route, session->backend,
+	                      wanted_family(worker, session));
+}
+
 /* join_limits - those of the new one */
 static void join_limits(const struct worker *worker, struct session *session)
 {
@@ -255,7 +273,8 @@ static void join_limits(const struct worker *worker, struct session *session)
  * is_lost - it waits for something that is not there any more, or not for it: a backend is to be chosen again
  * @old_target: what it waits for a socket of; @after: where it is now
  */
-static bool is_lost(const struct handover *h, const struct session *session, uint32_t old_target)
+static bool is_lost(const struct worker *worker, const struct handover *h, const struct session *session,
+                    uint32_t old_target)
 {
 	const struct plan *plan = &h->next->plan;
 	const struct plan_route *route = &plan->routes[session->route];
@@ -267,7 +286,7 @@ static bool is_lost(const struct handover *h, const struct session *session, uin
 	if (session->state == SESSION_QUEUED)
 		return !h->tables.balance.pools[route->pool].waiting;
 	const struct config_backend *backend = &plan->config->pools[route->pool].backends[session->backend];
-	return backend->leftover || h->map.targets[old_target] != route->targets[session->backend];
+	return backend->leftover || h->map.targets[old_target] != new_target(worker, h, session);
 }
 
 /* set_lost - out of whatever line it is in; worker_go_on() has it begin again */
@@ -283,12 +302,12 @@ static void set_lost(struct worker *worker, const struct handover *h, struct ses
 	session->backend = session->first_backend = 0;
 }
 
-static void translate_backend(const struct handover *h, struct session *session, uint32_t *ret_old_target)
+static void translate_backend(const struct worker *worker, const struct handover *h, struct session *session,
+                              uint32_t *ret_old_target)
 {
-	const struct plan_route *old = &h->before->routes[session->route];
 	uint32_t backend = session->backend, first = session->first_backend, listener = session->listener;
 	uint32_t route = session->route, same_route = route;
-	*ret_old_target = old->targets[backend];
+	*ret_old_target = plan_target_of(h->before, listener, route, backend, wanted_family(worker, session));
 	CHECK(handover_translate(h, &listener, &route, &backend));
 	CHECK(backend != SUCCESSION_NONE);
 	listener = session->listener;
@@ -297,14 +316,14 @@ static void translate_backend(const struct handover *h, struct session *session,
 	session->route = route;
 	session->backend = (uint16_t)backend;
 	session->first_backend = (uint16_t)(first != SUCCESSION_NONE ? first : backend);
-	session->stale |= h->map.targets[*ret_old_target] != h->next->plan.routes[route].targets[backend];
+	session->stale |= h->map.targets[*ret_old_target] != new_target(worker, h, session);
 }
 
 static void translate_session(struct worker *worker, const struct handover *h, struct session *session)
 {
 	uint32_t old_target = PLAN_NO_TARGET;
 	if (has_backend(session)) {
-		translate_backend(h, session, &old_target);
+		translate_backend(worker, h, session, &old_target);
 	} else {
 		uint32_t listener = session->listener, route = session->route, backend = SUCCESSION_NONE;
 		CHECK(handover_translate(h, &listener, &route, &backend));
@@ -312,7 +331,7 @@ static void translate_session(struct worker *worker, const struct handover *h, s
 		session->route = is_undecided(session) ? h->next->plan.listeners[listener].relay : route;
 		session->backend = session->first_backend = 0;
 	}
-	if (is_lost(h, session, old_target))
+	if (is_lost(worker, h, session, old_target))
 		set_lost(worker, h, session, old_target);
 }
 
@@ -435,6 +454,8 @@ static void inherit_early(struct worker *worker, struct heirs *heirs, const stru
 		EXCHANGE(worker->told, heirs->told);
 	if (heirs->hellos)
 		EXCHANGE(worker->hellos, heirs->hellos);
+	if (heirs->originals)
+		EXCHANGE(worker->originals, heirs->originals);
 }
 
 /* join - under the new tables */

@@ -51,6 +51,7 @@ struct heirs {
 	struct mirrors
 	        mirrors; /* its relays, and the rest only where it is the first time that there are mirrors */
 	struct client_hello *hellos; /* as that */
+	struct session_peer *originals;
 	struct preread_told *told;
 };
 

@@ -163,11 +163,17 @@ static void copy_session(const struct worker *worker, struct session *session, b
 	};
 	if (told)
 		ret->via = told->via;
+	if (original_of(worker, session))
+		ret->original = *original_of(worker, session);
 	for (int side = 0; side < SIDE_COUNT; side++)
 		copy_side(session, (enum side)side, details, &ret->sides[side]);
 	know_client(session);
 	ret->sides[SIDE_CLIENT].remote = session->peer;
-	if (session->fds[SIDE_SERVER] >= 0)
+	if (session->fds[SIDE_SERVER] < 0)
+		return;
+	if (config_is_original(worker_backend(worker, session)))
+		ret->sides[SIDE_SERVER].remote = ret->original;
+	else
 		peer_set(&ret->sides[SIDE_SERVER].remote, &worker_backend(worker, session)->addr.any);
 }
 

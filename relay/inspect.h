@@ -63,6 +63,7 @@ struct inspect_connection {
 	uint64_t age_ms, idle_ms;
 	uint32_t connect_us; /* 0: not connected yet */
 	struct session_peer via; /* the proxy that named the client; AF_UNSPEC: none did */
+	struct session_peer original; /* where the client wanted to go; AF_UNSPEC: to its listener */
 	struct inspect_side sides[SIDE_COUNT];
 };
 

@@ -77,7 +77,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */
 	if (limits->mirrors)
 		limits->memory_per_connection += sizeof(struct mirror) + 8;
-	limits->memory_per_connection += input->hello_memory;
+	limits->memory_per_connection += input->hello_memory + input->original_memory;
 	if (input->preread_memory)
 		limits->memory_per_connection += sizeof(struct preread_told);
 	limits->memory_total = limits->memory_fixed + limits->connections * limits->memory_per_connection;

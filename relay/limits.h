@@ -60,6 +60,7 @@ struct limits_input {
 	size_t bandwidth_memory; /* bytes: bandwidth_memory() */
 	size_t metrics_memory; /* bytes of who tells the metrics: metrics_memory(); 0: nobody does */
 	size_t tally_memory;   /* bytes: tally_memory() */
+	size_t original_memory; /* bytes of each connection: original_memory() */
 	size_t hello_memory;   /* bytes of each connection: hello_memory() */
 	size_t preread_memory; /* bytes: preread_memory() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */

@@ -15,11 +15,10 @@ static bool same_tcp(const struct config_tcp *a, const struct config_tcp *b)
 
 bool plan_same_target(const struct plan_target *a, const struct plan_target *b)
 {
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): each target that is looked at has been set */
-	sa_family_t family = a->endpoint->addr.family;
-	if (family != b->endpoint->addr.family || a->mirrors != b->mirrors)
+	if (a->family != b->family || a->mirrors != b->mirrors || a->transparent != b->transparent ||
+	    a->mark != b->mark)
 		return false;
-	if (family == AF_UNIX)
+	if (a->family == AF_UNIX)
 		return endpoint_equal(a->endpoint, b->endpoint);
 	return netns_ref_equal(&a->endpoint->netns, &b->endpoint->netns) && same_tcp(a->tcp, b->tcp);
 }
@@ -47,6 +46,24 @@ static int add_route(struct plan *plan, size_t relay_index, size_t pool_index)
 	return 0;
 }
 
+static uint32_t find_target_of(struct plan *plan, const struct config_relay *relay, const struct endpoint *endpoint,
+			       sa_family_t family)
+{
+	return find_target(plan, (struct plan_target){
+					 .endpoint = endpoint,
+					 .family = family,
+					 .transparent = relay->source == CONFIG_SOURCE_CLIENT && family != AF_UNIX,
+					 .mark = relay->mark,
+					 .tcp = &relay->tcp,
+				 });
+}
+
+static uint32_t map_backend(struct plan *plan, const struct config_relay *relay, const struct endpoint *backend)
+{
+	return config_is_original(backend) ? (uint32_t)PLAN_NO_TARGET
+					   : find_target_of(plan, relay, backend, backend->addr.family);
+}
+
 /* map_targets - of a route's backends: of those that are leftovers, or of the others */
 static void map_targets(struct plan *plan, const struct plan_route *route, bool leftovers)
 {
@@ -56,9 +73,23 @@ static void map_targets(struct plan *plan, const struct plan_route *route, bool 
 	for (size_t i = 0; i < pool->backend_count; i++) {
 		const struct config_backend *backend = &pool->backends[i];
 		if ((all_left || backend->leftover) == leftovers)
-			route->targets[i] =
-				find_target(plan, (struct plan_target){.endpoint = &backend->endpoint, .tcp = &relay->tcp});
+			route->targets[i] = map_backend(plan, relay, &backend->endpoint);
 	}
+}
+
+/* map_originals - of a listener whose relay knows where its clients wanted to go */
+static void map_originals(struct plan *plan, struct plan_listener *listener)
+{
+	const struct config_relay *relay = &plan->config->relays[listener->relay];
+	for (int i = 0; i < 2; i++)
+		listener->originals[i] = relay->intercept ? find_target_of(plan, relay, listener->endpoint, i ? AF_INET6 : AF_INET)
+							  : (uint32_t)PLAN_NO_TARGET;
+}
+
+uint32_t plan_target_of(const struct plan *plan, uint32_t listener, uint32_t route, uint32_t backend, sa_family_t family)
+{
+	uint32_t target = plan->routes[route].targets[backend];
+	return target != PLAN_NO_TARGET ? target : plan->listeners[listener].originals[family == AF_INET6];
 }
 
 /* find_route - from @relay to @pool: its own, or one that another name of it has already; -ENOMEM */
@@ -120,7 +151,10 @@ static void map_mirror(struct plan *plan, size_t relay_index)
 	plan->mirror_targets[relay_index] = PLAN_NO_TARGET;
 	if (config_relay_mirrors(relay))
 		plan->mirror_targets[relay_index] =
-			find_target(plan, (struct plan_target){.endpoint = &relay->mirror.to, .tcp = &relay->tcp, .mirrors = true});
+			find_target(plan, (struct plan_target){.endpoint = &relay->mirror.to,
+							       .family = relay->mirror.to.addr.family,
+							       .tcp = &relay->tcp,
+							       .mirrors = true});
 }
 
 static int allocate(struct plan *plan)
@@ -130,6 +164,7 @@ static int allocate(struct plan *plan)
 	for (size_t i = 0; i < config->relay_count; i++) {
 		const struct config_relay *relay = &config->relays[i];
 		listeners += relay->listener_count;
+		targets += 2 * relay->listener_count; /* where their clients wanted to go, by IPv4 and IPv6 */
 		targets += config->pools[relay->pool].backend_count + 1; /* and a mirror */
 		names += relay->sni.count;
 		for (size_t j = 0; j < relay->sni.count; j++)
@@ -168,6 +203,8 @@ int plan_init(struct plan *plan, const struct config *config)
 	/* Leftovers last: all other targets have the same index with and without them. */
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		map_targets(plan, &plan->routes[i], false);
+	for (uint32_t i = 0; i < plan->listener_count; i++)
+		map_originals(plan, &plan->listeners[i]);
 	for (size_t i = 0; i < config->relay_count; i++)
 		map_mirror(plan, i);
 	for (uint32_t i = 0; i < plan->route_count; i++)
@@ -196,12 +233,18 @@ int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint 
 	if (!listeners)
 		return -ENOMEM;
 	plan->listeners = listeners;
+	struct plan_target *targets = grow(plan->targets, plan->target_count, 2 + 1, sizeof(*targets));
+	if (!targets)
+		return -ENOMEM;
+	plan->targets = targets;
 	struct endpoint *copy = malloc(sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
 	*copy = *endpoint;
 	kept[plan->kept_count++] = copy;
-	listeners[plan->listener_count++] = (struct plan_listener){relay, copy, true};
+	struct plan_listener *listener = &listeners[plan->listener_count++];
+	*listener = (struct plan_listener){.relay = relay, .endpoint = copy, .leftover = true};
+	map_originals(plan, listener);
 	return 0;
 }
 

@@ -16,10 +16,15 @@ struct plan_listener {
 	uint32_t relay;                  /* index into config.relays */
 	const struct endpoint *endpoint; /* borrowed from the configuration, or plan.kept */
 	bool leftover;                   /* not asked for any more: who came by it is still here (relay/succession.h) */
+	uint32_t originals[2];           /* targets in its namespace, of IPv4 and IPv6, for whoever goes on to where it wanted
+	                                    to go; PLAN_NO_TARGET: nobody does */
 };
 
 struct plan_target {
-	const struct endpoint *endpoint; /* its namespace and family matter; for unix sockets its path too */
+	const struct endpoint *endpoint; /* its namespace matters; for unix sockets its path too */
+	sa_family_t family;
+	bool transparent; /* its sockets may be bound to their clients' addresses */
+	uint32_t mark;
 	const struct config_tcp *tcp;
 	uint32_t number; /* how the socket source calls it: its index here, unless somebody says otherwise */
 	bool mirrors;    /* its sockets are for mirrors, and for nothing else */
@@ -29,7 +34,7 @@ struct plan_target {
 struct plan_route {
 	uint32_t relay;    /* index into config.relays */
 	uint32_t pool;     /* index into config.pools */
-	uint32_t *targets; /* [backend of the pool] -> target; owned */
+	uint32_t *targets; /* [backend of the pool] -> target; PLAN_NO_TARGET: that of the listener; owned */
 	bool leftover;     /* taken by connections that are here already, and by no others */
 };
 
@@ -63,6 +68,9 @@ uint32_t plan_first_route(const struct plan *plan, uint32_t pool);
 
 /* plan_first_alike - the first listener of the same relay in the same namespace as @listener */
 uint32_t plan_first_alike(const struct plan *plan, uint32_t listener);
+
+/* plan_target_of - for connections by @listener to @backend of @route's pool; @family: where they wanted to go */
+uint32_t plan_target_of(const struct plan *plan, uint32_t listener, uint32_t route, uint32_t backend, sa_family_t family);
 
 /* plan_same_target - do sockets of @a serve @b as well? */
 bool plan_same_target(const struct plan_target *a, const struct plan_target *b);

@@ -248,26 +248,12 @@ enum proxy_result proxy_decode(const uint8_t *data, size_t size, struct proxy_he
 
 /* ---- encoding ---- */
 
-static bool is_mapped(const struct session_peer *peer)
-{
-	struct in6_addr in6;
-	memcpy(&in6, peer->address, sizeof(in6));
-	return peer->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6);
-}
-
-static void unmap(struct session_peer *peer)
-{
-	memmove(peer->address, peer->address + 12, 4);
-	memset(peer->address + 4, 0, 12);
-	peer->family = AF_INET;
-}
-
 /* told_family - the family in which both ends of the copy @header can be told; AF_UNSPEC: in none */
 static int told_family(struct proxy_header *header)
 {
-	if (is_mapped(&header->source) && is_mapped(&header->destination)) {
-		unmap(&header->source);
-		unmap(&header->destination);
+	if (peer_is_mapped(&header->source) && peer_is_mapped(&header->destination)) {
+		peer_unmap(&header->source);
+		peer_unmap(&header->destination);
 	}
 	int family = header->source.family;
 	bool told = family == header->destination.family && (family == AF_INET || family == AF_INET6);

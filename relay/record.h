@@ -50,6 +50,7 @@ struct record {
 	uint8_t cause;
 	struct session_peer peer;
 	struct session_peer via; /* the proxy that named it; AF_UNSPEC: none did */
+	struct session_peer original; /* where it wanted to go; AF_UNSPEC: to its listener */
 	struct mirror_sums mirror;
 };
 

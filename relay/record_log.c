@@ -5,30 +5,25 @@
 
 #include "base/log.h"
 
-static const char *peer_text(const struct session_peer *peer, char *buf, size_t size)
-{
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = peer->port};
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = peer->port};
-	switch (peer->family) {
-	case AF_INET:
-		memcpy(&in4.sin_addr, peer->address, sizeof(in4.sin_addr));
-		return endpoint_format_address((const struct sockaddr *)&in4, buf, size);
-	case AF_INET6:
-		memcpy(&in6.sin6_addr, peer->address, sizeof(in6.sin6_addr));
-		return endpoint_format_address((const struct sockaddr *)&in6, buf, size);
-	case AF_UNIX:
-		return "unix";
-	default:
-		return "unknown"; /* it was gone before it could be asked */
-	}
-}
-
 static void add_endpoint(struct log_record *log, const char *key, const char *netns_key,
 			 const struct endpoint *endpoint)
 {
 	char text[ENDPOINT_TEXT_MAX];
 	log_record_add_text(log, key, endpoint_format_address(&endpoint->addr.any, text, sizeof(text)));
 	log_record_add_text(log, netns_key, netns_ref_format(&endpoint->netns, text, sizeof(text)));
+}
+
+/* add_backend - or where the client wanted to go, in its listener's namespace */
+static void add_backend(struct log_record *log, const struct plan *plan, const struct record *record)
+{
+	const struct config_pool *pool = &plan->config->pools[plan->routes[record->route].pool];
+	struct endpoint backend = pool->backends[record->backend].endpoint;
+	struct sockaddr_storage original;
+	if (config_is_original(&backend) && peer_get(&record->original, &original) > 0) {
+		memcpy(&backend.addr, &original, sizeof(backend.addr.in6));
+		backend.netns = plan->listeners[record->listener].endpoint->netns;
+	}
+	add_endpoint(log, "backend", "backend_netns", &backend);
 }
 
 static void log_closed(const struct plan *plan, const struct record *record)
@@ -40,15 +35,16 @@ static void log_closed(const struct plan *plan, const struct record *record)
 	if (!log_record_begin(&log, LOG_LEVEL_INFO, "closed"))
 		return; /* under load most are: formatting them all cost more than writing the rest */
 	log_record_add_text(&log, "relay", relay->name);
-	log_record_add_text(&log, "client", peer_text(&record->peer, text, sizeof(text)));
+	log_record_add_text(&log, "client", peer_format(&record->peer, text, sizeof(text)));
 	if (record->via.family != AF_UNSPEC)
-		log_record_add_text(&log, "via", peer_text(&record->via, text, sizeof(text)));
+		log_record_add_text(&log, "via", peer_format(&record->via, text, sizeof(text)));
+	if (record->original.family != AF_UNSPEC)
+		log_record_add_text(&log, "destination", peer_format(&record->original, text, sizeof(text)));
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
 	if (relay->sni.count > 0)
 		log_record_add_text(&log, "pool", plan->config->pools[plan->routes[record->route].pool].name);
 	if (record->backend != RECORD_NO_BACKEND)
-		add_endpoint(&log, "backend", "backend_netns",
-			     &plan->config->pools[plan->routes[record->route].pool].backends[record->backend].endpoint);
+		add_backend(&log, plan, record);
 	uint64_t spliced = record->spliced[SIDE_CLIENT] + record->spliced[SIDE_SERVER];
 	uint64_t bytes = record->bytes[SIDE_CLIENT] + record->bytes[SIDE_SERVER];
 	log_record_add_u64(&log, "bytes_up", record->bytes[SIDE_CLIENT]);

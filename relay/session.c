@@ -94,7 +94,7 @@ static bool wants_peer(const struct worker *worker, const struct session *sessio
 	return (worker->records && log_enabled(LOG_LEVEL_INFO)) || config_relay_accepts_proxy(worker_relay(worker, session)) ||
 	       greeting_wanted(worker, session) || admission_wants_peer(worker, session) ||
 	       upstream_wants_peer(worker, session) || hello_wanted(worker, session) ||
-	       mirror_wants_peer(worker, session);
+	       mirror_wants_peer(worker, session) || original_wants_peer(worker, session);
 }
 
 void session_accept(struct worker *worker, uint32_t listener, int fd)
@@ -115,7 +115,10 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 	PROBE(accept, session, worker_relay(worker, session)->name, listener, fd);
 	if (wants_peer(worker, session))
 		note_peer(session);
-	preread_begin(worker, session);
+	if (original_find(worker, session))
+		preread_begin(worker, session);
+	else
+		session_abort(worker, session, CAUSE_NOT_INTERCEPTED);
 }
 
 void session_admitted(struct worker *worker, struct session *session)
@@ -374,6 +377,8 @@ static void push_record(struct worker *worker, const struct session *session, co
 	const struct preread_told *told = preread_told(worker, session);
 	if (told)
 		record.via = told->via;
+	if (original_of(worker, session))
+		record.original = *original_of(worker, session);
 	for (int i = 0; i < SIDE_COUNT; i++) {
 		record.bytes[i] = session->flows[i].bytes;
 		record.spliced[i] = session->flows[i].spliced;

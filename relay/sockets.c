@@ -46,7 +46,7 @@ int sockets_init(struct socket_pools *sockets, struct socket_source *source, con
 		list_init(&pool->waiting);
 		pool->number = plan->targets[i].number;
 		pool->mirrors = plan->targets[i].mirrors;
-		pool->single_use = plan->targets[i].endpoint->addr.family == AF_UNIX;
+		pool->single_use = plan->targets[i].family == AF_UNIX;
 		pool->depth = pool->single_use ? 0 : FIRST_DEPTH;
 	}
 	return 0;

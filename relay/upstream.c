@@ -2,6 +2,7 @@
 /* From an accepted connection to a backend that answers: whom relay/balance chooses, and another one when that fails. */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "io/errno_table.h"
@@ -21,11 +22,6 @@ static const struct config_pool *pool_of(const struct worker *worker, const stru
 	return &worker->plan->config->pools[route_of(worker, session)->pool];
 }
 
-static uint32_t target_of(const struct worker *worker, const struct session *session)
-{
-	return route_of(worker, session)->targets[session->backend];
-}
-
 static const struct balance_pool *balance_of(const struct worker *worker, const struct session *session)
 {
 	return &worker->shared->balance.pools[route_of(worker, session)->pool];
@@ -34,7 +30,8 @@ static const struct balance_pool *balance_of(const struct worker *worker, const 
 bool upstream_wants_peer(const struct worker *worker, const struct session *session)
 {
 	const struct balance_pool *pool = balance_of(worker, session);
-	return pool->policy == CONFIG_BALANCE_SOURCE_HASH || pool->sticky;
+	return pool->policy == CONFIG_BALANCE_SOURCE_HASH || pool->sticky ||
+	       worker_relay(worker, session)->source == CONFIG_SOURCE_CLIENT;
 }
 
 static bool has_address(const struct session *session)
@@ -132,7 +129,7 @@ static void try_backend(struct worker *worker, struct session *session)
 {
 	session->backends_tried++;
 	remember_backend(worker, session);
-	int fd = sockets_take(&worker->sockets, target_of(worker, session), &session->link);
+	int fd = sockets_take(&worker->sockets, original_target(worker, session), &session->link);
 	if (fd >= 0) {
 		upstream_connect(worker, session, fd);
 		return;
@@ -210,14 +207,14 @@ static void wait_for_answer(struct worker *worker, struct session *session)
 	set_deadline(worker, session);
 }
 
-int upstream_dial(int fd, const struct endpoint *to)
+int upstream_dial(int fd, const struct sockaddr *to, socklen_t size)
 {
-	int rc = sys_connect(fd, &to->addr.any, to->addr_len);
+	int rc = sys_connect(fd, to, size);
 	/*
 	 * On loopback the whole handshake runs inside connect(2), but its last step only as the socket is unlocked, after
 	 * the result was set. A second call tells at once, and saves a poll, its completion and a wakeup.
 	 */
-	return rc == -EINPROGRESS ? sys_connect(fd, &to->addr.any, to->addr_len) : rc;
+	return rc == -EINPROGRESS ? sys_connect(fd, to, size) : rc;
 }
 
 /* attempt_failed - with @result, whoever it is that failed */
@@ -246,8 +243,33 @@ void upstream_without_socket(struct worker *worker, struct session *session, int
 		attempt_failed(worker, session, error);
 }
 
+/* address_of - the backend's, or where the client wanted to go; returns its length, 0: nobody knows */
+static socklen_t address_of(const struct worker *worker, const struct session *session, struct sockaddr_storage *ret)
+{
+	const struct endpoint *backend = worker_backend(worker, session);
+	if (!config_is_original(backend)) {
+		memcpy(ret, &backend->addr, backend->addr_len);
+		return backend->addr_len;
+	}
+	const struct session_peer *original = original_of(worker, session);
+	return original ? peer_get(original, ret) : 0;
+}
+
+/* take_source - the client's address, with any port, where the backend is to see that and has one of the same family */
+static int take_source(const struct worker *worker, const struct session *session, int fd, sa_family_t family)
+{
+	struct session_peer source = session->peer;
+	struct sockaddr_storage addr;
+	if (worker_relay(worker, session)->source != CONFIG_SOURCE_CLIENT)
+		return 0;
+	peer_unmap(&source);
+	source.port = 0;
+	return source.family == family ? sys_bind(fd, (const struct sockaddr *)&addr, peer_get(&source, &addr)) : 0;
+}
+
 void upstream_connect(struct worker *worker, struct session *session, int fd)
 {
+	struct sockaddr_storage to;
 	const struct endpoint *backend = worker_backend(worker, session);
 	session->fds[SIDE_SERVER] = fd;
 	if (backend->addr.family == AF_UNIX) { /* it came connected */
@@ -257,7 +279,13 @@ void upstream_connect(struct worker *worker, struct session *session, int fd)
 	/* Bytes in hand follow at once: the ACK of the handshake can travel with them. */
 	if (!spill_empty(&session->flows[SIDE_CLIENT].residue))
 		sys_delay_ack(fd);
-	int rc = upstream_dial(fd, backend);
+	socklen_t size = address_of(worker, session, &to);
+	int rc = size ? take_source(worker, session, fd, to.ss_family) : -EHOSTUNREACH;
+	if (rc < 0) {
+		attempt_failed(worker, session, rc);
+		return;
+	}
+	rc = upstream_dial(fd, (const struct sockaddr *)&to, size);
 	if (rc == 0) {
 		connected(worker, session);
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {
@@ -301,7 +329,7 @@ void upstream_forget(struct worker *worker, struct session *session)
 	if (session->state == SESSION_QUEUED)
 		queue_leave(worker, session, route_of(worker, session)->pool);
 	else
-		sockets_forget(&worker->sockets, target_of(worker, session), &session->link);
+		sockets_forget(&worker->sockets, original_target(worker, session), &session->link);
 }
 
 bool upstream_recycle(struct worker *worker, struct session *session)
@@ -312,5 +340,5 @@ bool upstream_recycle(struct worker *worker, struct session *session)
 	/* The backend that ended first has not been sent our FIN yet: a close would have done that. */
 	if (!session->flows[SIDE_CLIENT].fin_sent && sys_shutdown_write(fd) < 0)
 		return false;
-	return sockets_recycle(&worker->sockets, target_of(worker, session), fd);
+	return sockets_recycle(&worker->sockets, original_target(worker, session), fd);
 }

@@ -49,6 +49,11 @@ static int open_memory(struct worker *worker)
 		if (!worker->told)
 			return -ENOMEM;
 	}
+	if (original_memory(worker->plan->config) > 0) {
+		worker->originals = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->originals));
+		if (!worker->originals)
+			return -ENOMEM;
+	}
 	if (hello_memory(worker->plan->config) > 0) {
 		worker->hellos = calloc(limits->connections + LIMIT_ACCEPT_SLACK, sizeof(*worker->hellos));
 		if (!worker->hellos)
@@ -125,6 +130,7 @@ void worker_close(struct worker *worker)
 	gate_close(&worker->gate);
 	free(worker->told);
 	free(worker->hellos);
+	free(worker->originals);
 	free(worker->listeners);
 	free(worker->cursors);
 	free(worker->lines);

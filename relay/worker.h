@@ -26,6 +26,7 @@
 #include "relay/health/health.h"
 #include "relay/limits.h"
 #include "relay/mirror/mirror.h"
+#include "relay/original.h"
 #include "relay/plan.h"
 #include "relay/record.h"
 #include "relay/preread.h"
@@ -80,6 +81,7 @@ struct worker {
 	struct slab sessions;
 	struct client_hello *hellos; /* one for each slot of sessions; NULL: no relay has routes by name */
 	struct preread_told *told; /* one for each slot of sessions; NULL: no relay accepts headers */
+	struct session_peer *originals; /* one for each slot of sessions; NULL: no relay intercepts */
 	struct spill_pool spill;
 	struct socket_pools sockets;
 	struct health health;
@@ -190,7 +192,7 @@ void worker_leftovers_fired(struct worker *worker);
  * less, which may be said twice. A session that waits for room (queue.h) leaves its line in two steps: upstream_choose()
  * finds a backend for it, if there is room, and upstream_go_on() connects to that. upstream_dial() returns 0 when connected, or as sys_connect() does.
  */
-int upstream_dial(int fd, const struct endpoint *to);
+int upstream_dial(int fd, const struct sockaddr *to, socklen_t size);
 bool upstream_wants_peer(const struct worker *worker, const struct session *session);
 void upstream_begin(struct worker *worker, struct session *session);
 void upstream_connect(struct worker *worker, struct session *session, int fd);

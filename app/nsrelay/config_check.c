@@ -257,6 +257,56 @@ static void check_backups(const struct checker *checker, size_t index)
 			 pool->name, pool->retries + 1, primaries, primaries);
 }
 
+/* check_original - a backend `original`, of a relay whose clients have no other destination than its listener */
+static void check_original(const struct checker *checker, const struct config_relay *relay, size_t pool_index)
+{
+	const struct config *config = checker->config;
+	if (pool_index >= config->pool_count || relay->intercept)
+		return;
+	const struct config_pool *pool = &config->pools[pool_index];
+	for (size_t i = 0; i < pool->backend_count; i++)
+		if (config_is_original(&pool->backends[i].endpoint))
+			complain(checker, CONFIG_PART_BACKEND, first_backend(config, pool_index) + i,
+				 "the relay '%s' leads to '" ENDPOINT_ORIGINAL "', and intercepts nothing; expected an endpoint, or "
+				 "intercept: { mode: redirect } or { mode: tproxy }",
+				 relay->name);
+}
+
+static void check_originals(const struct checker *checker, const struct config_relay *relay)
+{
+	check_original(checker, relay, relay->pool);
+	for (size_t i = 0; i < relay->sni.count; i++)
+		check_original(checker, relay, relay->sni.routes[i].pool);
+}
+
+/* check_alone - what is somewhere else for each connection can be no choice among others, and cannot be checked */
+static void check_alone(const struct checker *checker, size_t index)
+{
+	const struct config_pool *pool = &checker->config->pools[index];
+	if (!config_leads_to_original(pool))
+		return;
+	if (pool->backend_count > 1)
+		complain(checker, CONFIG_PART_BACKEND, first_backend(checker->config, index),
+			 "the pool '%s' has '" ENDPOINT_ORIGINAL "' beside other backends; expected it alone", pool->name);
+	else if (pool->health.interval_ms || pool->ejection.failures || pool->ejection.resets)
+		complain(checker, CONFIG_PART_BACKEND, first_backend(checker->config, index),
+			 "the pool '%s' leads to '" ENDPOINT_ORIGINAL "', which is somewhere else for each connection; expected "
+			 "neither health nor ejection",
+			 pool->name);
+}
+
+/* check_intercepted - TCP alone is intercepted */
+static void check_intercepted(const struct checker *checker, size_t index)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	const struct config_relay *relay = &checker->config->relays[index];
+	for (size_t i = 0; relay->intercept && i < relay->listener_count; i++)
+		if (relay->listeners[i].addr.family == AF_UNIX)
+			complain(checker, CONFIG_PART_RELAY, index,
+				 "the relay '%s' intercepts, and listens on %s; expected TCP listeners alone", relay->name,
+				 endpoint_format(&relay->listeners[i], text, sizeof(text)));
+}
+
 void config_check(const struct config *config, config_complaint_fn *complaint, void *context)
 {
 	const struct checker checker = {config, complaint, context};
@@ -270,7 +320,11 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		check_admission(&checker, i);
 		check_proxy(&checker, i);
 		check_server_names(&checker, i);
+		check_originals(&checker, &config->relays[i]);
+		check_intercepted(&checker, i);
 	}
-	for (size_t i = 0; i < config->pool_count; i++)
+	for (size_t i = 0; i < config->pool_count; i++) {
 		check_backups(&checker, i);
+		check_alone(&checker, i);
+	}
 }

@@ -126,6 +126,12 @@ static bool read_endpoint(struct loader *loader, const struct yaml_node *node, s
 	return true;
 }
 
+/* is_original - wherever an intercepted client wanted to go */
+static bool is_original(const struct yaml_node *node)
+{
+	return node->kind == YAML_SCALAR && strcmp(node->text, ENDPOINT_ORIGINAL) == 0;
+}
+
 /* A backend while it is read: it is one once its address is known. */
 struct backend_draft {
 	struct config_backend backend; /* first: its settings are read into the draft */
@@ -135,12 +141,14 @@ struct backend_draft {
 static void read_address(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct backend_draft *draft = target;
-	if (read_endpoint(loader_of(reader), node, &draft->backend.endpoint))
+	if (is_original(node))
+		draft->address = node; /* and no endpoint */
+	else if (read_endpoint(loader_of(reader), node, &draft->backend.endpoint))
 		draft->address = node;
 }
 
 static const struct schema_field backend_fields[] = {
-        {"address", read_address, "address: NETNS/ADDRESS:PORT", "ENDPOINT", "where it listens", NULL},
+        {"address", read_address, "address: NETNS/ADDRESS:PORT", "ENDPOINT", "where it listens; original: wherever an intercepted client wanted to go", NULL},
 };
 static const struct schema backend_schema = SCHEMA("a backend", backend_fields, &setting_backend);
 static const struct schema health_schema = {.what = "health", .settings = &setting_health};
@@ -257,6 +265,9 @@ static void read_pool(struct loader *loader, const struct yaml_node *node)
 		return;
 	if (value_parse(&setting_name_type, node->key->text, pool->name, &err) < 0)
 		report_add(&loader->reader.report, node->key->at, "%s", err.text);
+	else if (strcmp(pool->name, ENDPOINT_ORIGINAL) == 0)
+		report_add(&loader->reader.report, node->key->at,
+		           "'" ENDPOINT_ORIGINAL "' is where intercepted clients wanted to go; expected another name");
 	schema_read_mapping(&loader->reader, node, &pool_schema, pool);
 }
 
@@ -331,7 +342,7 @@ static void read_to(struct schema_reader *reader, const struct yaml_node *node, 
 {
 	struct loader *loader = loader_of(reader);
 	struct config_relay *relay = target;
-	if (node->kind != YAML_SCALAR || strchr(node->text, '/')) {
+	if (node->kind != YAML_SCALAR || strchr(node->text, '/') || is_original(node)) {
 		read_own_pool(loader, node, relay);
 		return;
 	}

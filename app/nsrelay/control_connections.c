@@ -78,6 +78,10 @@ static const struct varlink_field connection_fields[] = {
          .kind = VARLINK_STRING,
          .optional = true,
          .help = "ADDRESS:PORT of the proxy that told who the client is, by a PROXY header"},
+        {.name = "destination",
+         .kind = VARLINK_STRING,
+         .optional = true,
+         .help = "ADDRESS:PORT that an intercepted client wanted to go to"},
         {.name = "client", .kind = VARLINK_OBJECT, .type = &control_side_type},
         {.name = "server", .kind = VARLINK_OBJECT, .type = &control_side_type},
 };
@@ -111,16 +115,9 @@ static struct named name_parts(const struct plan *plan, const struct inspect_con
 
 static void write_address(struct json *out, const char *key, const struct session_peer *peer)
 {
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = peer->port};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = peer->port};
 	char text[ENDPOINT_TEXT_MAX];
-	const struct sockaddr *addr = peer->family == AF_INET ? (const void *)&in4 : (const void *)&in6;
-	memcpy(&in4.sin_addr, peer->address, sizeof(in4.sin_addr));
-	memcpy(&in6.sin6_addr, peer->address, sizeof(in6.sin6_addr));
-	if (peer->family == AF_UNIX)
-		json_text(out, key, "unix");
-	else if (peer->family != AF_UNSPEC)
-		json_text(out, key, endpoint_format_address(addr, text, sizeof(text)));
+	if (peer->family != AF_UNSPEC)
+		json_text(out, key, peer_format(peer, text, sizeof(text)));
 }
 
 static void write_tcp(struct json *out, const struct sys_tcp *tcp)
@@ -189,6 +186,7 @@ static void write_connection(struct json *out, const struct named *named, bool d
 	if (details && connection->connect_us)
 		json_number(out, "connect_us", connection->connect_us);
 	write_address(out, "via", &connection->via);
+	write_address(out, "destination", &connection->original);
 	write_sides(out, named, details);
 	json_end(out);
 }

@@ -15,6 +15,14 @@ static const struct config_relay *relay_of(const struct opened *opened, uint32_t
 	return &opened->plan->config->relays[opened->plan->listeners[listener].relay];
 }
 
+/* listener_options - TPROXY brings connections to addresses that are not the namespace's */
+static struct nssock_tcp_options listener_options(const struct config_relay *relay)
+{
+	struct nssock_tcp_options options = socket_options_of(&relay->tcp);
+	options.transparent = relay->intercept == CONFIG_INTERCEPT_TPROXY;
+	return options;
+}
+
 static bool is_unix(const struct opened *opened, uint32_t listener)
 {
 	return opened->plan->listeners[listener].endpoint->addr.family == AF_UNIX;
@@ -31,7 +39,7 @@ static int *fd_of(const struct opened *opened, uint32_t listener, uint32_t threa
 static int open_first(struct opened *opened, uint32_t index, struct err *err)
 {
 	const struct endpoint *endpoint = opened->plan->listeners[index].endpoint;
-	struct nssock_tcp_options options = socket_options_of(&relay_of(opened, index)->tcp);
+	struct nssock_tcp_options options = listener_options(relay_of(opened, index));
 	struct opened_listener *listener = &opened->listeners[index];
 	int ns_fd = listener->space ? listener->space->fd : -1;
 	int fd = nssock_listen(ns_fd, endpoint, &options, opened->threads > 1, opened->targets->uid, err);
@@ -235,8 +243,8 @@ static int keep(struct opened *opened, uint32_t index, struct opened *before, st
 {
 	struct opened_listener *listener = &opened->listeners[index];
 	struct opened_listener *old = &before->listeners[listener->kept_from];
-	const struct nssock_tcp_options was = socket_options_of(&relay_of(before, listener->kept_from)->tcp);
-	const struct nssock_tcp_options is = socket_options_of(&relay_of(opened, index)->tcp);
+	const struct nssock_tcp_options was = listener_options(relay_of(before, listener->kept_from));
+	const struct nssock_tcp_options is = listener_options(relay_of(opened, index));
 	int rc = 0;
 	for (uint32_t thread = 0; thread < opened->threads; thread++) {
 		int *fd = fd_of(before, listener->kept_from, thread);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/nsrelay/sandbox.h"
 
+/* linux/netfilter_ipv4.h gives way to the C library's struct in_addr only when that comes first. */
+#include <netinet/in.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
 #include <seccomp.h>
@@ -122,7 +125,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
 	/* connections */
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockname),
+	SCMP_SYS(getsockname), SCMP_SYS(bind),
 	/* threads, time and memory */
 	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(munmap),
@@ -153,6 +156,8 @@ static const struct narrow_call {
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_QUICKACK)}},
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, SOL_SOCKET), EQUAL(2, SO_PEERCRED)}},
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_INFO)}},
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_IP), EQUAL(2, SO_ORIGINAL_DST)}},
+	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_IPV6), EQUAL(2, SO_ORIGINAL_DST)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_NODELAY)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_CORK)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCOUTQ)}},

@@ -69,6 +69,13 @@ static const char *const proxy_words[] = {
 	[CONFIG_PROXY_V2] = "v2",
 	NULL,
 };
+static const char *const intercept_words[] = {
+	[CONFIG_INTERCEPT_OFF] = "off",
+	[CONFIG_INTERCEPT_REDIRECT] = "redirect",
+	[CONFIG_INTERCEPT_TPROXY] = "tproxy",
+	NULL,
+};
+static const char *const source_words[] = {[CONFIG_SOURCE_OWN] = "own", [CONFIG_SOURCE_CLIENT] = "client", NULL};
 static const char *const others_words[] = {[CONFIG_OTHERS_PLAIN] = "plain", [CONFIG_OTHERS_REFUSE] = "refuse", NULL};
 static const char *const direction_words[] = {
 	[CONFIG_MIRROR_BOTH] = "both",
@@ -179,6 +186,16 @@ static const struct setting tcp_settings[] = {
 };
 static const struct setting_map tcp_map = MAP(tcp_settings);
 
+static const struct setting intercept_settings[] = {
+	{"mode", RELAY(intercept), CHOICE(intercept_words),
+	 .help = "how nf_tables brings connections to the listeners, and so where their original destination is found"},
+	{"source", RELAY(source), CHOICE(source_words),
+	 .help = "whose address backends of the same family see"},
+	{"mark", RELAY(mark), COUNT(0, UINT32_MAX),
+	 .help = "of connections to backends, by which rules leave them alone and routes lead their answers back (SO_MARK); 0: none"},
+};
+static const struct setting_map intercept_map = MAP(intercept_settings);
+
 static const struct setting proxy_settings[] = {
 	{"send", .option = "send-proxy", RELAY(proxy_send), CHOICE(proxy_words),
 	 .help = "tell backends who the client is: PROXY protocol header, by version"},
@@ -258,6 +275,7 @@ static const struct setting_map limits_map = MAP(limit_settings);
 static const struct setting relay_settings[] = {
 	{"timeouts", .map = &timeouts_map},
 	{"tcp", .map = &tcp_map},
+	{"intercept", .map = &intercept_map},
 	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
 	 .help = "how bytes are moved; fixed only to measure"},
 	{"proxy_protocol", .map = &setting_proxy},

@@ -64,6 +64,7 @@ static int compute_limits(struct setup *setup, bool sandbox, struct err *err)
 	        .bandwidth_memory = bandwidth_memory(config->relay_count, setup->plan.listener_count),
 	        .metrics_memory = metrics_memory(&setup->plan),
 	        .tally_memory = tally_memory(&setup->plan, threads),
+	        .original_memory = original_memory(config),
 	        .hello_memory = hello_memory(config),
 	        .preread_memory = preread_memory(config),
 	        .max_connections = config->max_connections,

@@ -30,7 +30,7 @@ static inline bool socket_options_equal(const struct nssock_tcp_options *a,
 	return a->nodelay == b->nodelay && a->keepalive_idle_s == b->keepalive_idle_s &&
 	       a->keepalive_interval_s == b->keepalive_interval_s &&
 	       a->keepalive_count == b->keepalive_count && a->user_timeout_ms == b->user_timeout_ms &&
-	       a->backlog == b->backlog && strcmp(a->congestion, b->congestion) == 0;
+	       a->backlog == b->backlog && a->mark == b->mark && a->transparent == b->transparent && strcmp(a->congestion, b->congestion) == 0;
 }
 
 #endif

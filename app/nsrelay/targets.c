@@ -14,9 +14,11 @@ static struct broker_target describe(const struct plan_target *target, const str
 {
 	struct broker_target ret = {
 	        .ns_fd = space ? space->fd : -1,
-	        .family = target->endpoint->addr.family,
+	        .family = target->family,
 	        .options = socket_options_of(target->tcp),
 	};
+	ret.options.transparent = target->transparent;
+	ret.options.mark = target->mark;
 	ret.options.backlog = 0; /* of listeners only: no difference here */
 	_Static_assert(sizeof(ret.unix_path) == sizeof(target->endpoint->addr.un.sun_path), "unix(7)");
 	if (ret.family == AF_UNIX)
@@ -97,7 +99,7 @@ static int64_t add(struct targets *targets, const struct broker_target *wanted, 
 int64_t targets_hold(struct targets *targets, const struct plan_target *target, struct err *err)
 {
 	struct space *space = NULL;
-	if (target->endpoint->addr.family != AF_UNIX) {
+	if (target->family != AF_UNIX) {
 		int rc = spaces_hold(targets->spaces, &target->endpoint->netns, &space, err);
 		if (rc < 0)
 			return rc;

@@ -152,7 +152,7 @@ static void connect_backend(struct worker *worker, struct check *check)
 		connected(worker, check);
 		return;
 	}
-	int rc = upstream_dial(check->fd, backend);
+	int rc = upstream_dial(check->fd, &backend->addr.any, backend->addr_len);
 	if (rc == 0) {
 		connected(worker, check);
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {

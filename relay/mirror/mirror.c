@@ -304,7 +304,7 @@ static void connect_tap(struct worker *worker, struct tap *tap, int fd)
 	const struct endpoint *to = &tap_config(worker, tap)->to;
 	tap->fd = fd;
 	set_state(tap, TAP_CONNECTING);
-	int rc = to->addr.family == AF_UNIX ? 0 : upstream_dial(fd, to);
+	int rc = to->addr.family == AF_UNIX ? 0 : upstream_dial(fd, &to->addr.any, to->addr_len);
 	if (rc == 0) {
 		opened(worker, tap);
 	} else if (io_outcome(IO_OP_CONNECT, rc) == IO_RETRY) {

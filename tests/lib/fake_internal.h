@@ -104,6 +104,7 @@ struct fake_conn {
 	enum fake_answer answer;
 	uint64_t answer_tick; /* SOCKET_CONNECTING: when the answer comes */
 	uint32_t server;
+	uint32_t bound; /* to this IPv4 address, host order; 0: to none */
 	uint64_t moved_ns;
 	/* the peer's end */
 	bool peer_closed, vanished, timed_out;

@@ -102,6 +102,9 @@ struct fake_conn;
 /* fake_dial - connect to the listening socket @listener_fd; NULL when it refuses */
 struct fake_conn *fake_dial(int listener_fd);
 
+/* fake_clients_want - what sys_original() tells from now on: an IPv4 address in host order and a port; 0: that it knows none */
+void fake_clients_want(uint32_t address, uint16_t port);
+
 /* fake_clients_come_from - what sys_peer() tells from now on: an IPv4 address in host order; 0: 127.0.0.1 */
 void fake_clients_come_from(uint32_t address);
 
@@ -169,6 +172,7 @@ struct fake_facts {
 	bool timed_out;	     /* by fake_peer_time_out() */
 	bool relay_fin, relay_reset; /* sent by the relay */
 	bool relay_closed;   /* the relay has closed its descriptor */
+	uint32_t bound;      /* the relay's end, by bind(2), to this IPv4 address in host order; 0: to none */
 	uint64_t moved_ns;   /* when the relay last read or wrote a byte of it */
 };
 

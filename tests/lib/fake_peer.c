@@ -123,6 +123,7 @@ struct fake_facts fake_conn_facts(const struct fake_conn *conn)
 		.relay_fin = conn->to_peer.fin,
 		.relay_reset = conn->to_peer.reset,
 		.relay_closed = conn->relay_closed,
+		.bound = conn->bound,
 		.moved_ns = conn->moved_ns,
 	};
 }

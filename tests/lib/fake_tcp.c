@@ -498,6 +498,23 @@ int sys_peer(int fd, struct sockaddr_storage *ret)
 	return 0;
 }
 
+static struct sockaddr_in wanted; /* no family: nothing */
+
+void fake_clients_want(uint32_t address, uint16_t port)
+{
+	wanted = (struct sockaddr_in){.sin_family = address ? AF_INET : AF_UNSPEC, .sin_port = htons(port)};
+	wanted.sin_addr.s_addr = htonl(address);
+}
+
+int sys_original(int fd, sa_family_t family, struct sockaddr_storage *ret)
+{
+	file_at(fd, FILE_SOCKET);
+	if (family != AF_INET || wanted.sin_family == AF_UNSPEC)
+		return -ENOENT;
+	memcpy(ret, &wanted, sizeof(wanted));
+	return 0;
+}
+
 int sys_local(int fd, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *in4 = (struct sockaddr_in *)ret;
@@ -636,6 +653,16 @@ static int connect_again(struct fake_conn *conn)
 	conn->answer_tick = 0;
 	tick_connecting(conn);
 	return connect_again(conn);
+}
+
+int sys_bind(int fd, const struct sockaddr *addr, socklen_t addr_len)
+{
+	struct fake_conn *conn = file_at(fd, FILE_SOCKET)->conn;
+	const struct sockaddr_in *in4 = (const struct sockaddr_in *)(const void *)addr;
+	if (conn->state != SOCKET_NEW || addr_len != sizeof(*in4) || in4->sin_port)
+		fake_fail("bind of descriptor %d: not a fresh socket, or not an IPv4 address alone", fd);
+	conn->bound = ntohl(in4->sin_addr.s_addr);
+	return 0;
 }
 
 int sys_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)

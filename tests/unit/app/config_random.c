@@ -19,7 +19,8 @@ static uint32_t below(uint32_t count)
 static uint32_t between(uint32_t min, uint32_t max)
 {
 	uint32_t span = max - min + 1;
-	return min + below(below(2) ? span : span > 4 ? 4 : span); /* often at the low end */
+	/* Often at the low end; of all that there are, no last one. */
+	return min + below(span == 0 ? UINT32_MAX : below(2) || span <= 4 ? span : 4);
 }
 
 static void random_text(char *ret, uint32_t length, const char *const *characters, uint32_t count)
@@ -148,6 +149,15 @@ static void random_cidrs(struct config_cidrs *cidrs)
 	}
 }
 
+/* lead_to_original - it stands alone, and is not checked */
+static void lead_to_original(struct config_pool *pool)
+{
+	pool->backend_count = 1;
+	pool->backends[0].endpoint = (struct endpoint){0};
+	pool->health = (struct config_health){0};
+	pool->ejection = (struct config_ejection){0};
+}
+
 static void random_pool(struct config *config, uint32_t *port)
 {
 	struct config_pool *pool = config_add_pool(config);
@@ -172,6 +182,8 @@ static void random_pool(struct config *config, uint32_t *port)
 		backend->backup &= pool->backend_count > 1 && pool->retries > 4; /* one that is tried */
 	}
 	pool->backends[0].backup = false;
+	if (config->pool_count > 1 && below(4) == 0)
+		lead_to_original(pool);
 }
 
 static void random_routes(struct config *config, struct config_relay *relay)
@@ -203,6 +215,33 @@ static void repair_limits(struct config_limit *limit)
 		limit->rate = 1;
 }
 
+static bool listens_on_unix(const struct config_relay *relay)
+{
+	for (size_t i = 0; i < relay->listener_count; i++)
+		if (relay->listeners[i].addr.family == AF_UNIX)
+			return true;
+	return false;
+}
+
+/* repair_pool - a relay that intercepts nothing leads to endpoints: the first pool has some */
+static void repair_pool(const struct config *config, size_t *pool)
+{
+	if (config_leads_to_original(&config->pools[*pool]))
+		*pool = 0;
+}
+
+/* repair_interception - unix sockets are not intercepted */
+static void repair_interception(const struct config *config, struct config_relay *relay)
+{
+	if (listens_on_unix(relay))
+		relay->intercept = CONFIG_INTERCEPT_OFF;
+	if (relay->intercept)
+		return;
+	repair_pool(config, &relay->pool);
+	for (size_t i = 0; i < relay->sni.count; i++)
+		repair_pool(config, &relay->sni.routes[i].pool);
+}
+
 static void random_relay(struct config *config, uint32_t *port)
 {
 	struct config_relay *relay = config_add_relay(config);
@@ -222,6 +261,7 @@ static void random_relay(struct config *config, uint32_t *port)
 	if (!config_relay_accepts_proxy(relay))
 		relay->accept.others = CONFIG_OTHERS_PLAIN;
 	random_routes(config, relay);
+	repair_interception(config, relay);
 	random_mirror(relay, port);
 	random_cidrs(&relay->access.allow);
 	random_cidrs(&relay->access.deny);

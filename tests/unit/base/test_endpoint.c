@@ -208,6 +208,16 @@ static void reach_follows_wildcards_of_the_listener(void **state)
 	}
 }
 
+static void endpoint_without_address_is_the_original_destination(void **state)
+{
+	(void)state;
+	char text[ENDPOINT_TEXT_MAX];
+	const struct endpoint original = {0};
+	struct endpoint endpoint;
+	assert_string_equal(endpoint_format(&original, text, sizeof(text)), "original");
+	assert_int_equal(endpoint_parse("original", &endpoint, NULL), -EINVAL);
+}
+
 static void any_socket_address_has_a_text(void **state)
 {
 	(void)state;
@@ -234,6 +244,7 @@ int main(void)
 		cmocka_unit_test(bad_unix_path_is_refused),
 		cmocka_unit_test(equal_compares_namespace_address_and_port),
 		cmocka_unit_test(reach_follows_wildcards_of_the_listener),
+		cmocka_unit_test(endpoint_without_address_is_the_original_destination),
 		cmocka_unit_test(any_socket_address_has_a_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

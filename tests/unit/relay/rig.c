@@ -80,6 +80,12 @@ static void add_relay(const struct rig *rig, struct config *config, enum config_
 		assert_int_equal(config_cidrs_add(&relay->access.deny, &rig->options.deny.items[i]), 0);
 }
 
+static void lead_to_original(struct config_pool *pool)
+{
+	pool->backend_count = 1;
+	pool->backends[0].endpoint = (struct endpoint){0};
+}
+
 /* make_config - what rig->options say */
 static void make_config(const struct rig *rig, struct config *config)
 {
@@ -94,6 +100,10 @@ static void make_config(const struct rig *rig, struct config *config)
 	add_relay(rig, config, CONFIG_LANE_BULK, bulk);
 	add_relay(rig, config, CONFIG_LANE_AUTO, local);
 	struct config_relay *first = &config->relays[RIG_AUTO];
+	first->intercept = rig->options.intercept;
+	first->source = rig->options.source;
+	if (first->intercept)
+		lead_to_original(&config->pools[first->pool]);
 	first->sni.unmatched = rig->options.sni.unmatched;
 	first->sni.timeout_ms = rig->options.sni.timeout_ms;
 	for (size_t i = 0; i < rig->options.sni.count; i++)
@@ -103,7 +113,7 @@ static void make_config(const struct rig *rig, struct config *config)
 static uint32_t new_number(struct rig_source *source, const struct plan_target *target)
 {
 	assert_true(source->target_count < RIG_TARGETS_MAX);
-	source->families[source->target_count] = target->endpoint->addr.family;
+	source->families[source->target_count] = target->family;
 	return source->target_count++;
 }
 
@@ -267,6 +277,7 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_QUEUE_TIMEOUT:
 		assert_true(rig->options.backend_most > 0 || rig->options.limits.over == CONFIG_OVER_QUEUE);
 		/* fall through */
+	case CAUSE_NOT_INTERCEPTED:
 	case CAUSE_UNMATCHED:
 	case CAUSE_BAD_HEADER:
 	case CAUSE_HEADER_TIMEOUT:

@@ -31,6 +31,8 @@ struct rig_options {
 	struct config_sticky sticky; /* of every pool */
 	uint32_t slow_start_ms;      /* of every pool */
 	uint32_t backend_most;       /* max_connections of every backend */
+	enum config_intercept intercept; /* of the relay RIG_AUTO, which then leads to where its clients wanted to go */
+	enum config_source source;       /* of the same */
 	enum config_proxy proxy_send;
 	struct config_accept accept; /* of every relay; its list is borrowed */
 	struct config_mirror mirror; /* of every relay */

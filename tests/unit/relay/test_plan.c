@@ -67,6 +67,32 @@ static void each_listener_knows_its_relay(void **state)
 	assert_ptr_equal(plan.listeners[1].endpoint, &config.relays[0].listeners[1]);
 }
 
+static void listeners_of_who_intercepts_have_targets_in_their_own_namespaces(void **state)
+{
+	(void)state;
+	size_t pool = config.pool_count;
+	const struct endpoint original = {0}, second = endpoint_of("b/0.0.0.0:80");
+	assert_int_equal(config_pool_add_backend(config_add_pool(&config), &original), 0);
+	struct config_relay *relay = add_relay(pool, "a/0.0.0.0:80");
+	assert_int_equal(config_relay_add_listener(relay, &second), 0);
+	relay->intercept = CONFIG_INTERCEPT_REDIRECT;
+	relay->source = CONFIG_SOURCE_CLIENT;
+	relay->mark = 7;
+	add_relay(POOL("a/127.0.0.1:1"), "a/0.0.0.0:81");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.routes[0].targets[0], PLAN_NO_TARGET);
+	assert_int_equal(plan.target_count, 5); /* two namespaces, two families; and one that has neither mark nor source */
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t target = plan_target_of(&plan, i / 2, 0, 0, i % 2 ? AF_INET6 : AF_INET);
+		assert_string_equal(plan.targets[target].endpoint->netns.text, i / 2 ? "b" : "a");
+		assert_int_equal(plan.targets[target].family, i % 2 ? AF_INET6 : AF_INET);
+		assert_int_equal(plan.targets[target].mark, 7);
+		assert_true(plan.targets[target].transparent);
+	}
+	assert_int_equal(plan_target_of(&plan, 2, 1, 0, AF_UNSPEC), plan.routes[1].targets[0]);
+	assert_false(plan.targets[plan.routes[1].targets[0]].transparent);
+}
+
 static void backends_of_one_namespace_and_family_share_a_target(void **state)
 {
 	(void)state;
@@ -144,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PLAN_TEST(each_listener_knows_its_relay),
+		PLAN_TEST(listeners_of_who_intercepts_have_targets_in_their_own_namespaces),
 		PLAN_TEST(backends_of_one_namespace_and_family_share_a_target),
 		PLAN_TEST(other_tcp_settings_make_another_target),
 		PLAN_TEST(each_unix_path_is_a_target_whatever_the_settings),

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections that were made to somebody else: nf_tables steers them into the relay's listeners inside the client's own
+ * namespace, and from there they go on to where they were meant to go. The rules are nft's here, so that what is tested is
+ * the relay.
+ *
+ * pod (10.0.0.1, fd00::1) and server (10.0.0.2, fd00::2) are joined by a veth pair.
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "tests/lib/relayproc.h"
+
+#define MARK "1249"
+
+static struct {
+	int pod, server;
+	struct relayproc *relay;
+} here;
+
+/* shell - in @ns_fd; it must succeed */
+static void shell(int ns_fd, const char *script)
+{
+	assert_int_equal(testns_run(ns_fd, TESTNS_ARGV("sh", "-ec", script)), 0);
+}
+
+static void begin(void)
+{
+	testns_require_root();
+	if (testns_run(-1, TESTNS_ARGV("sh", "-c", "command -v nft ip >/dev/null")) != 0)
+		skip();
+	here.pod = testns_new();
+	here.server = testns_new();
+	testns_join(here.pod, here.server);
+}
+
+/* start - a relay with @settings that listens at @listener of the pod, and leads to where its clients wanted to go */
+static void start(const char *listener, const char *settings)
+{
+	char yaml[1024];
+	snprintf(yaml, sizeof(yaml), "log: { level: info }\nrelays:\n- { name: out, listen: '%s', to: original, "
+		 "intercept: { %s, mark: " MARK " } }\n", relayproc_endpoint(here.pod, listener), settings);
+	here.relay = relayproc_start_config(yaml);
+}
+
+/* What the pod sends anywhere but by the relay's own sockets is redirected to the relay. */
+static void redirect_outbound(void)
+{
+	shell(here.pod, "nft -f - <<'END'\n"
+			"table inet t { chain out { type nat hook output priority -100;\n"
+			"meta mark " MARK " return\n oifname lo return\n meta l4proto tcp redirect to :15001\n }\n}\n"
+			"END\n");
+}
+
+/* What comes to the pod from elsewhere is redirected; answers to the clients' addresses come back to the relay. */
+static void redirect_inbound(void)
+{
+	shell(here.pod, "nft -f - <<'END'\n"
+			"table inet t {\n"
+			"chain nat { type nat hook prerouting priority dstnat; iifname lo return\n"
+			"meta l4proto tcp redirect to :15006\n }\n"
+			"chain pre { type filter hook prerouting priority mangle; meta mark " MARK " ct mark set " MARK "\n }\n"
+			"chain out { type route hook output priority mangle; ct mark " MARK " meta mark set ct mark\n }\n"
+			"}\nEND\n"
+			"ip rule add fwmark " MARK " lookup 100; ip route add local default dev lo table 100\n"
+			"ip -6 rule add fwmark " MARK " lookup 100; ip -6 route add local default dev lo table 100\n");
+}
+
+static void tproxy_inbound(void)
+{
+	shell(here.pod, "nft -f - <<'END'\n"
+			"table inet t {\n"
+			"chain pre { type filter hook prerouting priority mangle; iifname lo meta mark " MARK " ct mark set " MARK
+			"\n iifname lo return\n meta l4proto tcp tproxy to :15006 meta mark set 7 accept\n }\n"
+			"chain out { type route hook output priority mangle; ct mark " MARK " meta mark set ct mark\n }\n"
+			"}\nEND\n"
+			"ip rule add fwmark " MARK " lookup 100; ip rule add fwmark 7 lookup 100\n"
+			"ip -6 rule add fwmark " MARK " lookup 100; ip -6 rule add fwmark 7 lookup 100\n"
+			"ip route add local default dev lo table 100; ip -6 route add local default dev lo table 100\n");
+}
+
+/* assert_peer - the other end of @fd has the address @expected, in text without its port */
+static void assert_peer(int fd, const char *expected)
+{
+	struct sockaddr_storage addr;
+	socklen_t size = sizeof(addr);
+	char text[INET6_ADDRSTRLEN];
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&addr, &size), 0);
+	if (addr.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, text, sizeof(text));
+	else
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&addr)->sin6_addr, text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+/* assert_relayed - a connection to @address made in @from arrives at @listener, from @source; the log says so */
+static void assert_relayed(int from, const char *address, int listener, const char *source)
+{
+	struct relayproc_record closed;
+	char text[128];
+	int client = testns_connect(from, address), server = testns_accept(listener);
+	testns_assert_connected(client, server);
+	assert_peer(server, source);
+	testns_close(client);
+	testns_close(server);
+	relayproc_await_record(here.relay, "closed", &closed);
+	assert_string_equal(relayproc_text(&closed, "destination", text, sizeof(text)), address);
+}
+
+static void redirected_clients_come_to_where_they_wanted_to_go(void **state)
+{
+	(void)state;
+	begin();
+	redirect_outbound();
+	start("0.0.0.0:15001", "mode: redirect");
+	int first = testns_listen(here.server, "10.0.0.2:80"), second = testns_listen(here.server, "10.0.0.2:81");
+	for (int i = 0; i < 3; i++) {
+		assert_relayed(here.pod, "10.0.0.2:80", first, "10.0.0.1");
+		assert_relayed(here.pod, "10.0.0.2:81", second, "10.0.0.1");
+	}
+}
+
+static void so_do_those_of_ipv6(void **state)
+{
+	(void)state;
+	begin();
+	redirect_outbound();
+	start("[::]:15001", "mode: redirect");
+	int six = testns_listen(here.server, "[fd00::2]:80"), four = testns_listen(here.server, "10.0.0.2:80");
+	assert_relayed(here.pod, "[fd00::2]:80", six, "fd00::1");
+	assert_relayed(here.pod, "10.0.0.2:80", four, "10.0.0.1"); /* by the same listener */
+}
+
+static void a_destination_that_refuses_refuses_the_client(void **state)
+{
+	struct relayproc_record closed;
+	char byte;
+	(void)state;
+	begin();
+	redirect_outbound();
+	start("0.0.0.0:15001", "mode: redirect");
+	int client = testns_connect(here.pod, "10.0.0.2:9");
+	assert_int_equal(recv(client, &byte, 1, 0), -1); /* a reset */
+	relayproc_await_closed(here.relay, "connect_failed", &closed);
+}
+
+static void who_connects_to_the_listener_itself_is_refused(void **state)
+{
+	struct relayproc_record closed;
+	char byte;
+	(void)state;
+	begin();
+	start("0.0.0.0:15001", "mode: redirect");
+	assert_int_equal(recv(testns_connect(here.pod, "127.0.0.1:15001"), &byte, 1, 0), -1);
+	relayproc_await_closed(here.relay, "not_intercepted", &closed);
+	redirect_outbound(); /* conntrack knows of connections from now on, and tells the listener's own address */
+	assert_int_equal(recv(testns_connect(here.pod, "127.0.0.1:15001"), &byte, 1, 0), -1);
+	relayproc_await_closed(here.relay, "not_intercepted", &closed);
+	assert_int_equal(recv(testns_connect(here.server, "10.0.0.1:15001"), &byte, 1, 0), -1);
+	relayproc_await_closed(here.relay, "not_intercepted", &closed);
+}
+
+/* serve_inbound - many connections, one after the other, so that sockets that were bound are used again */
+static void serve_inbound(const char *address, const char *source)
+{
+	int listener = testns_listen(here.pod, address);
+	for (int i = 0; i < 20; i++)
+		assert_relayed(here.server, address, listener, source);
+}
+
+static void a_redirected_server_sees_its_clients_addresses(void **state)
+{
+	(void)state;
+	begin();
+	redirect_inbound();
+	start("[::]:15006", "mode: redirect, source: client");
+	serve_inbound("10.0.0.1:80", "10.0.0.2");
+	serve_inbound("[fd00::1]:80", "fd00::2");
+}
+
+static void so_does_one_behind_tproxy(void **state)
+{
+	(void)state;
+	begin();
+	tproxy_inbound();
+	start("[::]:15006", "mode: tproxy, source: client");
+	serve_inbound("10.0.0.1:80", "10.0.0.2");
+	serve_inbound("[fd00::1]:80", "fd00::2");
+}
+
+static void a_reload_takes_and_leaves_connections_that_were_redirected(void **state)
+{
+	(void)state;
+	begin();
+	redirect_outbound();
+	start("0.0.0.0:15001", "mode: redirect");
+	int listener = testns_listen(here.server, "10.0.0.2:80");
+	int client = testns_connect(here.pod, "10.0.0.2:80"), server = testns_accept(listener);
+	relayproc_signal(here.relay, SIGHUP);
+	struct relayproc_record reloaded;
+	relayproc_await_record(here.relay, "reloaded", &reloaded);
+	testns_assert_connected(client, server);
+	assert_relayed(here.pod, "10.0.0.2:80", listener, "10.0.0.1");
+	testns_assert_connected(client, server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		relayproc_test(redirected_clients_come_to_where_they_wanted_to_go),
+		relayproc_test(so_do_those_of_ipv6),
+		relayproc_test(a_destination_that_refuses_refuses_the_client),
+		relayproc_test(who_connects_to_the_listener_itself_is_refused),
+		relayproc_test(a_redirected_server_sees_its_clients_addresses),
+		relayproc_test(so_does_one_behind_tproxy),
+		relayproc_test(a_reload_takes_and_leaves_connections_that_were_redirected),
+	};
+	return testns_result(cmocka_run_group_tests(tests, NULL, NULL));
+}

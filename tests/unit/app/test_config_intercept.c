@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Relays that intercept, and backends that are wherever their clients wanted to go. */
+#include "tests/unit/app/config_rig.h"
+
+#define RELAY(to, more) "relays:\n- name: a\n  listen: web/0.0.0.0:80\n  to: " to "\n  intercept: { " more " }\n"
+
+static void relay_that_intercepts_leads_to_the_original_destination(void **state)
+{
+	(void)state;
+	struct config config = rig_accept(RELAY("original", "mode: redirect, source: client, mark: 1249"));
+	const struct config_relay *relay = &config.relays[0];
+	assert_int_equal(relay->intercept, CONFIG_INTERCEPT_REDIRECT);
+	assert_int_equal(relay->source, CONFIG_SOURCE_CLIENT);
+	assert_int_equal(relay->mark, 1249);
+	assert_true(config_leads_to_original(&config.pools[relay->pool]));
+	assert_true(config_intercepts(&config));
+	config_fini(&config);
+}
+
+static void so_does_a_pool_and_a_list(void **state)
+{
+	(void)state;
+	struct config config = rig_accept("pools: { p: { backends: [ original ] } }\n" RELAY("p", "mode: tproxy"));
+	assert_int_equal(config.relays[0].intercept, CONFIG_INTERCEPT_TPROXY);
+	assert_true(config_leads_to_original(&config.pools[0]));
+	config_fini(&config);
+	config = rig_accept(RELAY("[ { address: original } ]", "mode: tproxy"));
+	assert_true(config_leads_to_original(&config.pools[0]));
+	config_fini(&config);
+}
+
+static void relay_without_it_has_the_defaults(void **state)
+{
+	(void)state;
+	struct config config = rig_accept(RELAY("api/127.0.0.1:1", ""));
+	assert_int_equal(config.relays[0].intercept, CONFIG_INTERCEPT_OFF);
+	assert_int_equal(config.relays[0].source, CONFIG_SOURCE_OWN);
+	assert_int_equal(config.relays[0].mark, 0);
+	assert_false(config_intercepts(&config));
+	config_fini(&config);
+}
+
+static void mistakes_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY("original", ""), 4, 7, "original", "the relay 'a' leads to 'original', and intercepts nothing; expected"},
+		{RELAY("original", "mode: divert"), 5, 22, "divert", "'divert' is not known; "},
+		{RELAY("original", "source: server, mode: redirect"), 5, 24, "server", "'server' is not known; "},
+		{RELAY("[ original, api/127.0.0.1:1 ]", "mode: redirect"), 4, 9, "original",
+		 "the pool 'a' has 'original' beside other backends; expected it alone"},
+		{"pools: { original: { backends: [ api/127.0.0.1:1 ] } }\n" RELAY("api/127.0.0.1:1", ""), 1, 10, "original",
+		 "'original' is where intercepted clients wanted to go; expected another name"},
+		{"pools: { p: { backends: [ original ], health: {} } }\n" RELAY("p", "mode: redirect"), 1, 27, "original",
+		 "the pool 'p' leads to 'original', which is somewhere else for each connection; expected neither health"},
+		{"relays: [ { name: a, listen: original, to: api/127.0.0.1:1 } ]\n", 1, 30, "original",
+		 "'original' has no slash; expected"},
+		{"relays: [ { name: a, listen: unix:/run/x, to: api/127.0.0.1:1, intercept: { mode: tproxy } } ]\n", 1, 19, "a",
+		 "the relay 'a' intercepts, and listens on unix:/run/x; expected TCP listeners alone"},
+	};
+	RIG_REFUSE(cases);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(relay_that_intercepts_leads_to_the_original_destination, rig_teardown),
+		cmocka_unit_test_teardown(so_does_a_pool_and_a_list, rig_teardown),
+		cmocka_unit_test_teardown(relay_without_it_has_the_defaults, rig_teardown),
+		cmocka_unit_test_teardown(mistakes_are_refused, rig_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
