@@ -28,31 +28,29 @@ static uint64_t now_ms(void)
 
 typedef void take_fn(struct top_model *model, const json_t *item);
 
+/* Where the elements of a list go. */
+struct taker {
+	const char *name; /* of the list */
+	take_fn *take;
+	struct top_model *model;
+};
+
+static int take_all(void *ctx, const json_t *reply, struct err *err)
+{
+	const struct taker *taker = ctx;
+	const json_t *all = json_object_get(reply, taker->name);
+	(void)err;
+	for (size_t i = 0; i < json_array_size(all); i++)
+		taker->take(taker->model, json_array_get(all, i));
+	return 0;
+}
+
 /* ask_list - each element of the list @name that @method tells */
 static int ask_list(struct varlink_client *client, const char *method, const char *name, take_fn *take,
                     struct top_model *model, struct err *err)
 {
-	bool continues = true;
-	int r = varlink_send(client, method, NULL, true, err);
-	while (r == 0 && continues) {
-		json_t *reply;
-		r = varlink_receive(client, &reply, &continues, err);
-		if (r < 0)
-			break;
-		const json_t *all = json_object_get(reply, name);
-		for (size_t i = 0; i < json_array_size(all); i++)
-			take(model, json_array_get(all, i));
-		json_decref(reply);
-	}
-	return r;
-}
-
-static int ask_once(struct varlink_client *client, const char *method, json_t *parameters, json_t **ret,
-                    struct err *err)
-{
-	bool continues;
-	int r = varlink_send(client, method, parameters, false, err);
-	return r < 0 ? r : varlink_receive(client, ret, &continues, err);
+	struct taker taker = {name, take, model};
+	return varlink_each(client, method, NULL, take_all, &taker, err);
 }
 
 static void take_relay(struct top_model *model, const json_t *relay)
@@ -111,7 +109,7 @@ int top_source_sample(struct varlink_client *client, struct top_model *model, st
 	json_t *status;
 	uint64_t before_ms = model->now.at_ms;
 	top_model_begin(model, now_ms());
-	int r = ask_once(client, LIVE_INTERFACE "GetStatus", NULL, &status, err);
+	int r = varlink_ask(client, LIVE_INTERFACE "GetStatus", NULL, -1, &status, err);
 	if (r < 0)
 		return r;
 	take_status(summary, status, before_ms ? model->now.at_ms - before_ms : 0);
@@ -131,7 +129,7 @@ static int do_once(struct varlink_client *client, const char *method, json_t *pa
 	json_t *reply = NULL;
 	if (!parameters)
 		return err_set(err, ENOMEM, "out of memory");
-	int r = ask_once(client, method, parameters, &reply, err);
+	int r = varlink_ask(client, method, parameters, -1, &reply, err);
 	if (r == 0)
 		json_decref(reply);
 	return r;

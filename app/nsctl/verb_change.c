@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/nsctl/live.h"
+#include "app/text/table.h"
 #include "app/text/text_file.h"
 #include "app/varlink/client.h"
 #include "base/file.h"
@@ -52,15 +53,15 @@ static int open_fragment(const char *path, struct err *err)
 
 /* ---- the call ---- */
 
-static int add_fragment(const struct nsctl_options *options, json_t **ret, struct err *err)
-{
-	int fd = open_fragment(options->file, err);
-	if (fd < 0)
-		return fd;
-	int r = varlink_call(options->control_path, LIVE_INTERFACE "Add", NULL, fd, ret, err);
-	close(fd);
-	return r;
-}
+/* What a verb asks for, and says when it is done. */
+static const struct change {
+	const char *method, *done;
+} changes[NSCTL_VERB_COUNT] = {
+        [NSCTL_RELOAD] = {LIVE_INTERFACE "Reload", "reloaded"},
+        [NSCTL_ADD] = {LIVE_INTERFACE "Add", "added"},
+        [NSCTL_REMOVE] = {LIVE_INTERFACE "Remove", "removed"},
+        [NSCTL_WEIGHT] = {LIVE_INTERFACE "SetWeight", "weight"},
+};
 
 /* parameters - NULL when a name is no UTF-8, or memory is out */
 static json_t *parameters(const struct nsctl_options *options)
@@ -75,49 +76,81 @@ static json_t *parameters(const struct nsctl_options *options)
 	}
 }
 
-static const char *method(const struct nsctl_options *options)
+/* ---- what comes of it ---- */
+
+/* print_lines - each as a terminal may see it */
+static void print_lines(const char *text, FILE *out)
 {
-	switch (options->verb) {
-	case NSCTL_REMOVE:
-		return LIVE_INTERFACE "Remove";
-	case NSCTL_WEIGHT:
-		return LIVE_INTERFACE "SetWeight";
-	default:
-		return LIVE_INTERFACE "Reload";
+	char *lines = strdup(text), *rest = lines;
+	for (char *line; lines && (line = strsep(&rest, "\n"));) {
+		char *visible = *line ? table_visible(line) : NULL;
+		if (visible)
+			fprintf(out, "%s\n", visible);
+		free(visible);
 	}
+	free(lines);
 }
 
-static int ask(const struct nsctl_options *options, json_t **ret, struct err *err)
+/*
+ * tell_refusal - what is wrong with a file takes several lines, with the places: those are printed, and one that sums up is
+ * left to the error
+ */
+static int tell_refusal(const struct varlink_client *client, int error, struct err *err)
 {
-	if (options->verb == NSCTL_ADD)
-		return add_fragment(options, ret, err);
-	json_t *given = parameters(options);
-	if (!given)
-		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
-	return varlink_call(options->control_path, method(options), given, -1, ret, err);
+	const char *reason = json_string_value(json_object_get(client->refusal, "reason"));
+	if (error != -EREMOTEIO || !reason || !strchr(reason, '\n'))
+		return error;
+	print_lines(reason, stderr);
+	return err_set(err, EREMOTEIO, "the daemon refuses that; everything is as it was");
 }
 
-static void print(const struct nsctl_options *options, FILE *out)
+static void print_done(const struct nsctl_options *options, FILE *out)
 {
+	const char *done = changes[options->verb].done;
 	if (options->json)
 		fputs("{}\n", out);
-	else if (options->verb == NSCTL_ADD)
-		fputs("added\n", out);
 	else if (options->verb == NSCTL_REMOVE)
-		fprintf(out, "%s %s: removed\n", options->which, options->name);
+		fprintf(out, "%s %s: %s\n", options->which, options->name, done);
 	else if (options->verb == NSCTL_WEIGHT)
-		fprintf(out, "%s: weight %" PRIu32 "\n", options->which, options->weight);
+		fprintf(out, "%s: %s %" PRIu32 "\n", options->which, done, options->weight);
 	else
-		fputs("reloaded\n", out);
+		fprintf(out, "%s\n", done);
+}
+
+static int ask(const struct nsctl_options *options, int fd, struct err *err)
+{
+	struct varlink_client client;
+	json_t *reply, *given = parameters(options);
+	if (!given)
+		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
+	int r = varlink_connect(&client, options->control_path, err);
+	if (r < 0) {
+		json_decref(given);
+		return r;
+	}
+	r = varlink_ask(&client, changes[options->verb].method, given, fd, &reply, err);
+	if (r < 0)
+		r = tell_refusal(&client, r, err);
+	else
+		json_decref(reply);
+	varlink_disconnect(&client);
+	return r;
+}
+
+static int add_fragment(const struct nsctl_options *options, struct err *err)
+{
+	int fd = open_fragment(options->file, err);
+	if (fd < 0)
+		return fd;
+	int r = ask(options, fd, err);
+	close(fd);
+	return r;
 }
 
 int verb_change(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	json_t *reply;
-	int r = ask(options, &reply, err);
-	if (r < 0)
-		return r;
-	json_decref(reply);
-	print(options, out);
-	return 0;
+	int r = options->verb == NSCTL_ADD ? add_fragment(options, err) : ask(options, -1, err);
+	if (r == 0)
+		print_done(options, out);
+	return r;
 }

@@ -12,13 +12,12 @@ static const struct question {
 	const char *method;
 	const char *name;             /* of the member of the reply that is a list; NULL: there is none */
 	const struct live_list *list; /* NULL: live_print_status() */
-	bool more;                    /* it comes in several replies */
 } questions[NSCTL_VERB_COUNT] = {
-        [NSCTL_STATUS] = {LIVE_INTERFACE "GetStatus", NULL, NULL, false},
-        [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", "counters", &live_counters, false},
-        [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", &live_relays, true},
-        [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", &live_backends, true},
-        [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", &live_connections, true},
+        [NSCTL_STATUS] = {LIVE_INTERFACE "GetStatus", NULL, NULL},
+        [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", "counters", &live_counters},
+        [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", &live_relays},
+        [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", &live_backends},
+        [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", &live_connections},
 };
 
 static int out_of_memory(struct err *err)
@@ -54,24 +53,6 @@ static json_t *parameters(const struct nsctl_options *options)
 
 /* ---- the answer ---- */
 
-/* Takes a reply; 0 or -errno. */
-typedef int reply_fn(void *ctx, const json_t *reply, struct err *err);
-
-static int each_reply(struct varlink_client *client, reply_fn *take, void *ctx, struct err *err)
-{
-	bool continues = true;
-	int r = 0;
-	while (r == 0 && continues) {
-		json_t *reply;
-		r = varlink_receive(client, &reply, &continues, err);
-		if (r < 0)
-			break;
-		r = take(ctx, reply, err);
-		json_decref(reply);
-	}
-	return r;
-}
-
 static int print_status(void *ctx, const json_t *reply, struct err *err)
 {
 	(void)err;
@@ -83,15 +64,16 @@ static int add_rows(void *ctx, const json_t *reply, struct err *err)
 	return live_table_add(ctx, reply) < 0 ? out_of_memory(err) : 0;
 }
 
-static int tell_text(struct varlink_client *client, const struct nsctl_options *options, FILE *out,
+/* tell_text - @given is taken, as below */
+static int tell_text(struct varlink_client *client, const struct nsctl_options *options, json_t *given, FILE *out,
                      struct err *err)
 {
 	const struct question *question = &questions[options->verb];
 	struct live_table table;
 	if (!question->list)
-		return each_reply(client, print_status, out, err);
+		return varlink_each(client, question->method, given, print_status, out, err);
 	live_table_init(&table, question->list, options->order);
-	int r = each_reply(client, add_rows, &table, err);
+	int r = varlink_each(client, question->method, given, add_rows, &table, err);
 	if (r == 0 && live_table_print(&table, options->limit, out) < 0)
 		r = out_of_memory(err);
 	live_table_fini(&table);
@@ -126,11 +108,12 @@ static void arrange(const struct nsctl_options *options, json_t *reply)
 		json_array_remove(list, json_array_size(list) - 1);
 }
 
-static int tell_json(struct varlink_client *client, const struct nsctl_options *options, FILE *out,
+static int tell_json(struct varlink_client *client, const struct nsctl_options *options, json_t *given, FILE *out,
                      struct err *err)
 {
-	struct whole whole = {.name = questions[options->verb].name};
-	int r = each_reply(client, add_whole, &whole, err);
+	const struct question *question = &questions[options->verb];
+	struct whole whole = {.name = question->name};
+	int r = varlink_each(client, question->method, given, add_whole, &whole, err);
 	if (r == 0) {
 		arrange(options, whole.reply);
 		if (json_dumpf(whole.reply, out, JSON_COMPACT) < 0)
@@ -143,7 +126,6 @@ static int tell_json(struct varlink_client *client, const struct nsctl_options *
 
 int verb_live(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	const struct question *question = &questions[options->verb];
 	struct varlink_client client;
 	json_t *given = parameters(options);
 	if (!given)
@@ -153,10 +135,8 @@ int verb_live(const struct nsctl_options *options, FILE *out, struct err *err)
 		json_decref(given);
 		return r;
 	}
-	r = varlink_send(&client, question->method, given, question->more, err);
-	if (r == 0)
-		r = options->json ? tell_json(&client, options, out, err)
-		                  : tell_text(&client, options, out, err);
+	r = options->json ? tell_json(&client, options, given, out, err)
+	                  : tell_text(&client, options, given, out, err);
 	varlink_disconnect(&client);
 	return r;
 }

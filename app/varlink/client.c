@@ -65,6 +65,7 @@ void varlink_disconnect(struct varlink_client *client)
 {
 	close(client->fd);
 	frames_fini(&client->frames);
+	json_decref(client->refusal);
 }
 
 /* send_some - as send(2), with @fd unless it is -1 */
@@ -112,15 +113,9 @@ static int send_call(struct varlink_client *client, const char *method, json_t *
 	return rc < 0 && rc != -EPIPE ? err_set(err, -rc, "send to %s: %s", client->path, strerror(-rc)) : 0;
 }
 
-int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
-                 struct err *err)
+int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more, struct err *err)
 {
 	return send_call(client, method, parameters, more, -1, err);
-}
-
-int varlink_send_file(struct varlink_client *client, const char *method, json_t *parameters, int fd, struct err *err)
-{
-	return send_call(client, method, parameters, false, fd, err);
 }
 
 /* receive_some - more bytes; @client's frames have no whole message */
@@ -165,14 +160,23 @@ static int tell_error(const char *error, json_t *parameters, struct err *err)
 	return err_set(err, EREMOTEIO, "the daemon refuses: %s%s", dot ? dot + 1 : error, text);
 }
 
-static int take_reply(json_t *message, json_t **ret, bool *ret_continues, struct err *err)
+static void keep_refusal(struct varlink_client *client, json_t *parameters)
+{
+	json_decref(client->refusal);
+	client->refusal = json_incref(parameters);
+}
+
+static int take_reply(struct varlink_client *client, json_t *message, json_t **ret, bool *ret_continues,
+                      struct err *err)
 {
 	const char *error = json_string_value(json_object_get(message, "error"));
 	json_t *parameters = json_object_get(message, "parameters");
 	if (!json_is_object(message))
 		return err_set(err, EPROTO, "the reply is no JSON object; is this socket nsrelay's?");
-	if (error)
+	if (error) {
+		keep_refusal(client, parameters);
 		return tell_error(error, parameters, err);
+	}
 	*ret_continues = json_is_true(json_object_get(message, "continues"));
 	*ret = json_is_object(parameters) ? json_incref(parameters) : json_object();
 	return *ret ? 0 : err_set(err, ENOMEM, "out of memory");
@@ -189,7 +193,7 @@ int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_conti
 	}
 	json_t *message = json_loadb(text, length, 0, NULL);
 	frames_take(&client->frames);
-	int rc = take_reply(message, ret, ret_continues, err);
+	int rc = take_reply(client, message, ret, ret_continues, err);
 	json_decref(message);
 	return rc;
 }

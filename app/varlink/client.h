@@ -18,35 +18,32 @@ struct varlink_client {
 	int fd;
 	struct frames frames;
 	const char *path; /* borrowed; for errors */
+	json_t *refusal;  /* parameters of the last error that the service replied; owned; NULL: none */
 };
 
 /* varlink_connect - to the service at @path; errors: those of connect(2), with what to do */
 int varlink_connect(struct varlink_client *client, const char *path, struct err *err);
 void varlink_disconnect(struct varlink_client *client);
 
-/* varlink_send - a call of @method, "org.example.Interface.Method"; @parameters: taken, NULL for none */
-int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more,
-                 struct err *err);
-
 /* varlink_wait - from now on wait for replies for as long as it takes */
 void varlink_wait(struct varlink_client *client);
 
-/* varlink_send_file - the same, with a file that goes along (SCM_RIGHTS); @fd: borrowed */
-int varlink_send_file(struct varlink_client *client, const char *method, json_t *parameters, int fd, struct err *err);
-
 /*
- * varlink_receive - the parameters of the next reply, the caller's to json_decref()
- * @ret_continues: another one follows
- * Errors: ECONNRESET (the service has ended), ETIMEDOUT, EPROTO, and EREMOTEIO for an error that the service
- * replied, whose name and parameters are in the text.
+ * ---- calls ----
+ * @method: "org.example.Interface.Method"; @parameters: taken, also on failure, NULL for none
+ * Errors: those of send(2), ECONNRESET (the service has ended), ETIMEDOUT, EPROTO, and EREMOTEIO for an error that the
+ * service replied, whose name and parameters are in the text.
  */
-int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_continues, struct err *err);
 
-/* ---- whole calls: @parameters are taken, also on failure; errors: those of the parts above ---- */
+/* varlink_send - a call whose answer is not waited for here; @more: it may come in several replies */
+int varlink_send(struct varlink_client *client, const char *method, json_t *parameters, bool more, struct err *err);
+
+/* varlink_receive - the parameters of the next reply, the caller's to json_decref(). @ret_continues: another one follows. */
+int varlink_receive(struct varlink_client *client, json_t **ret, bool *ret_continues, struct err *err);
 
 /*
  * varlink_ask - one question on an open connection, and its one answer
- * @fd: a file that goes along, borrowed; -1: none
+ * @fd: a file that goes along (SCM_RIGHTS), borrowed; -1: none
  * @ret: the caller's to json_decref()
  */
 int varlink_ask(struct varlink_client *client, const char *method, json_t *parameters, int fd, json_t **ret,

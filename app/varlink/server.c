@@ -23,6 +23,7 @@ struct client {
 	char *reply;  /* owned; what it has not read of it is from `sent` on */
 	size_t reply_size, sent;
 	uint64_t moved_ms; /* when it last sent or took something */
+	uint64_t again_ms; /* the kernel had no memory: not before then; 0: at any time */
 };
 
 struct serving {
@@ -36,7 +37,7 @@ struct serving {
 enum { POLL_STOP, POLL_EVENT, POLL_LISTENER, POLL_CLIENTS };
 
 /* Descriptors or memory ran out: the next try. */
-enum { ACCEPT_AGAIN_MS = 100 };
+enum { TRY_AGAIN_MS = 100 };
 
 static uint64_t read_clock(void)
 {
@@ -108,7 +109,7 @@ static void accept_all(struct serving *serving)
 	while ((fd = accept4(serving->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 		welcome(serving, fd);
 	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		serving->accept_ms = serving->now_ms + ACCEPT_AGAIN_MS;
+		serving->accept_ms = serving->now_ms + TRY_AGAIN_MS;
 }
 
 /* ---- one client: each returns false when it is to be dropped ---- */
@@ -146,6 +147,15 @@ static ssize_t receive_bytes(struct client *client, char *room, size_t size)
 	return n;
 }
 
+/* passes - does what errno says go by? Memory that ran out does in a while, and poll(2) does not tell when. */
+static bool passes(const struct serving *serving, struct client *client)
+{
+	bool memory = errno == ENOBUFS || errno == ENOMEM;
+	if (memory)
+		client->again_ms = serving->now_ms + TRY_AGAIN_MS;
+	return memory || errno == EAGAIN || errno == EINTR;
+}
+
 /* receive - what there is, up to one message's size */
 static bool receive(struct serving *serving, struct client *client)
 {
@@ -155,7 +165,7 @@ static bool receive(struct serving *serving, struct client *client)
 		return false;
 	ssize_t n = receive_bytes(client, room, size);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
+		return passes(serving, client);
 	if (client->frames.size == 0)
 		client->moved_ms =
 		        serving->now_ms; /* the rest of a message has its time from the first byte on */
@@ -169,7 +179,7 @@ static bool send_reply(struct serving *serving, struct client *client)
 	ssize_t n = send(client->fd, client->reply + client->sent, client->reply_size - client->sent,
 	                 MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
+		return passes(serving, client);
 	client->sent += (size_t)n;
 	client->moved_ms = serving->now_ms;
 	if (has_reply(client))
@@ -224,6 +234,7 @@ static bool begin(struct serving *serving, struct client *client)
 static bool serve(struct serving *serving, struct client *client, short events)
 {
 	client->eager = false;
+	client->again_ms = 0;
 	if (events & (POLLERR | POLLNVAL))
 		return false;
 	if (has_reply(client))
@@ -260,6 +271,16 @@ static short events_of(const struct client *client)
 	return client->calling ? 0 : POLLIN;
 }
 
+/* wake_of - when the client is looked at without having stirred; 0: never */
+static uint64_t wake_of(const struct serving *serving, const struct client *client)
+{
+	if (client->fd < 0)
+		return 0;
+	if (client->again_ms)
+		return client->again_ms;
+	return client->eager ? serving->now_ms : deadline_of(client);
+}
+
 static int earlier(int timeout_ms, uint64_t now_ms, uint64_t at_ms)
 {
 	int left_ms = at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
@@ -278,9 +299,9 @@ static int fill_poll(struct serving *serving)
 	                                              .events = POLLIN};
 	for (size_t i = 0; i < server->clients_max; i++) {
 		const struct client *client = &serving->clients[i];
-		serving->fds[POLL_CLIENTS + i] = (struct pollfd){.fd = client->fd,
+		serving->fds[POLL_CLIENTS + i] = (struct pollfd){.fd = client->again_ms ? -1 : client->fd,
 		                                                 .events = events_of(client)};
-		uint64_t at_ms = client->fd < 0 ? 0 : client->eager ? serving->now_ms : deadline_of(client);
+		uint64_t at_ms = wake_of(serving, client);
 		if (at_ms)
 			timeout_ms = earlier(timeout_ms, serving->now_ms, at_ms);
 	}
@@ -304,7 +325,9 @@ static void serve_all(struct serving *serving)
 		short events = serving->fds[POLL_CLIENTS + i].revents;
 		if (client->fd < 0)
 			continue;
-		bool asks = events || client->eager || (rings && client->calling && !has_reply(client));
+		if (client->again_ms > serving->now_ms)
+			continue;
+		bool asks = events || client->eager || client->again_ms || (rings && client->calling && !has_reply(client));
 		uint64_t deadline_ms = deadline_of(client);
 		if (asks ? !serve(serving, client, events) : deadline_ms && serving->now_ms >= deadline_ms)
 			drop(serving->server, client);

@@ -297,6 +297,8 @@ static void what_is_refused_changes_nothing_and_is_told_why(void **state)
 	        refused("add", fragment("relays:\n- { name: new, listen: web/127.0.0.1:82, to: secund }\n"));
 	assert_int_equal(result->status, EXIT_FAILURE);
 	assert_says(result->errors, "fragment:2:46: error: there is no pool 'secund'; did you mean 'second'?");
+	assert_says(result->errors, "\n- { name: new, listen: web/127.0.0.1:82, to: secund }\n"); /* the place, in lines of its own */
+	assert_says(result->errors, "nsctl: the daemon refuses that; everything is as it was\n");
 	result = refused("add", fragment("pools: { new: { backends: api/127.0.0.1:1 } }\n"
 	                                 "relays: [ { name: new, listen: nowhere/127.0.0.1:82, to: new } ]\n"));
 	assert_int_equal(result->status, EXIT_FAILURE);
@@ -308,6 +310,20 @@ static void what_is_refused_changes_nothing_and_is_told_why(void **state)
 	assert_int_equal(result->status, EXIT_FAILURE);
 	assert_says(result->errors, "the pool 'second' has no backend 127.0.0.1:83");
 	assert_dump_is(RELAYS POOLS);
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void a_fragment_may_come_by_standard_input(void **state)
+{
+	char script[256];
+	(void)state;
+	struct relayproc *relay = start_file();
+	int server = testns_listen(api, "127.0.0.1:90");
+	const char *const *argv = nsctlproc_argv(TESTNS_ARGV("add", "-", "--control", PATH));
+	snprintf(script, sizeof(script), "exec \"$0\" \"$@\" < %s",
+	         fragment("relays: [ { name: new, listen: web/127.0.0.1:82, to: api/127.0.0.1:90 } ]\n"));
+	assert_int_equal(testns_run(-1, TESTNS_ARGV("sh", "-c", script, argv[0], argv[1], argv[2], argv[3], argv[4])), 0);
+	assert_served("127.0.0.1:82", server);
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
@@ -336,6 +352,7 @@ int main(void)
 		relayproc_test(a_weight_is_told_as_it_is_now_until_the_file_is_read_again),
 		relayproc_test(a_backend_and_a_namespace_are_removed),
 		relayproc_test(what_is_refused_changes_nothing_and_is_told_why),
+		relayproc_test(a_fragment_may_come_by_standard_input),
 		relayproc_test(a_daemon_without_a_file_is_changed_as_well),
 		relayproc_test(a_large_configuration_arrives_whole),
 	};
