@@ -44,7 +44,8 @@
 
 #define STATE_NOTES                                                                                          \
 	"BACKEND is ADDRESS:PORT, or NETNS/ADDRESS:PORT as in the configuration; POOL/ may stand in front.\n" \
-	"What is set holds at once, and until it is said otherwise; connections that there are go on.\n"    \
+	"What is set holds at once, and until it is said otherwise, or the relay process ends: the next one\n" \
+	"begins with what the configuration says. Connections that there are go on.\n"                      \
 	"A drained backend keeps the clients that stick to it. `nsctl backends` shows who may have what.\n"
 
 #define LOG_NOTES                                                                                            \

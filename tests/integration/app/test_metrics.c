@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is counted, by HTTP: the program behind its sandbox, read by promtool and scraped by Prometheus. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "relay/limits.h"
 #include "tests/lib/relayproc.h"
 #include "tests/lib/testlink.h"
 
@@ -170,6 +176,84 @@ static void who_drains_is_healthy_and_not_ready(void **state)
 	assert_int_equal(relayproc_await_exit(here.relay), 0);
 }
 
+/* stop_thread, go_on - a relay thread of the daemon, by ptrace(2): SIGSTOP would stop all of them */
+static void stop_thread(pid_t tid)
+{
+	int status;
+	assert_int_equal(ptrace(PTRACE_ATTACH, tid, NULL, NULL), 0);
+	assert_int_equal(waitpid(tid, &status, __WALL), tid);
+	assert_true(WIFSTOPPED(status));
+}
+
+static void go_on(pid_t tid)
+{
+	assert_int_equal(ptrace(PTRACE_DETACH, tid, NULL, NULL), 0);
+}
+
+/* await_status - ask until the answer has it */
+static void await_status(const char *path, const char *status)
+{
+	for (int waited = 0; strncmp(get("127.0.0.1:9100", path) + 9, status, 3) != 0; waited += STEP_MS) {
+		assert_true(waited < TESTNS_PATIENCE_MS);
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000}, NULL);
+	}
+}
+
+/* relay_thread - the one that has a ring: the youngest of the process but for those that talk (the relay has one here) */
+static pid_t relay_thread(void)
+{
+	char path[64], comm[32] = "";
+	pid_t found = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)relayproc_child(here.relay));
+	DIR *dir = opendir(path);
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char file[sizeof(path) + sizeof(entry->d_name) + sizeof("//syscall")];
+		snprintf(file, sizeof(file), "%s/%s/syscall", path, entry->d_name);
+		FILE *in = fopen(file, "re");
+		if (!in)
+			continue;
+		if (fgets(comm, sizeof(comm), in) && strtol(comm, NULL, 10) == SYS_io_uring_enter)
+			found = (pid_t)strtol(entry->d_name, NULL, 10);
+		fclose(in);
+	}
+	closedir(dir);
+	return found;
+}
+
+static void who_is_stuck_is_not_healthy(void **state)
+{
+	(void)state;
+	start();
+	assert_status(get("127.0.0.1:9100", "/healthz"), "200");
+	pid_t tid = relay_thread();
+	assert_true(tid > 0);
+	stop_thread(tid);
+	await_status("/healthz", "503");
+	assert_has(page, "relay thread ");
+	go_on(tid);
+	await_status("/healthz", "200");
+	assert_int_equal(relayproc_stop(here.relay), 0);
+}
+
+#define HEALTH "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n"
+
+/* As many clients as there may be say nothing: who comes then is answered when their time is over. */
+static void silent_clients_are_let_go(void **state)
+{
+	(void)state;
+	start();
+	for (int i = 0; i < LIMIT_METRICS_CLIENTS; i++)
+		testns_connect(own(), "127.0.0.1:9100");
+	int fd = testns_connect(own(), "127.0.0.1:9100");
+	testns_write(fd, HEALTH, sizeof(HEALTH) - 1);
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&pollfd, 1, 3 * TESTNS_PATIENCE_MS), 1); /* their time is 10 s */
+	testns_read(fd, page, 12);
+	assert_int_equal(memcmp(page, "HTTP/1.1 200", 12), 0);
+	assert_int_equal(relayproc_stop(here.relay), 0);
+}
+
 /* What has no rows yet is there too: a dashboard that asks for something else would stay empty and say nothing. */
 static void dashboard_asks_for_what_there_is(void **state)
 {
@@ -209,6 +293,44 @@ static void require(const char *program)
 		return;
 	print_message("%s is not installed (package prometheus)\n", program);
 	skip();
+}
+
+static void reload(const char *text)
+{
+	struct relayproc_record record;
+	char path[256];
+	write_file("relays.yaml", text, path);
+	relayproc_signal(here.relay, SIGHUP);
+	relayproc_await_record(here.relay, "reloaded", &record);
+}
+
+static void counts_go_on_through_a_reload(void **state)
+{
+	char path[256];
+	(void)state;
+	here.front = testns_new_named("web");
+	here.listener = testns_listen(testns_new_named("app"), "127.0.0.1:8080");
+#define METRICS "metrics: { listen: '127.0.0.1:9100' }\nrelays:\n"
+#define RELAY(name, port) "- { name: " name ", listen: web/127.0.0.1:" port ", to: app/127.0.0.1:8080 }\n"
+	write_file("relays.yaml", METRICS RELAY("one", "80") RELAY("two", "81"), path);
+	here.relay = relayproc_start(TESTNS_ARGV("-c", path));
+	pass_one(here.relay, here.front, here.listener, "127.0.0.1:80");
+	pass_one(here.relay, here.front, here.listener, "127.0.0.1:81");
+	reload(METRICS RELAY("zero", "79") RELAY("one", "80"));
+	pass_one(here.relay, here.front, here.listener, "127.0.0.1:80");
+	get("127.0.0.1:9100", "/metrics");
+	assert_has(page, "\nnsrelay_accepted_total 3\n");
+	assert_has(page, "\nnsrelay_relay_accepted_total{relay=\"one\",namespace=\"web\"} 2\n");
+	assert_has(page, "\nnsrelay_relay_accepted_total{relay=\"zero\",namespace=\"web\"} 0\n");
+	assert_has(page, "\nnsrelay_backend_connect_seconds_count{pool=\"one\",backend=\"app/127.0.0.1:8080\"} 2\n");
+	/* What is removed stays for whoever is still connected by it, and is gone a change later. */
+	for (int i = 0; i < 3; i++)
+		reload(METRICS RELAY("one", "80"));
+	get("127.0.0.1:9100", "/metrics");
+	assert_has(page, "\nnsrelay_relay_accepted_total{relay=\"one\",namespace=\"web\"} 2\n");
+	assert_null(strstr(page, "relay=\"two\""));
+	assert_null(strstr(page, "relay=\"zero\""));
+	assert_int_equal(relayproc_stop(here.relay), 0);
 }
 
 static void promtool_finds_no_fault(void **state)
@@ -282,6 +404,9 @@ int main(void)
 		relayproc_test(other_methods_are_refused),
 		relayproc_test(unix_socket_tells_the_same),
 		relayproc_test(who_drains_is_healthy_and_not_ready),
+		relayproc_test(who_is_stuck_is_not_healthy),
+		relayproc_test(silent_clients_are_let_go),
+		relayproc_test(counts_go_on_through_a_reload),
 		relayproc_test(dashboard_asks_for_what_there_is),
 		relayproc_test(promtool_finds_no_fault),
 		relayproc_test(prometheus_scrapes_it),
