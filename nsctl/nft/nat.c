@@ -34,7 +34,7 @@
 
 #include "base/check.h"
 #include "nsctl/nft/nft.h"
-#include "nsctl/nft/nft_put.h"
+#include "nsctl/nft/nft_rule.h"
 
 /* NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC of include/uapi/linux/netfilter_ipv4.h */
 enum { PRIORITY_DSTNAT = -100, PRIORITY_SRCNAT = 100 };
@@ -53,65 +53,6 @@ bool nat_empty(const struct nat *nat)
 	return nat->masquerades.count == 0 && nat->publishes.count == 0;
 }
 
-/* ---- what rules are made of ---- */
-
-struct address_place {
-	uint32_t nfproto, source, destination; /* [bytes] into the network header */
-};
-
-static const struct address_place *place_of(sa_family_t family)
-{
-	/* RFC 791, 8200 */
-	static const struct address_place ip = {NFPROTO_IPV4, 12, 16}, ip6 = {NFPROTO_IPV6, 8, 24};
-
-	return family == AF_INET6 ? &ip6 : &ip;
-}
-
-static void put_family(struct nlmsghdr *message, sa_family_t family)
-{
-	uint8_t nfproto = (uint8_t)place_of(family)->nfproto;
-
-	nft_put_load_meta(message, NFT_META_NFPROTO);
-	nft_put_compare(message, NFT_CMP_EQ, &nfproto, sizeof(nfproto));
-}
-
-/* put_address - compare the packet's address at @offset with those of @prefix */
-static void put_address(struct nlmsghdr *message, uint32_t offset, uint32_t op, const struct prefix *prefix)
-{
-	uint32_t size = (uint32_t)prefix_address_size(prefix->family);
-	struct prefix network = prefix_network(prefix),
-	              mask = {.family = prefix->family, .length = prefix->length};
-
-	memset(&mask.address, UINT8_MAX, size);
-	mask = prefix_network(&mask);
-	nft_put_load_payload(message, NFT_PAYLOAD_NETWORK_HEADER, offset, size);
-	if (prefix->length < prefix_full_length(prefix->family))
-		nft_put_mask(message, &mask.address, size);
-	nft_put_compare(message, op, &network.address, size);
-}
-
-/* put_source, put_destination - the prefix of length 0 is every address: nothing to compare */
-static void put_source(struct nlmsghdr *message, uint32_t op, const struct prefix *prefix)
-{
-	if (prefix->length > 0)
-		put_address(message, place_of(prefix->family)->source, op, prefix);
-}
-
-static void put_destination(struct nlmsghdr *message, uint32_t op, const struct prefix *prefix)
-{
-	if (prefix->length > 0)
-		put_address(message, place_of(prefix->family)->destination, op, prefix);
-}
-
-static struct nlmsghdr *begin_rule(struct nl_batch *batch, const char *table, const char *chain)
-{
-	struct nlmsghdr *message = nft_put_request(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
-	                                           table);
-
-	nl_put_text(message, NFTA_RULE_CHAIN, chain);
-	return message;
-}
-
 /* ---- published ports ---- */
 
 /* put_own_address - to an address of the namespace, but not of its loopback */
@@ -126,19 +67,7 @@ static void put_own_address(struct nlmsghdr *message, sa_family_t family)
 		loopback.address.in4.s_addr = htonl(INADDR_LOOPBACK);
 	nft_put_load_address_type(message);
 	nft_put_compare(message, NFT_CMP_EQ, &type, sizeof(type));
-	put_destination(message, NFT_CMP_NEQ, &loopback);
-}
-
-static void put_port(struct nlmsghdr *message, uint16_t port)
-{
-	enum { DESTINATION_PORT = 2 }; /* [bytes] into the TCP header: RFC 9293 */
-	uint8_t protocol = IPPROTO_TCP;
-	uint16_t value = htons(port);
-
-	nft_put_load_meta(message, NFT_META_L4PROTO);
-	nft_put_compare(message, NFT_CMP_EQ, &protocol, sizeof(protocol));
-	nft_put_load_payload(message, NFT_PAYLOAD_TRANSPORT_HEADER, DESTINATION_PORT, sizeof(value));
-	nft_put_compare(message, NFT_CMP_EQ, &value, sizeof(value));
+	nft_rule_destination(message, NFT_CMP_NEQ, &loopback);
 }
 
 /* put_comment - "publish 192.0.2.1:8080" */
@@ -159,27 +88,28 @@ static void put_comment(struct nlmsghdr *message, const struct nat_publish *publ
 
 static void put_publish(struct nl_batch *batch, const char *table, const struct nat_publish *publish)
 {
-	struct nlmsghdr *message = begin_rule(batch, table, CHAIN_PUBLISH);
+	struct nlmsghdr *message = nft_rule_begin(batch, table, CHAIN_PUBLISH);
 	struct nlattr *expressions = nl_nest(message, NFTA_RULE_EXPRESSIONS);
 	const struct prefix *to = &publish->to;
 	uint16_t port = htons(publish->to_port);
 
-	put_family(message, to->family);
+	nft_rule_family(message, to->family);
 	if (publish->listen.family == AF_UNSPEC)
 		put_own_address(message, to->family);
 	else
-		put_destination(message, NFT_CMP_EQ, &publish->listen);
-	put_port(message, publish->port);
+		nft_rule_destination(message, NFT_CMP_EQ, &publish->listen);
+	nft_rule_tcp(message);
+	nft_rule_ports(message, publish->port, publish->port);
 	nft_put_constant(message, NFT_REG_1, &to->address, (uint32_t)prefix_address_size(to->family));
 	nft_put_constant(message, NFT_REG_2, &port, sizeof(port));
-	nft_put_dnat(message, place_of(to->family)->nfproto, NFT_REG_1, NFT_REG_2);
+	nft_put_dnat(message, nft_rule_nfproto(to->family), NFT_REG_1, NFT_REG_2);
 	nl_nest_end(message, expressions);
 	put_comment(message, publish);
 }
 
 static void put_jump(struct nl_batch *batch, const char *table, const char *chain)
 {
-	struct nlmsghdr *message = begin_rule(batch, table, chain);
+	struct nlmsghdr *message = nft_rule_begin(batch, table, chain);
 	struct nlattr *expressions = nl_nest(message, NFTA_RULE_EXPRESSIONS);
 
 	nft_put_jump(message, CHAIN_PUBLISH);
@@ -190,19 +120,15 @@ static void put_jump(struct nl_batch *batch, const char *table, const char *chai
 
 static void put_masquerade(struct nl_batch *batch, const char *table, const struct nat_masquerade *masquerade)
 {
-	struct nlmsghdr *message = begin_rule(batch, table, CHAIN_POSTROUTING);
+	struct nlmsghdr *message = nft_rule_begin(batch, table, CHAIN_POSTROUTING);
 	struct nlattr *expressions = nl_nest(message, NFTA_RULE_EXPRESSIONS);
-	char out[IFNAMSIZ] = {0}; /* compared with all of its bytes */
 
-	put_family(message, masquerade->from.family);
-	put_source(message, NFT_CMP_EQ, &masquerade->from);
-	if (masquerade->out[0]) {
-		snprintf(out, sizeof(out), "%s", masquerade->out);
-		nft_put_load_meta(message, NFT_META_OIFNAME);
-		nft_put_compare(message, NFT_CMP_EQ, out, sizeof(out));
-	} else {
-		put_destination(message, NFT_CMP_NEQ, &masquerade->from);
-	}
+	nft_rule_family(message, masquerade->from.family);
+	nft_rule_source(message, NFT_CMP_EQ, &masquerade->from);
+	if (masquerade->out[0])
+		nft_rule_link(message, NFT_META_OIFNAME, masquerade->out);
+	else
+		nft_rule_destination(message, NFT_CMP_NEQ, &masquerade->from);
 	nft_put_masquerade(message);
 	nl_nest_end(message, expressions);
 }
@@ -210,16 +136,16 @@ static void put_masquerade(struct nl_batch *batch, const char *table, const stru
 /* put_return - published connections that stay within @network take the way back through this namespace */
 static void put_return(struct nl_batch *batch, const char *table, const struct prefix *network)
 {
-	struct nlmsghdr *message = begin_rule(batch, table, CHAIN_POSTROUTING);
+	struct nlmsghdr *message = nft_rule_begin(batch, table, CHAIN_POSTROUTING);
 	struct nlattr *expressions = nl_nest(message, NFTA_RULE_EXPRESSIONS);
 	uint32_t mask = IPS_DST_NAT, nothing = 0;
 
 	nft_put_load_ct(message, NFT_CT_STATUS);
 	nft_put_mask(message, &mask, sizeof(mask));
 	nft_put_compare(message, NFT_CMP_NEQ, &nothing, sizeof(nothing));
-	put_family(message, network->family);
-	put_source(message, NFT_CMP_EQ, network);
-	put_destination(message, NFT_CMP_EQ, network);
+	nft_rule_family(message, network->family);
+	nft_rule_source(message, NFT_CMP_EQ, network);
+	nft_rule_destination(message, NFT_CMP_EQ, network);
 	nft_put_masquerade(message);
 	nl_nest_end(message, expressions);
 }
@@ -257,28 +183,13 @@ static void put_returns(struct nl_batch *batch, const char *table, const struct 
 
 /* ---- the table ---- */
 
-static void put_table(struct nl_batch *batch, uint8_t kind, const char *table)
-{
-	nft_put_request(batch, kind, kind == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, table);
-}
-
-static void put_chain(struct nl_batch *batch, const char *table, const char *chain, uint32_t hook,
-                      int32_t priority)
-{
-	struct nlmsghdr *message = nft_put_request(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, table);
-
-	nl_put_text(message, NFTA_CHAIN_NAME, chain);
-	if (hook < NF_INET_NUMHOOKS)
-		nft_put_nat_hook(message, hook, priority);
-}
-
 static void put_publishes(struct nl_batch *batch, const char *table, const struct nat *nat)
 {
 	if (nat->publishes.count == 0)
 		return;
-	put_chain(batch, table, CHAIN_PUBLISH, NF_INET_NUMHOOKS, 0);
-	put_chain(batch, table, "prerouting", NF_INET_PRE_ROUTING, PRIORITY_DSTNAT);
-	put_chain(batch, table, "output", NF_INET_LOCAL_OUT, PRIORITY_DSTNAT);
+	nft_rule_chain(batch, table, CHAIN_PUBLISH);
+	nft_rule_base_chain(batch, table, "prerouting", "nat", NF_INET_PRE_ROUTING, PRIORITY_DSTNAT);
+	nft_rule_base_chain(batch, table, "output", "nat", NF_INET_LOCAL_OUT, PRIORITY_DSTNAT);
 	vec_each (publish, &nat->publishes)
 		put_publish(batch, table, publish);
 	put_jump(batch, table, "prerouting");
@@ -287,9 +198,9 @@ static void put_publishes(struct nl_batch *batch, const char *table, const struc
 
 static void put_contents(struct nl_batch *batch, const char *table, const struct nat *nat)
 {
-	put_table(batch, NFT_MSG_NEWTABLE, table);
+	nft_rule_table(batch, NFT_MSG_NEWTABLE, table, 0);
 	put_publishes(batch, table, nat);
-	put_chain(batch, table, CHAIN_POSTROUTING, NF_INET_POST_ROUTING, PRIORITY_SRCNAT);
+	nft_rule_base_chain(batch, table, CHAIN_POSTROUTING, "nat", NF_INET_POST_ROUTING, PRIORITY_SRCNAT);
 	put_returns(batch, table, nat);
 	vec_each (masquerade, &nat->masquerades)
 		put_masquerade(batch, table, masquerade);
@@ -316,8 +227,8 @@ int nat_apply(struct nl *nl, const char *table, const struct nat *nat, struct er
 		return rc;
 	nft_put_begin(&batch, 0);
 	/* Removing what is not there is an error: made first, it is there. */
-	put_table(&batch, NFT_MSG_NEWTABLE, table);
-	put_table(&batch, NFT_MSG_DELTABLE, table);
+	nft_rule_table(&batch, NFT_MSG_NEWTABLE, table, 0);
+	nft_rule_table(&batch, NFT_MSG_DELTABLE, table, 0);
 	if (nat && !nat_empty(nat))
 		put_contents(&batch, table, nat);
 	nft_put_end(&batch);
@@ -328,32 +239,17 @@ int nat_apply(struct nl *nl, const char *table, const struct nat *nat, struct er
 	return rc;
 }
 
-static int take_contents(struct nft_ruleset *ruleset, const struct nl_batch *batch)
-{
-	const struct nlmsghdr *message = (const void *)batch->bytes;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < batch->count && rc == 0; i++) {
-		rc = nft_take(ruleset, message);
-		message = (const void *)((const unsigned char *)message + MNL_ALIGN(message->nlmsg_len));
-	}
-	return rc;
-}
-
 char *nat_text(const char *table, const struct nat *nat)
 {
-	struct nft_ruleset ruleset = {0};
 	struct nl_batch batch;
-	char *text = NULL;
+	char *text;
 
 	if (nat_empty(nat))
 		return strdup("");
 	if (init_batch(&batch, nat, NULL) < 0)
 		return NULL;
 	put_contents(&batch, table, nat);
-	if (take_contents(&ruleset, &batch) == 0)
-		text = nft_text(&ruleset, 0);
-	nft_fini(&ruleset);
+	text = nft_rule_text(&batch);
 	nl_batch_fini(&batch);
 	return text;
 }

@@ -42,14 +42,14 @@ struct nlmsghdr *nft_put_request(struct nl_batch *batch, uint8_t kind, uint16_t 
 	return message;
 }
 
-void nft_put_nat_hook(struct nlmsghdr *message, uint32_t hook, int32_t priority)
+void nft_put_hook(struct nlmsghdr *message, const char *type, uint32_t hook, int32_t priority)
 {
 	struct nlattr *nest = nl_nest(message, NFTA_CHAIN_HOOK);
 
 	nl_put_be32(message, NFTA_HOOK_HOOKNUM, hook);
 	nl_put_be32(message, NFTA_HOOK_PRIORITY, (uint32_t)priority);
 	nl_nest_end(message, nest);
-	nl_put_text(message, NFTA_CHAIN_TYPE, "nat");
+	nl_put_text(message, NFTA_CHAIN_TYPE, type);
 	nl_put_be32(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
 }
 
@@ -134,18 +134,29 @@ void nft_put_load_address_type(struct nlmsghdr *message)
 	end(message, &fib);
 }
 
-void nft_put_mask(struct nlmsghdr *message, const void *mask, uint32_t size)
+static void put_bitwise(struct nlmsghdr *message, const void *mask, const void *turned, uint32_t size)
 {
-	static const uint8_t nothing[NFT_DATA_VALUE_MAXLEN];
 	const struct expression bitwise = begin(message, "bitwise");
 
-	CHECK(size <= sizeof(nothing));
 	nl_put_be32(message, NFTA_BITWISE_SREG, NFT_REG_1);
 	nl_put_be32(message, NFTA_BITWISE_DREG, NFT_REG_1);
 	nl_put_be32(message, NFTA_BITWISE_LEN, size);
 	put_data(message, NFTA_BITWISE_MASK, mask, size);
-	put_data(message, NFTA_BITWISE_XOR, nothing, size);
+	put_data(message, NFTA_BITWISE_XOR, turned, size);
 	end(message, &bitwise);
+}
+
+void nft_put_mask(struct nlmsghdr *message, const void *mask, uint32_t size)
+{
+	static const uint8_t nothing[NFT_DATA_VALUE_MAXLEN];
+
+	CHECK(size <= sizeof(nothing));
+	put_bitwise(message, mask, nothing, size);
+}
+
+void nft_put_bits(struct nlmsghdr *message, uint32_t mask, uint32_t turned)
+{
+	put_bitwise(message, &mask, &turned, sizeof(mask));
 }
 
 void nft_put_compare(struct nlmsghdr *message, uint32_t op, const void *data, uint32_t size)
@@ -167,7 +178,8 @@ void nft_put_constant(struct nlmsghdr *message, uint32_t reg, const void *data, 
 	end(message, &immediate);
 }
 
-void nft_put_jump(struct nlmsghdr *message, const char *chain)
+/* put_verdict - @chain: NULL where the verdict has none */
+static void put_verdict(struct nlmsghdr *message, int32_t code, const char *chain)
 {
 	const struct expression immediate = begin(message, "immediate");
 	struct nlattr *data, *verdict;
@@ -175,11 +187,64 @@ void nft_put_jump(struct nlmsghdr *message, const char *chain)
 	nl_put_be32(message, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
 	data = nl_nest(message, NFTA_IMMEDIATE_DATA);
 	verdict = nl_nest(message, NFTA_DATA_VERDICT);
-	nl_put_be32(message, NFTA_VERDICT_CODE, (uint32_t)NFT_JUMP);
-	nl_put_text(message, NFTA_VERDICT_CHAIN, chain);
+	nl_put_be32(message, NFTA_VERDICT_CODE, (uint32_t)code);
+	if (chain)
+		nl_put_text(message, NFTA_VERDICT_CHAIN, chain);
 	nl_nest_end(message, verdict);
 	nl_nest_end(message, data);
 	end(message, &immediate);
+}
+
+void nft_put_jump(struct nlmsghdr *message, const char *chain)
+{
+	put_verdict(message, NFT_JUMP, chain);
+}
+
+void nft_put_return(struct nlmsghdr *message)
+{
+	put_verdict(message, NFT_RETURN, NULL);
+}
+
+void nft_put_counter(struct nlmsghdr *message)
+{
+	const struct expression counter = begin(message, "counter");
+
+	end(message, &counter);
+}
+
+void nft_put_set_meta(struct nlmsghdr *message, uint32_t key)
+{
+	const struct expression meta = begin(message, "meta");
+
+	nl_put_be32(message, NFTA_META_KEY, key);
+	nl_put_be32(message, NFTA_META_SREG, NFT_REG_1);
+	end(message, &meta);
+}
+
+void nft_put_set_ct(struct nlmsghdr *message, uint32_t key)
+{
+	const struct expression ct = begin(message, "ct");
+
+	nl_put_be32(message, NFTA_CT_KEY, key);
+	nl_put_be32(message, NFTA_CT_SREG, NFT_REG_1);
+	end(message, &ct);
+}
+
+void nft_put_redirect(struct nlmsghdr *message, uint32_t port_reg)
+{
+	const struct expression redirect = begin(message, "redir");
+
+	nl_put_be32(message, NFTA_REDIR_REG_PROTO_MIN, port_reg);
+	end(message, &redirect);
+}
+
+void nft_put_tproxy(struct nlmsghdr *message, uint32_t port_reg)
+{
+	const struct expression tproxy = begin(message, "tproxy");
+
+	nl_put_be32(message, NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC);
+	nl_put_be32(message, NFTA_TPROXY_REG_PORT, port_reg);
+	end(message, &tproxy);
 }
 
 void nft_put_dnat(struct nlmsghdr *message, uint32_t nfproto, uint32_t address_reg, uint32_t port_reg)

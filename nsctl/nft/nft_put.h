@@ -16,8 +16,8 @@ void nft_put_end(struct nl_batch *batch);
 /* nft_put_request - begin a request about table @table, of family inet; @kind: NFT_MSG_NEWCHAIN ... */
 struct nlmsghdr *nft_put_request(struct nl_batch *batch, uint8_t kind, uint16_t flags, const char *table);
 
-/* nft_put_base - make the chain of this request one that the kernel calls: type nat, policy accept */
-void nft_put_nat_hook(struct nlmsghdr *message, uint32_t hook, int32_t priority);
+/* nft_put_hook - make the chain of this request one that the kernel calls; @type: "nat", "filter" or "route". Policy accept. */
+void nft_put_hook(struct nlmsghdr *message, const char *type, uint32_t hook, int32_t priority);
 
 /* nft_put_comment - of a rule; cut at 127 bytes as nft does */
 void nft_put_comment(struct nlmsghdr *message, const char *comment);
@@ -32,9 +32,16 @@ void nft_put_load_payload(struct nlmsghdr *message, uint32_t base, uint32_t offs
 void nft_put_load_address_type(
         struct nlmsghdr *message); /* of the destination, as the routing tables have it: RTN_... */
 void nft_put_mask(struct nlmsghdr *message, const void *mask, uint32_t size);
+void nft_put_bits(struct nlmsghdr *message, uint32_t mask, uint32_t turned); /* of a mark: (x & mask) ^ turned */
 void nft_put_compare(struct nlmsghdr *message, uint32_t op, const void *data, uint32_t size);
 void nft_put_constant(struct nlmsghdr *message, uint32_t reg, const void *data, uint32_t size);
 void nft_put_jump(struct nlmsghdr *message, const char *chain);
+void nft_put_return(struct nlmsghdr *message);
+void nft_put_counter(struct nlmsghdr *message);
+void nft_put_set_meta(struct nlmsghdr *message, uint32_t key); /* from NFT_REG_1, as is the next */
+void nft_put_set_ct(struct nlmsghdr *message, uint32_t key);
+void nft_put_redirect(struct nlmsghdr *message, uint32_t port_reg);
+void nft_put_tproxy(struct nlmsghdr *message, uint32_t port_reg);
 void nft_put_dnat(struct nlmsghdr *message, uint32_t nfproto, uint32_t address_reg, uint32_t port_reg);
 void nft_put_masquerade(struct nlmsghdr *message);
 
