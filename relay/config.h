@@ -56,6 +56,16 @@ enum config_intercept {
 	CONFIG_INTERCEPT_TPROXY,   /* nf_tables tproxy: getsockname(2) */
 };
 
+/* Which connections of its listeners' namespaces are steered to a relay: by rules that the daemon makes there. */
+enum config_steer {
+	CONFIG_STEER_NONE, /* somebody else has made rules */
+	CONFIG_STEER_OUTBOUND,
+	CONFIG_STEER_INBOUND,
+};
+
+/* What becomes of these connections while there is no daemon. */
+enum config_gone { CONFIG_GONE_PASS, CONFIG_GONE_REFUSE };
+
 /* Whose address backends see. */
 enum config_source { CONFIG_SOURCE_OWN, CONFIG_SOURCE_CLIENT };
 
@@ -226,7 +236,11 @@ struct config_relay {
 	struct config_tcp tcp;
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_intercept intercept;
-	uint32_t mark; /* SO_MARK of upstream sockets, by which rules leave them alone; 0: none */
+	enum config_steer steer;
+	enum config_gone when_gone; /* of what is steered */
+	uint32_t mark;        /* SO_MARK of upstream sockets of who intercepts, by which rules leave them alone; 0: none */
+	uint32_t answer_mark; /* of what servers answer to addresses that upstream sockets have taken */
+	uint32_t mark_mask;   /* which bits of a mark these two are */
 	enum config_source source; /* of connections to TCP backends of the client's family */
 	enum config_proxy proxy_send;
 	struct config_accept accept;

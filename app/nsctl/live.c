@@ -293,6 +293,7 @@ static void add_connection(struct table *table, const json_t *connection)
 	table_add_text(table, text_of(connection, "state"));
 	table_add_text(table, text_of(client, "remote"));
 	table_add_text(table, text_of(connection, "via"));
+	table_add_text(table, text_of(connection, "destination"));
 	table_add_text(table, text_of(connection, "listener"));
 	table_add_text(table, text_of(connection, "backend"));
 	add_lanes(table, client, server);
@@ -303,8 +304,8 @@ static void add_connection(struct table *table, const json_t *connection)
 	add_bytes(table, number_of(client, "spliced_bytes") + number_of(server, "spliced_bytes"));
 	add_details(table, connection, client, server);
 }
-LIVE_LIST(connections, add_connection, ">ID", "RELAY", "STATE", "CLIENT", "VIA", "LISTENER", "BACKEND",
-          "LANE", ">AGE", ">IDLE", ">UP", ">DOWN", ">SPLICED", ">C.RTT", ">B.RTT", ">C.CWND", ">B.CWND",
+LIVE_LIST(connections, add_connection, ">ID", "RELAY", "STATE", "CLIENT", "VIA", "DESTINATION",
+          "LISTENER", "BACKEND", "LANE", ">AGE", ">IDLE", ">UP", ">DOWN", ">SPLICED", ">C.RTT", ">B.RTT", ">C.CWND", ">B.CWND",
           ">RETRANS", ">QUEUED");
 
 /* ---- in their order ---- */

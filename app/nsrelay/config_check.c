@@ -307,6 +307,82 @@ static void check_intercepted(const struct checker *checker, size_t index)
 				 endpoint_format(&relay->listeners[i], text, sizeof(text)));
 }
 
+/* ---- steering ---- */
+
+static bool is_wildcard(const struct endpoint *listener)
+{
+	if (listener->addr.family == AF_INET)
+		return listener->addr.in4.sin_addr.s_addr == INADDR_ANY;
+	return listener->addr.family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&listener->addr.in6.sin6_addr);
+}
+
+/* steer_fault - what is wrong with the settings alone; NULL: nothing */
+static const char *steer_fault(const struct config_relay *relay)
+{
+	if (!relay->intercept)
+		return "intercepts nothing; expected intercept: { mode: redirect } or { mode: tproxy }";
+	if (relay->steer == CONFIG_STEER_OUTBOUND && relay->intercept == CONFIG_INTERCEPT_TPROXY)
+		return "has mode: tproxy; expected redirect for outbound connections, as what a namespace sends is never diverted";
+	if (relay->mark == 0 || relay->answer_mark == 0 || relay->mark == relay->answer_mark)
+		return "has no two marks; expected mark and answer_mark, both above 0 and not the same";
+	if ((relay->mark | relay->answer_mark) & ~relay->mark_mask)
+		return "has marks with bits that are not in mark_mask; expected a mask that has all of them";
+	return NULL;
+}
+
+/* contradiction - do two listeners in one namespace contradict each other? */
+static const char *contradiction(const struct config_relay *a, const struct endpoint *listener, const struct config_relay *b,
+				 const struct endpoint *other)
+{
+	bool same_marks = a->mark == b->mark && a->answer_mark == b->answer_mark && a->mark_mask == b->mark_mask;
+	if (!b->steer || !netns_ref_equal(&listener->netns, &other->netns))
+		return NULL;
+	if (a->steer == b->steer && listener->addr.in4.sin_port != other->addr.in4.sin_port)
+		return "another port; expected one port for each direction";
+	if (!same_marks)
+		return "other marks; expected the same";
+	return a->when_gone != b->when_gone ? "another when_gone; expected the same" : NULL;
+}
+
+static void check_steered(const struct checker *checker, size_t index, const struct endpoint *listener)
+{
+	char text[ENDPOINT_TEXT_MAX], other[ENDPOINT_TEXT_MAX];
+	const struct config *config = checker->config;
+	const struct config_relay *relay = &config->relays[index];
+	for (size_t i = 0; i <= index; i++) {
+		for (size_t j = 0; j < config->relays[i].listener_count; j++) {
+			const struct endpoint *there = &config->relays[i].listeners[j];
+			const char *what = there < listener || i < index
+						   ? contradiction(relay, listener, &config->relays[i], there)
+						   : NULL;
+			if (!what)
+				continue;
+			complain(checker, CONFIG_PART_RELAY, index, "the namespace of %s is steered to %s of the relay '%s' with %s",
+				 endpoint_format(listener, text, sizeof(text)), endpoint_format(there, other, sizeof(other)),
+				 config->relays[i].name, what);
+			return;
+		}
+	}
+}
+
+static void check_steering(const struct checker *checker, size_t index)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	const struct config_relay *relay = &checker->config->relays[index];
+	const char *fault = relay->steer ? steer_fault(relay) : NULL;
+	if (fault)
+		complain(checker, CONFIG_PART_RELAY, index, "the relay '%s' steers connections, and %s", relay->name, fault);
+	for (size_t i = 0; relay->steer && i < relay->listener_count; i++) {
+		if (!is_wildcard(&relay->listeners[i]))
+			complain(checker, CONFIG_PART_RELAY, index,
+				 "the relay '%s' steers connections to %s, which has one address alone; expected NETNS/[::]:PORT or "
+				 "NETNS/0.0.0.0:PORT",
+				 relay->name, endpoint_format(&relay->listeners[i], text, sizeof(text)));
+		else
+			check_steered(checker, index, &relay->listeners[i]);
+	}
+}
+
 void config_check(const struct config *config, config_complaint_fn *complaint, void *context)
 {
 	const struct checker checker = {config, complaint, context};
@@ -322,6 +398,7 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		check_server_names(&checker, i);
 		check_originals(&checker, &config->relays[i]);
 		check_intercepted(&checker, i);
+		check_steering(&checker, i);
 	}
 	for (size_t i = 0; i < config->pool_count; i++) {
 		check_backups(&checker, i);

@@ -76,6 +76,13 @@ static const char *const intercept_words[] = {
 	NULL,
 };
 static const char *const source_words[] = {[CONFIG_SOURCE_OWN] = "own", [CONFIG_SOURCE_CLIENT] = "client", NULL};
+static const char *const steer_words[] = {
+	[CONFIG_STEER_NONE] = "none",
+	[CONFIG_STEER_OUTBOUND] = "outbound",
+	[CONFIG_STEER_INBOUND] = "inbound",
+	NULL,
+};
+static const char *const gone_words[] = {[CONFIG_GONE_PASS] = "pass", [CONFIG_GONE_REFUSE] = "refuse", NULL};
 static const char *const others_words[] = {[CONFIG_OTHERS_PLAIN] = "plain", [CONFIG_OTHERS_REFUSE] = "refuse", NULL};
 static const char *const direction_words[] = {
 	[CONFIG_MIRROR_BOTH] = "both",
@@ -191,8 +198,15 @@ static const struct setting intercept_settings[] = {
 	 .help = "how nf_tables brings connections to the listeners, and so where their original destination is found"},
 	{"source", RELAY(source), CHOICE(source_words),
 	 .help = "whose address backends of the same family see"},
+	{"steer", RELAY(steer), CHOICE(steer_words),
+	 .help = "which connections of the listeners' namespaces are brought to the listeners, by rules that nsrelay makes there"},
+	{"when_gone", RELAY(when_gone), CHOICE(gone_words),
+	 .help = "what becomes of those while no nsrelay runs: they pass as if it was not, or are refused"},
 	{"mark", RELAY(mark), COUNT(0, UINT32_MAX),
-	 .help = "of connections to backends, by which rules leave them alone and routes lead their answers back (SO_MARK); 0: none"},
+	 .help = "of connections to backends, by which rules leave them alone (SO_MARK); 0: none"},
+	{"answer_mark", RELAY(answer_mark), COUNT(0, UINT32_MAX),
+	 .help = "of what servers answer to clients' addresses, by which a routing rule brings it to the relay"},
+	{"mark_mask", RELAY(mark_mask), COUNT(1, UINT32_MAX), .help = "the bits that these marks may have"},
 };
 static const struct setting_map intercept_map = MAP(intercept_settings);
 

@@ -348,6 +348,7 @@ static void stop(struct supervisor *s)
 	if (s->restart_ms) /* none runs */
 		finish(s, 0);
 	s->restart_ms = 0;
+	steering_stop(&s->steering);
 	/* The relay's copies are the last ones then, and closing them refuses connections. */
 	opened_close_listeners(&s->setup->opened);
 	/* The next daemon may have the name; who asks already is answered to the end. */
@@ -521,7 +522,8 @@ static void act_on_time(struct supervisor *s)
 		if (s->pid)
 			kill(s->pid, SIGKILL);
 	}
-	s->change_ms = sooner(change_act(s), targets_expire(&s->targets, supervisor_now()));
+	s->change_ms = sooner(change_act(s), sooner(targets_expire(&s->targets, supervisor_now()),
+						     steering_act(&s->steering, supervisor_now())));
 }
 
 static int loop(struct supervisor *s)
@@ -649,6 +651,15 @@ static int make_setup(struct supervisor *s, struct config *config, struct err *e
 	return s->setup ? 0 : -err->code;
 }
 
+/* start_steering - who is steered waits in a listener's queue until the relay accepts */
+static int start_steering(struct supervisor *s, struct err *err)
+{
+	int rc = steering_prepare(&s->steering, s->setup, err);
+	if (rc == 0)
+		steering_commit(&s->steering, s->setup, supervisor_now());
+	return rc;
+}
+
 static int start(struct supervisor *s, struct config *config, struct err *err)
 {
 	int rc = streams_open(err);
@@ -663,7 +674,8 @@ static int start(struct supervisor *s, struct config *config, struct err *err)
 	    (rc = open_control_socket(s, err)) < 0 || (rc = open_metrics(s, err)) < 0)
 		return rc;
 	supervisor_show_targets(s);
-	return start_relay(s, err);
+	rc = start_steering(s, err);
+	return rc < 0 ? rc : start_relay(s, err);
 }
 
 void supervisor_show_targets(struct supervisor *s)
@@ -676,6 +688,7 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	struct supervisor s = {
 		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .metrics_fds = {-1, -1}, .control_fd = -1};
 	spaces_init(&s.spaces);
+	steering_init(&s.steering);
 	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
@@ -691,6 +704,7 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	close_control_socket(&s);
 	close_metrics(&s);
 	change_forget(&s);
+	steering_end(&s.steering);
 	setup_free(s.setup, 0);
 	targets_fini(&s.targets);
 	return rc;

@@ -222,6 +222,8 @@ static void commit(struct supervisor *s)
 	uint64_t now_ms = supervisor_now();
 	s->setup = s->change.next;
 	bool closes = false;
+	/* Before listeners close: nobody is to be brought to one that is not there. */
+	steering_commit(&s->steering, s->setup, now_ms);
 	if (opened_replace(&s->setup->opened, &old->opened, now_ms, &closes, &err) < 0)
 		supervisor_log_error("a listener has its former settings", &err);
 	setup_free(old, now_ms);
@@ -234,6 +236,7 @@ static void commit(struct supervisor *s)
 
 static void give_up(struct supervisor *s, const char *why)
 {
+	steering_commit(&s->steering, s->setup, supervisor_now());
 	setup_free(s->change.next, supervisor_now());
 	refuse(s, why);
 }
@@ -276,6 +279,10 @@ static void begin(struct supervisor *s)
 	spaces_refresh(&s->spaces);
 	s->change.next = setup_new(&config, s->setup, s->sandbox, &s->targets, &err);
 	supervisor_show_targets(s);
+	if (s->change.next && steering_prepare(&s->steering, s->change.next, &err) < 0) {
+		setup_free(s->change.next, supervisor_now());
+		s->change.next = NULL;
+	}
 	if (s->change.next)
 		hand_over(s);
 	else

@@ -12,6 +12,7 @@
 #include "app/nsrelay/sandbox.h"
 #include "app/nsrelay/setup.h"
 #include "app/nsrelay/socket_file.h"
+#include "app/nsrelay/steering.h"
 #include "io/probe.h"
 #include "nsctl/broker.h"
 #include "relay/process.h"
@@ -41,6 +42,7 @@ struct supervisor {
 	struct sandbox_user user;
 	struct spaces spaces;
 	struct targets targets;
+	struct steering steering;
 	struct broker broker;
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];

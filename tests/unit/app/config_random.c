@@ -235,6 +235,7 @@ static void repair_interception(const struct config *config, struct config_relay
 {
 	if (listens_on_unix(relay))
 		relay->intercept = CONFIG_INTERCEPT_OFF;
+	relay->steer = CONFIG_STEER_NONE; /* which asks more of its listeners than can be left to chance */
 	if (relay->intercept)
 		return;
 	repair_pool(config, &relay->pool);

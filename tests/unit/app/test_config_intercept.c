@@ -35,7 +35,7 @@ static void relay_without_it_has_the_defaults(void **state)
 	struct config config = rig_accept(RELAY("api/127.0.0.1:1", ""));
 	assert_int_equal(config.relays[0].intercept, CONFIG_INTERCEPT_OFF);
 	assert_int_equal(config.relays[0].source, CONFIG_SOURCE_OWN);
-	assert_int_equal(config.relays[0].mark, 0);
+	assert_int_equal(config.relays[0].mark, 0x4e1);
 	assert_false(config_intercepts(&config));
 	config_fini(&config);
 }
@@ -61,6 +61,45 @@ static void mistakes_are_refused(void **state)
 	RIG_REFUSE(cases);
 }
 
+#define STEER(listen, more) "relays:\n- { name: a, listen: " listen ", to: original, intercept: { mode: redirect, " more " } }\n"
+#define SECOND(listen, more) "- { name: b, listen: " listen ", to: original, intercept: { mode: redirect, " more " } }\n"
+
+static void connections_are_steered_by_the_relays_own_rules(void **state)
+{
+	(void)state;
+	struct config config = rig_accept(STEER("[ x/0.0.0.0:1, 'y/[::]:2' ]", "steer: outbound, when_gone: refuse")
+					  SECOND("[ x/0.0.0.0:3 ]", "steer: inbound, when_gone: refuse"));
+	assert_int_equal(config.relays[0].steer, CONFIG_STEER_OUTBOUND);
+	assert_int_equal(config.relays[0].when_gone, CONFIG_GONE_REFUSE);
+	assert_int_equal(config.relays[1].steer, CONFIG_STEER_INBOUND);
+	config_fini(&config);
+}
+
+static void mistakes_in_steering_are_refused(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{RELAY("api/127.0.0.1:1", "steer: inbound"), 2, 9, "a",
+		 "the relay 'a' steers connections, and intercepts nothing; expected intercept: { mode: redirect }"},
+		{RELAY("original", "steer: outbound, mode: tproxy"), 2, 9, "a",
+		 "the relay 'a' steers connections, and has mode: tproxy; expected redirect for outbound connections"},
+		{STEER("x/0.0.0.0:1", "steer: inbound, mark: 0"), 2, 11, "a", "the relay 'a' steers connections, and has no two marks"},
+		{STEER("x/0.0.0.0:1", "steer: inbound, answer_mark: 1249"), 2, 11, "a",
+		 "the relay 'a' steers connections, and has no two marks"},
+		{STEER("x/0.0.0.0:1", "steer: inbound, mark_mask: 1"), 2, 11, "a",
+		 "the relay 'a' steers connections, and has marks with bits that are not in mark_mask"},
+		{STEER("x/10.0.0.1:1", "steer: inbound"), 2, 11, "a",
+		 "the relay 'a' steers connections to x/10.0.0.1:1, which has one address alone; expected NETNS/[::]:PORT"},
+		{STEER("[ x/0.0.0.0:1, x/0.0.0.0:2 ]", "steer: inbound"), 2, 11, "a",
+		 "the namespace of x/0.0.0.0:2 is steered to x/0.0.0.0:1 of the relay 'a' with another port"},
+		{STEER("x/0.0.0.0:1", "steer: inbound") SECOND("x/0.0.0.0:2", "steer: outbound, mark: 7"), 3, 11, "b",
+		 "the namespace of x/0.0.0.0:2 is steered to x/0.0.0.0:1 of the relay 'a' with other marks"},
+		{STEER("x/0.0.0.0:1", "steer: inbound") SECOND("x/0.0.0.0:2", "steer: outbound, when_gone: refuse"), 3, 11, "b",
+		 "the namespace of x/0.0.0.0:2 is steered to x/0.0.0.0:1 of the relay 'a' with another when_gone"},
+	};
+	RIG_REFUSE(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,6 +107,8 @@ int main(void)
 		cmocka_unit_test_teardown(so_does_a_pool_and_a_list, rig_teardown),
 		cmocka_unit_test_teardown(relay_without_it_has_the_defaults, rig_teardown),
 		cmocka_unit_test_teardown(mistakes_are_refused, rig_teardown),
+		cmocka_unit_test_teardown(connections_are_steered_by_the_relays_own_rules, rig_teardown),
+		cmocka_unit_test_teardown(mistakes_in_steering_are_refused, rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

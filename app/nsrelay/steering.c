@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/nsrelay/steering.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "nsctl/intercept/intercept.h"
+
+enum {
+	LOOK_MS = 1000,
+	LOOKS = 16, /* namespaces in one look; each takes some 0.3 ms */
+	ROUTE_TABLE = 1249,
+	RULE_PRIORITY = 1249,
+};
+
+/* A namespace with rules of ours. */
+struct steered {
+	struct list link;
+	struct space *space; /* held */
+	struct nl *nft;      /* an owned table's owner; NULL: none is open */
+	struct intercept wanted;
+	uint64_t remove_ms; /* it is withdrawn, and goes then; 0: it is not */
+};
+
+void steering_init(struct steering *steering)
+{
+	*steering = (struct steering){0};
+	list_init(&steering->all);
+}
+
+/* ---- what is wanted ---- */
+
+/* steer_to - the listener at @endpoint; one of IPv4 gets nothing of IPv6 */
+static int steer_to(struct intercept_direction *direction, const struct endpoint *endpoint)
+{
+	direction->port = ntohs(endpoint->addr.in4.sin_port);
+	if (endpoint->addr.family == AF_INET6)
+		return 0;
+	struct prefix *all = vec_push(&direction->except);
+	if (!all)
+		return -ENOMEM;
+	*all = (struct prefix){.family = AF_INET6};
+	return 0;
+}
+
+static int take_listener(struct intercept *wanted, const struct config_relay *relay, const struct endpoint *endpoint)
+{
+	wanted->owned = relay->when_gone == CONFIG_GONE_PASS;
+	wanted->mark = relay->mark;
+	wanted->answer_mark = relay->answer_mark;
+	wanted->mask = relay->mark_mask;
+	if (relay->steer == CONFIG_STEER_OUTBOUND)
+		return steer_to(&wanted->outbound, endpoint);
+	wanted->tproxy = relay->intercept == CONFIG_INTERCEPT_TPROXY;
+	return steer_to(&wanted->inbound, endpoint);
+}
+
+/* want - what @setup has for the namespace @space; to be given to intercept_fini(), also on failure */
+static int want(const struct setup *setup, const struct space *space, struct intercept *ret)
+{
+	*ret = (struct intercept){.table = "nsrelay", .route_table = ROUTE_TABLE, .rule_priority = RULE_PRIORITY};
+	int rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < setup->plan.listener_count; i++) {
+		const struct config_relay *relay = &setup->config.relays[setup->plan.listeners[i].relay];
+		if (relay->steer && setup->opened.listeners[i].space == space)
+			rc = take_listener(ret, relay, setup->plan.listeners[i].endpoint);
+	}
+	return rc;
+}
+
+static bool steers(const struct intercept *intercept)
+{
+	return intercept->outbound.port || intercept->inbound.port;
+}
+
+/* ---- one namespace ---- */
+
+static const char *name_of(const struct space *space, char buf[static ENDPOINT_TEXT_MAX])
+{
+	return netns_ref_format(&space->ref, buf, ENDPOINT_TEXT_MAX);
+}
+
+static void log_failure(const struct space *space, const struct err *err)
+{
+	char name[ENDPOINT_TEXT_MAX];
+	struct log_record log;
+	log_record_begin(&log, LOG_LEVEL_ERROR, "connections are not steered as they should be");
+	log_record_add_text(&log, "netns", name_of(space, name));
+	log_record_add_text(&log, "error", err->text);
+	log_record_end(&log);
+}
+
+/* in_namespace - call @change with both sockets */
+static int in_namespace(struct steered *steered,
+			int (*change)(struct nl *nft, struct nl *route, const struct intercept *intercept, struct err *err),
+			struct err *err)
+{
+	char name[ENDPOINT_TEXT_MAX];
+	struct nl *route;
+	name_of(steered->space, name);
+	int rc = steered->nft ? 0 : nl_open(steered->space->fd, NETLINK_NETFILTER, name, &steered->nft, err);
+	if (rc == 0)
+		rc = nl_open(steered->space->fd, NETLINK_ROUTE, name, &route, err);
+	if (rc < 0)
+		return rc;
+	rc = change(steered->nft, route, &steered->wanted, err);
+	nl_close(route);
+	if (!steered->wanted.owned) {
+		nl_close(steered->nft);
+		steered->nft = NULL;
+	}
+	return rc;
+}
+
+/* forget - close all that is ours of it; an owned table goes with that */
+static void forget(struct steered *steered)
+{
+	list_remove(&steered->link);
+	if (steered->nft)
+		nl_close(steered->nft);
+	intercept_fini(&steered->wanted);
+	space_release(steered->space);
+	free(steered);
+}
+
+static void take_away(struct steered *steered)
+{
+	struct err err = ERR_INIT;
+	if (in_namespace(steered, intercept_remove, &err) < 0)
+		log_failure(steered->space, &err);
+	forget(steered);
+}
+
+static struct steered *find(const struct steering *steering, const struct space *space)
+{
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		if (steered->space == space)
+			return steered;
+	}
+	return NULL;
+}
+
+/* begin - @wanted is taken, also on failure */
+static int begin(struct steering *steering, struct space *space, struct intercept *wanted, struct err *err)
+{
+	struct steered *steered = calloc(1, sizeof(*steered));
+	if (!steered) {
+		intercept_fini(wanted);
+		return err_set(err, ENOMEM, "steer connections: out of memory");
+	}
+	*steered = (struct steered){.space = space, .wanted = *wanted};
+	space->users++;
+	list_append(&steering->all, &steered->link);
+	int rc = in_namespace(steered, intercept_apply, err);
+	if (rc < 0)
+		forget(steered);
+	return rc;
+}
+
+/* become - from what it was to @wanted, which is taken */
+static void become(struct steered *steered, struct intercept *wanted)
+{
+	struct err err = ERR_INIT;
+	if (wanted->owned != steered->wanted.owned) /* an owner's table cannot become nobody's, nor the other way */
+		in_namespace(steered, intercept_remove, NULL);
+	intercept_fini(&steered->wanted);
+	steered->wanted = *wanted;
+	steered->remove_ms = 0;
+	if (in_namespace(steered, intercept_apply, &err) < 0)
+		log_failure(steered->space, &err);
+}
+
+/* withdraw - nobody is steered any more, and who was goes on until @remove_ms */
+static void withdraw(struct steered *steered, uint64_t remove_ms)
+{
+	struct err err = ERR_INIT;
+	if (steered->remove_ms)
+		return;
+	steered->wanted.outbound.port = steered->wanted.inbound.port = 0;
+	steered->remove_ms = remove_ms;
+	if (in_namespace(steered, intercept_apply, &err) < 0)
+		log_failure(steered->space, &err);
+}
+
+/* ---- all of a configuration ---- */
+
+/* prepare - the namespace of one listener, unless it has rules by now; 1: it has got them */
+static int prepare(struct steering *steering, const struct setup *setup, uint32_t listener, struct err *err)
+{
+	struct space *space = setup->opened.listeners[listener].space;
+	struct intercept wanted;
+	if (!setup->config.relays[setup->plan.listeners[listener].relay].steer || find(steering, space))
+		return 0;
+	if (want(setup, space, &wanted) < 0) {
+		intercept_fini(&wanted);
+		return err_set(err, ENOMEM, "steer connections: out of memory");
+	}
+	int rc = begin(steering, space, &wanted, err);
+	return rc < 0 ? err_prefix(err, "relay '%s'", setup->config.relays[setup->plan.listeners[listener].relay].name) : 1;
+}
+
+int steering_prepare(struct steering *steering, const struct setup *setup, struct err *err)
+{
+	uint32_t made = 0;
+	int rc = 0;
+	for (uint32_t i = 0; rc >= 0 && i < setup->plan.listener_count; i++) {
+		rc = prepare(steering, setup, i, err);
+		made += rc > 0;
+	}
+	while (rc < 0 && made-- > 0) /* they are the last ones */
+		take_away(LIST_ENTRY(steering->all.prev, struct steered, link));
+	return rc < 0 ? rc : 0;
+}
+
+void steering_commit(struct steering *steering, const struct setup *setup, uint64_t now_ms)
+{
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		struct intercept wanted;
+		if (want(setup, steered->space, &wanted) == 0 && steers(&wanted)) {
+			become(steered, &wanted);
+			continue;
+		}
+		withdraw(steered, now_ms + setup->config.drain_ms + 1);
+		intercept_fini(&wanted);
+	}
+	steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
+}
+
+/* ---- as time goes by ---- */
+
+static void look_at(struct steered *steered)
+{
+	char name[ENDPOINT_TEXT_MAX];
+	struct err err = ERR_INIT;
+	struct log_record log;
+	int rc = in_namespace(steered, intercept_apply, &err);
+	if (rc < 0)
+		log_failure(steered->space, &err);
+	if (rc <= 0)
+		return;
+	log_record_begin(&log, LOG_LEVEL_WARNING, "rules that somebody had changed are as they were");
+	log_record_add_text(&log, "netns", name_of(steered->space, name));
+	log_record_end(&log);
+}
+
+uint64_t steering_act(struct steering *steering, uint64_t now_ms)
+{
+	struct list *link;
+	if (steering->look_ms == 0 || now_ms < steering->look_ms)
+		return steering->look_ms;
+	struct list *last = steering->all.prev;
+	for (int i = 0; i < LOOKS && (link = list_shift(&steering->all)); i++) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		list_append(&steering->all, &steered->link);
+		if (steered->remove_ms && now_ms >= steered->remove_ms)
+			take_away(steered);
+		else
+			look_at(steered);
+		if (link == last) /* all of them have been looked at */
+			break;
+	}
+	return steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
+}
+
+void steering_stop(struct steering *steering)
+{
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		if (steered->wanted.owned)
+			withdraw(steered, UINT64_MAX);
+	}
+	steering->look_ms = 0;
+}
+
+void steering_end(struct steering *steering)
+{
+	while (!list_empty(&steering->all)) {
+		struct steered *steered = LIST_ENTRY(steering->all.next, struct steered, link);
+		if (steered->wanted.owned || steered->remove_ms)
+			take_away(steered);
+		else
+			forget(steered);
+	}
+}
