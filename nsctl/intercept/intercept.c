@@ -63,7 +63,8 @@ static int is_there(struct nl *nft, const struct intercept *intercept, struct er
 	nft_fini(&ruleset);
 	if (there)
 		forget_counts(there);
-	rc = wanted && there ? strcmp(wanted, there) == 0 : err_set(err, ENOMEM, "namespace %s: out of memory", nl_where(nft));
+	/* Other families may have a table of that name, which is not ours. */
+	rc = wanted && there ? strstr(there, wanted) != NULL : err_set(err, ENOMEM, "namespace %s: out of memory", nl_where(nft));
 	free(wanted);
 	free(there);
 	return rc;
@@ -138,7 +139,7 @@ int intercept_counts(struct nl *nft, const char *table, struct intercept_count *
 	vec_each (each, &ruleset.tables)
 		vec_each (chain, &each->chains)
 			vec_each (rule, &chain->rules)
-				if (take_count(chain, rule, &count) && found++ < max)
+				if (each->family == NFPROTO_INET && take_count(chain, rule, &count) && found++ < max)
 					ret[found - 1] = count;
 	nft_fini(&ruleset);
 	return (int)found;

@@ -16,7 +16,9 @@
  *		iifname "lo" return
  *		fib daddr type != local return			what is only forwarded
  *		tcp dport { what is excluded } return
- *		tcp flags syn redirect to :INBOUND		tproxy to :INBOUND
+ *		tcp flags syn redirect to :INBOUND		tproxy to :INBOUND accept
+ *								reject with tcp reset: nobody listens there, and the
+ *								table is not owned
  *	}
  *	chain remember {			type filter hook prerouting
  *		meta mark & MASK == MARK ct mark set ANSWER	connections of the relay's to servers in here
@@ -87,7 +89,8 @@ void intercept_fini(struct intercept *intercept);
  * @route: of NETLINK_ROUTE
  * Nothing is changed, and no counter lost, where all is as wanted. Returns 1 when something had to be changed, 0, or the
  * errors: EOPNOTSUPP and ENOENT (the kernel lacks a part of nf_tables), EPERM, ENETDOWN (the namespace's loopback is down),
- * EBUSY (another socket owns the table), and those of nl_send() and nft_read().
+ * EBUSY (another socket owns the
+ * table), EOPNOTSUPP also where a table that is there is to become owned, or no more (remove it before), and those of nl_send() and nft_read().
  */
 int intercept_apply(struct nl *nft, struct nl *route, const struct intercept *intercept, struct err *err);
 

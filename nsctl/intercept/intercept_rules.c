@@ -113,25 +113,69 @@ static void put_exclusions(struct nl_batch *batch, const struct intercept *inter
 	}
 }
 
-/* put_steer - to the relay's listener; @prefix and @ports: NULL for all */
+/* What a rule steers: @prefix and @ports are NULL for all. */
+struct steer {
+	const char *chain;
+	uint16_t port;
+	const struct prefix *prefix;
+	const struct intercept_ports *ports;
+};
+
+static struct rule begin_steer(struct nl_batch *batch, const struct intercept *intercept, const struct steer *steer,
+			       const char *comment)
+{
+	struct rule rule = begin(batch, intercept, steer->chain, comment);
+
+	if (steer->prefix)
+		put_prefix(rule.message, steer->prefix);
+	put_syn(rule.message);
+	if (steer->ports)
+		nft_rule_ports(rule.message, steer->ports->first, steer->ports->last);
+	nft_put_counter(rule.message);
+	return rule;
+}
+
+/* put_refusal - a SYN that nobody listens for goes on to the next rule, and would come to the server itself */
+static void put_refusal(struct nl_batch *batch, const struct intercept *intercept, const struct steer *steer)
+{
+	struct rule rule = begin_steer(batch, intercept, steer, "no relay is there");
+
+	nft_put_reset(rule.message);
+	end(&rule);
+}
+
+static void put_tproxy(struct nl_batch *batch, const struct intercept *intercept, const struct steer *steer)
+{
+	struct rule rule = begin_steer(batch, intercept, steer, "steered to the relay");
+	uint16_t port = htons(steer->port);
+
+	nft_put_constant(rule.message, NFT_REG_1, &port, sizeof(port));
+	nft_put_tproxy(rule.message, NFT_REG_1);
+	nft_put_accept(rule.message);
+	end(&rule);
+	if (!intercept->owned)
+		put_refusal(batch, intercept, steer);
+}
+
+static void put_redirect(struct nl_batch *batch, const struct intercept *intercept, const struct steer *steer)
+{
+	struct rule rule = begin_steer(batch, intercept, steer, "steered to the relay");
+	uint16_t port = htons(steer->port);
+
+	nft_put_constant(rule.message, NFT_REG_1, &port, sizeof(port));
+	nft_put_redirect(rule.message, NFT_REG_1);
+	end(&rule);
+}
+
 static void put_steer(struct nl_batch *batch, const struct intercept *intercept, const char *chain, uint16_t port,
 		      const struct prefix *prefix, const struct intercept_ports *ports)
 {
-	struct rule rule = begin(batch, intercept, chain, "steered to the relay");
-	uint16_t value = htons(port);
+	const struct steer steer = {chain, port, prefix, ports};
 
-	if (prefix)
-		put_prefix(rule.message, prefix);
-	put_syn(rule.message);
-	if (ports)
-		nft_rule_ports(rule.message, ports->first, ports->last);
-	nft_put_counter(rule.message);
-	nft_put_constant(rule.message, NFT_REG_1, &value, sizeof(value));
 	if (chain == INBOUND && intercept->tproxy)
-		nft_put_tproxy(rule.message, NFT_REG_1);
+		put_tproxy(batch, intercept, &steer);
 	else
-		nft_put_redirect(rule.message, NFT_REG_1);
-	end(&rule);
+		put_redirect(batch, intercept, &steer);
 }
 
 static void put_steer_ports(struct nl_batch *batch, const struct intercept *intercept, const char *chain,
@@ -209,7 +253,7 @@ static size_t count_rules(const struct intercept_direction *direction)
 {
 	size_t steers = (direction->only.count + 1) * (direction->only_ports.count + 1);
 
-	return 3 + direction->except.count + direction->except_ports.count + steers;
+	return 3 + direction->except.count + direction->except_ports.count + 2 * steers;
 }
 
 int intercept_rules_init(struct nl_batch *batch, const struct intercept *intercept, struct err *err)

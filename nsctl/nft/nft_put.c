@@ -205,6 +205,20 @@ void nft_put_return(struct nlmsghdr *message)
 	put_verdict(message, NFT_RETURN, NULL);
 }
 
+void nft_put_accept(struct nlmsghdr *message)
+{
+	put_verdict(message, NF_ACCEPT, NULL);
+}
+
+void nft_put_reset(struct nlmsghdr *message)
+{
+	const struct expression reject = begin(message, "reject");
+
+	nl_put_be32(message, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST);
+	nl_put_u8(message, NFTA_REJECT_ICMP_CODE, 0);
+	end(message, &reject);
+}
+
 void nft_put_counter(struct nlmsghdr *message)
 {
 	const struct expression counter = begin(message, "counter");

@@ -37,6 +37,8 @@ void nft_put_compare(struct nlmsghdr *message, uint32_t op, const void *data, ui
 void nft_put_constant(struct nlmsghdr *message, uint32_t reg, const void *data, uint32_t size);
 void nft_put_jump(struct nlmsghdr *message, const char *chain);
 void nft_put_return(struct nlmsghdr *message);
+void nft_put_accept(struct nlmsghdr *message);
+void nft_put_reset(struct nlmsghdr *message); /* reject with tcp reset */
 void nft_put_counter(struct nlmsghdr *message);
 void nft_put_set_meta(struct nlmsghdr *message, uint32_t key); /* from NFT_REG_1, as is the next */
 void nft_put_set_ct(struct nlmsghdr *message, uint32_t key);

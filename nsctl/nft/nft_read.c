@@ -125,21 +125,19 @@ static void tear(void *ctx)
 	reading->is_torn = true;
 }
 
-/* dump - list one kind of thing; of @set, if given, the elements */
+/* dump - list one kind of thing; of @table, if given, alone; of @set, if given, the elements */
 static int dump(struct reading *reading, uint8_t kind, const struct nft_table *table,
                 const struct nft_set *set)
 {
-	/* Elements are found by table and set, rules by table; the rest comes as a whole. */
-	const char *name = set ? table->name : kind == NFT_MSG_GETRULE ? reading->table : NULL;
 	struct nlmsghdr *message;
 	struct nl_batch batch;
 	int rc = nl_batch_init(&batch, NL_MESSAGE_MAX, 1, reading->err);
 
 	if (rc < 0)
 		return rc;
-	message = put_request(&batch, kind, set ? table->family : NFPROTO_UNSPEC);
-	if (name)
-		nl_put_text(message, NFTA_RULE_TABLE, name);
+	message = put_request(&batch, kind, table ? table->family : NFPROTO_UNSPEC);
+	if (table)
+		nl_put_text(message, NFTA_RULE_TABLE, table->name);
 	if (set)
 		nl_put_text(message, NFTA_SET_ELEM_LIST_SET, set->name);
 	rc = nl_dump(reading->nl, &batch, take_message, tear, reading, "read the nf_tables", reading->err);
@@ -160,6 +158,18 @@ static int dump_elements(struct reading *reading)
 	return rc;
 }
 
+/* dump_rules - of a name in several families the kernel would list only the first one's (Linux 6.18) */
+static int dump_rules(struct reading *reading)
+{
+	int rc = 0;
+
+	if (!reading->table)
+		return dump(reading, NFT_MSG_GETRULE, NULL, NULL);
+	vec_each (table, &reading->ruleset.tables)
+		rc = rc < 0 ? rc : dump(reading, NFT_MSG_GETRULE, table, NULL);
+	return rc;
+}
+
 static int dump_all(struct reading *reading)
 {
 	static const uint8_t before[] = {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETOBJ,
@@ -173,7 +183,7 @@ static int dump_all(struct reading *reading)
 	}
 	if (rc == 0)
 		rc = dump_elements(reading);
-	return rc < 0 ? rc : dump(reading, NFT_MSG_GETRULE, NULL, NULL);
+	return rc < 0 ? rc : dump_rules(reading);
 }
 
 /* read_once - 1: it changed meanwhile */

@@ -273,6 +273,21 @@ static void tproxy_translates_nothing(void **state)
 	assert_borrowed("x/10.0.0.2:1", "x/10.0.0.1:81", "10.0.0.1:81");
 }
 
+static void tproxy_refuses_when_nobody_listens(void **state)
+{
+	(void)state;
+	begin();
+	here.intercept.tproxy = true;
+	int listener = testns_listen(here.pod, "10.0.0.1:80");
+	assert_true(apply());
+	assert_int_equal(testns_try_connect(here.other, "10.0.0.1:80"), -ECONNREFUSED);
+	struct err err = ERR_INIT;
+	assert_success(intercept_remove(here.nft, here.route, &here.intercept, &err), &err);
+	here.intercept.owned = true; /* there the table would have gone */
+	assert_true(apply());
+	assert_direct(here.other, "10.0.0.1:80", listener);
+}
+
 static void add_prefix(struct intercept_direction *direction, const char *text, bool except)
 {
 	struct err err = ERR_INIT;
@@ -410,6 +425,9 @@ static void other_peoples_rules_are_left_alone(void **state)
 			"ip rule add fwmark 7 lookup 7 priority 7");
 	apply();
 	assert_true(shell_says(here.pod, "nft list table ip theirs", "tcp dport 1 drop"));
+	shell(here.pod, "nft add table ip relay; nft add chain ip relay c; nft add rule ip relay c tcp dport 1 counter drop");
+	assert_false(apply()); /* another family's of the same name */
+	assert_true(shell_says(here.pod, "nft list table ip relay", "tcp dport 1 counter"));
 	assert_true(shell_says(here.pod, "ip rule", "fwmark 0x7 lookup 7"));
 }
 
@@ -460,6 +478,7 @@ int main(void)
 	        intercept_test(what_the_relay_connects_to_goes_straight),
 	        intercept_test(servers_talk_with_addresses_that_the_relay_has_taken),
 	        intercept_test(tproxy_translates_nothing),
+	        intercept_test(tproxy_refuses_when_nobody_listens),
 	        intercept_test(exclusions_go_straight),
 	        intercept_test(only_what_is_named_is_steered),
 	        intercept_test(connections_of_before_stay_as_they_are),
