@@ -164,6 +164,16 @@ int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr)
 	return 0;
 }
 
+int config_ports_add(struct config_ports *ports, const struct config_port_range *range)
+{
+	struct config_port_range *items = grow(ports->items, ports->count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	ports->items = items;
+	items[ports->count++] = *range;
+	return 0;
+}
+
 int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns)
 {
 	struct netns_ref *items = grow(namespaces->items, namespaces->count, sizeof(*items));
@@ -211,6 +221,22 @@ static int copy_cidrs(const struct config_cidrs *cidrs, struct config_cidrs *ret
 	return r;
 }
 
+static int copy_ports(const struct config_ports *ports, struct config_ports *ret)
+{
+	int r = 0;
+	*ret = (struct config_ports){0};
+	for (size_t i = 0; r == 0 && i < ports->count; i++)
+		r = config_ports_add(ret, &ports->items[i]);
+	return r;
+}
+
+static bool copy_scope(const struct config_scope *scope, struct config_scope *ret)
+{
+	return copy_cidrs(&scope->only, &ret->only) == 0 && copy_cidrs(&scope->except, &ret->except) == 0 &&
+	       copy_ports(&scope->only_ports, &ret->only_ports) == 0 &&
+	       copy_ports(&scope->except_ports, &ret->except_ports) == 0;
+}
+
 static int copy_namespaces(const struct config_namespaces *namespaces, struct config_namespaces *ret)
 {
 	int r = 0;
@@ -229,6 +255,7 @@ static void disown(struct config_relay *copy)
 	copy->sni.count = 0;
 	copy->mirror.from = copy->accept.from = (struct config_cidrs){0};
 	copy->access = (struct config_access){0};
+	copy->scope = (struct config_scope){0};
 }
 
 static int copy_relay(const struct config_relay *relay, struct config_relay *copy)
@@ -240,7 +267,7 @@ static int copy_relay(const struct config_relay *relay, struct config_relay *cop
 		r = config_relay_add_listener(copy, &relay->listeners[i]);
 	for (size_t i = 0; r == 0 && i < relay->sni.count; i++)
 		r = config_relay_add_sni(copy, &relay->sni.routes[i]);
-	bool whole = r == 0 && copy_cidrs(&relay->mirror.from, &copy->mirror.from) == 0 &&
+	bool whole = r == 0 && copy_scope(&relay->scope, &copy->scope) && copy_cidrs(&relay->mirror.from, &copy->mirror.from) == 0 &&
 	             copy_cidrs(&relay->accept.from, &copy->accept.from) == 0 &&
 	             copy_cidrs(&relay->access.allow, &copy->access.allow) == 0 &&
 	             copy_cidrs(&relay->access.deny, &copy->access.deny) == 0 &&
@@ -294,6 +321,10 @@ static void relay_fini(struct config_relay *relay)
 	free(relay->access.deny.items);
 	free(relay->access.allow_namespaces.items);
 	free(relay->access.deny_namespaces.items);
+	free(relay->scope.only.items);
+	free(relay->scope.except.items);
+	free(relay->scope.only_ports.items);
+	free(relay->scope.except_ports.items);
 }
 
 /* close_gap - in an array of @count elements of @size bytes, where the one at @index has gone */

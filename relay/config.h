@@ -49,6 +49,12 @@ enum config_proxy { CONFIG_PROXY_OFF, CONFIG_PROXY_V1, CONFIG_PROXY_V2 };
 /* What becomes of clients that are not in config_accept.from. */
 enum config_others { CONFIG_OTHERS_PLAIN, CONFIG_OTHERS_REFUSE };
 
+/* Blocks of addresses. */
+struct config_cidrs {
+	struct cidr *items; /* owned */
+	size_t count;
+};
+
 /* How connections come to listeners that they were not made to, and with them their original destination. */
 enum config_intercept {
 	CONFIG_INTERCEPT_OFF,
@@ -61,6 +67,21 @@ enum config_steer {
 	CONFIG_STEER_NONE, /* somebody else has made rules */
 	CONFIG_STEER_OUTBOUND,
 	CONFIG_STEER_INBOUND,
+};
+
+struct config_port_range {
+	uint16_t first, last;
+};
+
+struct config_ports {
+	struct config_port_range *items; /* owned */
+	size_t count;
+};
+
+/* Of these, which: by destination and its port; without `only` all, but for the exceptions. */
+struct config_scope {
+	struct config_cidrs only, except; /* of outbound connections */
+	struct config_ports only_ports, except_ports;
 };
 
 /* What becomes of these connections while there is no daemon. */
@@ -142,12 +163,6 @@ struct config_pool {
 	struct config_ejection ejection; /* without failures and resets: none */
 	uint32_t slow_start_ms; /* how long a backend that has come back takes to its whole share; 0: none */
 	bool leftover;          /* not in the file any more: relay/succession.h */
-};
-
-/* Blocks of addresses. */
-struct config_cidrs {
-	struct cidr *items; /* owned */
-	size_t count;
 };
 
 /* Which of a connection's directions are copied, and what happens to a copy that its receiver is too slow for. */
@@ -237,6 +252,7 @@ struct config_relay {
 	enum config_lane lane; /* for measuring; auto unless asked */
 	enum config_intercept intercept;
 	enum config_steer steer;
+	struct config_scope scope;  /* of what is steered */
 	enum config_gone when_gone; /* of what is steered */
 	uint32_t mark;        /* SO_MARK of upstream sockets of who intercepts, by which rules leave them alone; 0: none */
 	uint32_t answer_mark; /* of what servers answer to addresses that upstream sockets have taken */
@@ -309,8 +325,9 @@ struct config_relay *config_add_relay(struct config *config);
 int config_pool_add_backend(struct config_pool *pool, const struct endpoint *backend);
 int config_relay_add_listener(struct config_relay *relay, const struct endpoint *listener);
 
-/* config_cidrs_add, config_namespaces_add - append a copy; 0 or -ENOMEM */
+/* config_cidrs_add, config_ports_add, config_namespaces_add - append a copy; 0 or -ENOMEM */
 int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr);
+int config_ports_add(struct config_ports *ports, const struct config_port_range *range);
 int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns);
 
 /* config_limit_is_set - does @limit limit connections? */

@@ -122,6 +122,7 @@ static int keep_relay(struct config *config, const struct config_relay *old, uin
 	kept->accept.from_unix = false;
 	kept->sni = (struct config_sni){.unmatched = old->sni.unmatched};
 	kept->access = (struct config_access){0};
+	kept->scope = (struct config_scope){0};
 	kept->mirror.to = (struct endpoint){0};
 	kept->mirror.from = (struct config_cidrs){0};
 	if (!kept->leftover_until_ms)

@@ -37,7 +37,7 @@ static const void *owner_of(const struct defaults *defaults, const struct settin
 	        {&setting_sni, &defaults->relay},           {&setting_proxy, &defaults->relay},
 	        {&setting_mirror, &defaults->relay.mirror}, {&setting_pool, &defaults->pool},
 	        {&setting_health, &defaults->pool},         {&setting_ejection, &defaults->pool},
-	        {&setting_backend, &defaults->backend},
+	        {&setting_backend, &defaults->backend},    {&setting_intercept, &defaults->relay},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(owners); i++)
 		if (owners[i].map == map)

@@ -325,6 +325,8 @@ static const char *steer_fault(const struct config_relay *relay)
 		return "has mode: tproxy; expected redirect for outbound connections, as what a namespace sends is never diverted";
 	if (relay->mark == 0 || relay->answer_mark == 0 || relay->mark == relay->answer_mark)
 		return "has no two marks; expected mark and answer_mark, both above 0 and not the same";
+	if (relay->steer == CONFIG_STEER_INBOUND && relay->scope.only.count + relay->scope.except.count)
+		return "steers inbound ones, which all have one destination; expected no networks in only and except";
 	if ((relay->mark | relay->answer_mark) & ~relay->mark_mask)
 		return "has marks with bits that are not in mark_mask; expected a mask that has all of them";
 	return NULL;

@@ -412,6 +412,64 @@ static void read_proxy(struct schema_reader *reader, const struct yaml_node *nod
 	schema_read_mapping(reader, node, &proxy_schema, target);
 }
 
+/* read_port - PORT or FIRST-LAST */
+static void read_port(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_port_range range;
+	uint64_t first, last;
+	char *end;
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "a port, or a range such as 8000-8010"))
+		return;
+	first = last = strtoull(node->text, &end, 10);
+	bool well = end > node->text && node->text[0] != '-';
+	if (well && *end == '-') {
+		const char *second = end + 1;
+		last = strtoull(second, &end, 10);
+		well = end > second && *second != '-';
+	}
+	if (!well || *end || first == 0 || last > UINT16_MAX || first > last) {
+		report_add(&reader->report, node->at, "'%.64s' is no port; expected 1 to 65535, or a range such as 8000-8010",
+		           node->text);
+		return;
+	}
+	range = (struct config_port_range){(uint16_t)first, (uint16_t)last};
+	reader->out_of_memory |= config_ports_add(target, &range) < 0;
+}
+
+static void read_only(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->scope.only);
+}
+
+static void read_except(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->scope.except);
+}
+
+static void read_only_ports(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_port, &((struct config_relay *)target)->scope.only_ports);
+}
+
+static void read_except_ports(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, read_port, &((struct config_relay *)target)->scope.except_ports);
+}
+
+static const struct schema_field intercept_fields[] = {
+        {"only", read_only, NULL, "CIDR, or a list", "steer outbound connections to these networks alone", NULL},
+        {"except", read_except, NULL, "CIDR, or a list", "outbound connections to these networks are not steered", NULL},
+        {"only_ports", read_only_ports, NULL, "PORT or FIRST-LAST, or a list", "steer connections to these ports alone", NULL},
+        {"except_ports", read_except_ports, NULL, "PORT or FIRST-LAST, or a list",
+         "connections to these ports are not steered", NULL},
+};
+static const struct schema intercept_schema = SCHEMA("intercept", intercept_fields, &setting_intercept);
+
+static void read_intercept(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_mapping(reader, node, &intercept_schema, target);
+}
+
 /* read_sni_route - NAME: POOL */
 static void read_sni_route(struct loader *loader, const struct yaml_node *node, struct config_relay *relay)
 {
@@ -493,6 +551,8 @@ static const struct schema_field relay_fields[] = {
         {"mirror", read_mirror, NULL, "mapping", "send a copy of the bytes somewhere else as well", &mirror_schema},
         {"proxy_protocol", read_proxy, NULL, "mapping", "who the client is, told to backends and told by clients",
          &proxy_schema},
+        {"intercept", read_intercept, NULL, "mapping", "connections that nf_tables brings here, and where they wanted to go",
+         &intercept_schema},
         {"sni", read_sni, NULL, "mapping", "choose the pool by the name that clients of TLS ask for", &sni_schema},
         {"allow", read_allow, NULL, "CIDR, or a list", "clients in these networks, and no others, may come", NULL},
         {"deny", read_deny, NULL, "CIDR, or a list", "clients in these networks may not", NULL},
@@ -533,7 +593,7 @@ static const struct schema_field file_fields[] = {
 const struct schema config_file_schema = SCHEMA("the file", file_fields, &setting_daemon);
 
 const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
-        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &sni_schema,
+        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema,
 };
 
 static const struct schema_field fragment_fields[] = {

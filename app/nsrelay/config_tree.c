@@ -170,17 +170,49 @@ static void add_mirror(struct config_tree *tree, struct yaml_node *parent, const
 	add_settings(tree, node, &setting_mirror, (struct owner){&relay->mirror, &defaults->mirror});
 }
 
+static void add_ports(struct config_tree *tree, struct yaml_node *parent, const char *key, const struct config_ports *ports)
+{
+	char text[sizeof("65535-65535")];
+	if (ports->count == 0)
+		return;
+	struct yaml_node *list = add(tree, parent, key, YAML_SEQUENCE, NULL);
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct config_port_range *range = &ports->items[i];
+		if (range->first == range->last)
+			snprintf(text, sizeof(text), "%hu", range->first);
+		else
+			snprintf(text, sizeof(text), "%hu-%hu", range->first, range->last);
+		add_text(tree, list, NULL, text);
+	}
+}
+
+/* find_mapping - the one that @parent has under @key, which the settings may have made already */
+static struct yaml_node *find_mapping(struct config_tree *tree, struct yaml_node *parent, const char *key)
+{
+	struct yaml_node *node = parent ? parent->first : NULL;
+	while (node && strcmp(node->key->text, key) != 0)
+		node = node->next;
+	return node ? node : add_mapping(tree, parent, key);
+}
+
+static void add_scope(struct config_tree *tree, struct yaml_node *parent, const struct config_scope *scope)
+{
+	if (scope->only.count + scope->except.count + scope->only_ports.count + scope->except_ports.count == 0)
+		return;
+	struct yaml_node *node = find_mapping(tree, parent, "intercept");
+	add_cidrs(tree, node, "only", &scope->only);
+	add_cidrs(tree, node, "except", &scope->except);
+	add_ports(tree, node, "only_ports", &scope->only_ports);
+	add_ports(tree, node, "except_ports", &scope->except_ports);
+}
+
 /* add_accept - to what the settings of proxy_protocol have made already */
 static void add_accept(struct config_tree *tree, struct yaml_node *parent, const struct config_accept *accept)
 {
 	char text[CIDR_TEXT_MAX];
 	if (!accept->from_unix && accept->from.count == 0)
 		return;
-	struct yaml_node *node = parent ? parent->first : NULL;
-	while (node && strcmp(node->key->text, "proxy_protocol") != 0)
-		node = node->next;
-	if (!node)
-		node = add_mapping(tree, parent, "proxy_protocol");
+	struct yaml_node *node = find_mapping(tree, parent, "proxy_protocol");
 	struct yaml_node *list = add(tree, node, "accept_from", YAML_SEQUENCE, NULL);
 	if (accept->from_unix)
 		add_text(tree, list, NULL, "unix");
@@ -214,6 +246,7 @@ static void add_relay(struct config_tree *tree, struct yaml_node *relays, const 
 	add_namespaces(tree, node, "deny_namespaces", &relay->access.deny_namespaces);
 	add_settings(tree, node, &setting_relay, owner);
 	add_accept(tree, node, &relay->accept);
+	add_scope(tree, node, &relay->scope);
 	add_mirror(tree, node, relay, &defaults);
 }
 

@@ -208,7 +208,7 @@ static const struct setting intercept_settings[] = {
 	 .help = "of what servers answer to clients' addresses, by which a routing rule brings it to the relay"},
 	{"mark_mask", RELAY(mark_mask), COUNT(1, UINT32_MAX), .help = "the bits that these marks may have"},
 };
-static const struct setting_map intercept_map = MAP(intercept_settings);
+const struct setting_map setting_intercept = MAP(intercept_settings);
 
 static const struct setting proxy_settings[] = {
 	{"send", .option = "send-proxy", RELAY(proxy_send), CHOICE(proxy_words),
@@ -289,7 +289,7 @@ static const struct setting_map limits_map = MAP(limit_settings);
 static const struct setting relay_settings[] = {
 	{"timeouts", .map = &timeouts_map},
 	{"tcp", .map = &tcp_map},
-	{"intercept", .map = &intercept_map},
+	{"intercept", .map = &setting_intercept},
 	{"lane", .option = "lane", RELAY(lane), CHOICE(lane_words),
 	 .help = "how bytes are moved; fixed only to measure"},
 	{"proxy_protocol", .map = &setting_proxy},

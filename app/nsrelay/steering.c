@@ -34,17 +34,47 @@ void steering_init(struct steering *steering)
 
 /* ---- what is wanted ---- */
 
+static struct prefix prefix_of(const struct cidr *cidr)
+{
+	struct prefix prefix = {.family = cidr->first.version == 4 ? AF_INET : AF_INET6, .length = cidr->prefix};
+	memcpy(&prefix.address, cidr->first.bytes, prefix_address_size(prefix.family));
+	return prefix;
+}
+
+static struct intercept_ports ports_of(const struct config_port_range *range)
+{
+	return (struct intercept_ports){range->first, range->last};
+}
+
+/* Append what @of makes of each item of @list to @vec; -ENOMEM. */
+#define TAKE_ALL(vec, list, of)                                                                              \
+	for (size_t i = 0; i < (list)->count; i++) {                                                         \
+		__typeof__((vec)->items) item = vec_push(vec);                                               \
+		if (!item)                                                                                   \
+			return -ENOMEM;                                                                      \
+		*item = of(&(list)->items[i]);                                                               \
+	}
+
+static int take_scope(struct intercept_direction *direction, const struct config_scope *scope)
+{
+	TAKE_ALL(&direction->only, &scope->only, prefix_of)
+	TAKE_ALL(&direction->except, &scope->except, prefix_of)
+	TAKE_ALL(&direction->only_ports, &scope->only_ports, ports_of)
+	TAKE_ALL(&direction->except_ports, &scope->except_ports, ports_of)
+	return 0;
+}
+
 /* steer_to - the listener at @endpoint; one of IPv4 gets nothing of IPv6 */
-static int steer_to(struct intercept_direction *direction, const struct endpoint *endpoint)
+static int steer_to(struct intercept_direction *direction, const struct endpoint *endpoint, const struct config_scope *scope)
 {
 	direction->port = ntohs(endpoint->addr.in4.sin_port);
-	if (endpoint->addr.family == AF_INET6)
-		return 0;
-	struct prefix *all = vec_push(&direction->except);
-	if (!all)
-		return -ENOMEM;
-	*all = (struct prefix){.family = AF_INET6};
-	return 0;
+	if (endpoint->addr.family == AF_INET) {
+		struct prefix *all = vec_push(&direction->except);
+		if (!all)
+			return -ENOMEM;
+		*all = (struct prefix){.family = AF_INET6};
+	}
+	return take_scope(direction, scope);
 }
 
 static int take_listener(struct intercept *wanted, const struct config_relay *relay, const struct endpoint *endpoint)
@@ -54,9 +84,9 @@ static int take_listener(struct intercept *wanted, const struct config_relay *re
 	wanted->answer_mark = relay->answer_mark;
 	wanted->mask = relay->mark_mask;
 	if (relay->steer == CONFIG_STEER_OUTBOUND)
-		return steer_to(&wanted->outbound, endpoint);
+		return steer_to(&wanted->outbound, endpoint, &relay->scope);
 	wanted->tproxy = relay->intercept == CONFIG_INTERCEPT_TPROXY;
-	return steer_to(&wanted->inbound, endpoint);
+	return steer_to(&wanted->inbound, endpoint, &relay->scope);
 }
 
 /* want - what @setup has for the namespace @space; to be given to intercept_fini(), also on failure */

@@ -322,6 +322,19 @@ static void so_it_is_with_tproxy(void **state)
 	assert_int_equal(relayproc_stop(here.relay), 0);
 }
 
+static void what_is_excluded_goes_straight(void **state)
+{
+	(void)state;
+	begin_named(HEAD OUT(", except: 'fd00::/64', except_ports: [ 90-99 ]") IN("redirect", ", only_ports: 80"));
+	assert_direct(here.pod, "[fd00::2]:80", testns_listen(here.server, "[fd00::2]:80"));
+	assert_direct(here.pod, "10.0.0.2:95", testns_listen(here.server, "10.0.0.2:95"));
+	assert_relayed(here.pod, "10.0.0.2:80", testns_listen(here.server, "10.0.0.2:80"), "10.0.0.1");
+	assert_relayed(here.server, "10.0.0.1:80", testns_listen(here.pod, "10.0.0.1:80"), "10.0.0.2");
+	assert_direct(here.server, "10.0.0.1:22", testns_listen(here.pod, "10.0.0.1:22"));
+	assert_int_equal(relayproc_count_records(here.relay, "closed"), 2);
+	assert_int_equal(relayproc_stop(here.relay), 0);
+}
+
 static void pods_come_and_go_by_reload(void **state)
 {
 	(void)state;
@@ -419,6 +432,7 @@ int main(void)
 		relayproc_test(pod_is_steered_by_nsrelays_own_rules),
 		relayproc_test(the_example_relays_between_pods),
 		relayproc_test(so_it_is_with_tproxy),
+		relayproc_test(what_is_excluded_goes_straight),
 		relayproc_test(pods_come_and_go_by_reload),
 		relayproc_test(without_a_daemon_connections_pass),
 		relayproc_test(or_are_refused),

@@ -215,6 +215,15 @@ static void repair_limits(struct config_limit *limit)
 		limit->rate = 1;
 }
 
+static void random_ports(struct config_ports *ports)
+{
+	for (uint32_t i = below(3); i > 0; i--) {
+		uint16_t first = (uint16_t)between(1, 65000);
+		struct config_port_range range = {first, (uint16_t)(first + below(2) * below(500))};
+		assert_int_equal(config_ports_add(ports, &range), 0);
+	}
+}
+
 static bool listens_on_unix(const struct config_relay *relay)
 {
 	for (size_t i = 0; i < relay->listener_count; i++)
@@ -235,6 +244,10 @@ static void repair_interception(const struct config *config, struct config_relay
 {
 	if (listens_on_unix(relay))
 		relay->intercept = CONFIG_INTERCEPT_OFF;
+	random_cidrs(&relay->scope.only);
+	random_cidrs(&relay->scope.except);
+	random_ports(&relay->scope.only_ports);
+	random_ports(&relay->scope.except_ports);
 	relay->steer = CONFIG_STEER_NONE; /* which asks more of its listeners than can be left to chance */
 	if (relay->intercept)
 		return;
@@ -330,6 +343,15 @@ static void assert_same_settings(const struct setting_map *map, const void *a, c
 	}
 }
 
+static void assert_same_ports(const struct config_ports *a, const struct config_ports *b)
+{
+	assert_int_equal(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++) {
+		assert_int_equal(a->items[i].first, b->items[i].first);
+		assert_int_equal(a->items[i].last, b->items[i].last);
+	}
+}
+
 static void assert_same_cidrs(const struct config_cidrs *a, const struct config_cidrs *b)
 {
 	assert_int_equal(a->count, b->count);
@@ -388,6 +410,10 @@ static void assert_same_relay(const struct config_relay *a, const struct config_
 	for (size_t i = 0; i < a->listener_count; i++)
 		assert_true(endpoint_equal(&a->listeners[i], &b->listeners[i]));
 	assert_int_equal(a->accept.from_unix, b->accept.from_unix);
+	assert_same_cidrs(&a->scope.only, &b->scope.only);
+	assert_same_cidrs(&a->scope.except, &b->scope.except);
+	assert_same_ports(&a->scope.only_ports, &b->scope.only_ports);
+	assert_same_ports(&a->scope.except_ports, &b->scope.except_ports);
 	assert_same_cidrs(&a->accept.from, &b->accept.from);
 	assert_same_sni(a, b);
 	assert_same_mirror(a, b);

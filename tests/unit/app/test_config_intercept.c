@@ -67,8 +67,16 @@ static void mistakes_are_refused(void **state)
 static void connections_are_steered_by_the_relays_own_rules(void **state)
 {
 	(void)state;
-	struct config config = rig_accept(STEER("[ x/0.0.0.0:1, 'y/[::]:2' ]", "steer: outbound, when_gone: refuse")
-					  SECOND("[ x/0.0.0.0:3 ]", "steer: inbound, when_gone: refuse"));
+	struct config config = rig_accept(STEER("[ x/0.0.0.0:1, 'y/[::]:2' ]", "steer: outbound, when_gone: refuse, only: [ 10.0.0.0/8 ], except: 10.1.0.0/16, "
+											    "only_ports: [ 80, 8000-8010 ]")
+					  SECOND("[ x/0.0.0.0:3 ]", "steer: inbound, when_gone: refuse, except_ports: 22"));
+	const struct config_scope *scope = &config.relays[0].scope;
+	assert_int_equal(scope->only.count, 1);
+	assert_int_equal(scope->except.items[0].prefix, 16);
+	assert_int_equal(scope->only_ports.items[0].last, 80);
+	assert_int_equal(scope->only_ports.items[1].first, 8000);
+	assert_int_equal(scope->only_ports.items[1].last, 8010);
+	assert_int_equal(config.relays[1].scope.except_ports.items[0].first, 22);
 	assert_int_equal(config.relays[0].steer, CONFIG_STEER_OUTBOUND);
 	assert_int_equal(config.relays[0].when_gone, CONFIG_GONE_REFUSE);
 	assert_int_equal(config.relays[1].steer, CONFIG_STEER_INBOUND);
@@ -88,6 +96,11 @@ static void mistakes_in_steering_are_refused(void **state)
 		 "the relay 'a' steers connections, and has no two marks"},
 		{STEER("x/0.0.0.0:1", "steer: inbound, mark_mask: 1"), 2, 11, "a",
 		 "the relay 'a' steers connections, and has marks with bits that are not in mark_mask"},
+		{STEER("x/0.0.0.0:1", "steer: inbound, except: 10.0.0.0/8"), 2, 11, "a",
+		 "the relay 'a' steers connections, and steers inbound ones, which all have one destination; expected no networks"},
+		{STEER("x/0.0.0.0:1", "only_ports: [ 80, 90-80 ]"), 2, 96, "90-80", "'90-80' is no port; expected 1 to 65535"},
+		{STEER("x/0.0.0.0:1", "only_ports: 65536"), 2, 90, "65536", "'65536' is no port; expected 1 to 65535"},
+		{STEER("x/0.0.0.0:1", "only_ports: ssh"), 2, 90, "ssh", "'ssh' is no port; expected 1 to 65535"},
 		{STEER("x/10.0.0.1:1", "steer: inbound"), 2, 11, "a",
 		 "the relay 'a' steers connections to x/10.0.0.1:1, which has one address alone; expected NETNS/[::]:PORT"},
 		{STEER("[ x/0.0.0.0:1, x/0.0.0.0:2 ]", "steer: inbound"), 2, 11, "a",

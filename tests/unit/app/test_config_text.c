@@ -133,6 +133,7 @@ static void what_a_name_stood_for_is_written(void **state)
 	"  to: p\n"                                                                                          \
 	"  mirror: { to: web/127.0.0.1:81, from: 10.0.0.0/8 }\n"                                             \
 	"  proxy_protocol: { accept_from: [ unix, 10.0.0.0/8 ] }\n"                                          \
+	"  intercept: { only: 10.0.0.0/8, except: 10.1.0.0/16, only_ports: 80, except_ports: 1-2 }\n"       \
 	"  sni: { routes: { a.example: p } }\n"                                                              \
 	"  allow: 10.0.0.0/8\n"                                                                              \
 	"  deny: 10.1.0.0/16\n"                                                                              \
