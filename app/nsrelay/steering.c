@@ -196,6 +196,10 @@ static int begin(struct steering *steering, struct space *space, struct intercep
 static void become(struct steered *steered, struct intercept *wanted)
 {
 	struct err err = ERR_INIT;
+	if (!steered->remove_ms && intercept_equal(&steered->wanted, wanted)) {
+		intercept_fini(wanted);
+		return;
+	}
 	if (wanted->owned != steered->wanted.owned) /* an owner's table cannot become nobody's, nor the other way */
 		in_namespace(steered, intercept_remove, NULL);
 	intercept_fini(&steered->wanted);

@@ -23,6 +23,34 @@ void intercept_fini(struct intercept *intercept)
 	direction_fini(&intercept->inbound);
 }
 
+static bool same_ports(const struct intercept_ports *a, const struct intercept_ports *b)
+{
+	return a->first == b->first && a->last == b->last;
+}
+
+/* Are both lists the same, item by item? */
+#define SAME_LIST(a, b, same)                                                                                \
+	({                                                                                                   \
+		bool all = (a)->count == (b)->count;                                                         \
+		for (size_t i = 0; all && i < (a)->count; i++)                                               \
+			all = same(&(a)->items[i], &(b)->items[i]);                                          \
+		all;                                                                                         \
+	})
+
+static bool same_direction(const struct intercept_direction *a, const struct intercept_direction *b)
+{
+	return a->port == b->port && SAME_LIST(&a->only_ports, &b->only_ports, same_ports) && SAME_LIST(&a->except_ports, &b->except_ports, same_ports) &&
+	       SAME_LIST(&a->only, &b->only, prefix_equal) && SAME_LIST(&a->except, &b->except, prefix_equal);
+}
+
+bool intercept_equal(const struct intercept *a, const struct intercept *b)
+{
+	return strcmp(a->table, b->table) == 0 && a->tproxy == b->tproxy && a->owned == b->owned && a->mark == b->mark &&
+	       a->answer_mark == b->answer_mark && a->mask == b->mask && a->route_table == b->route_table &&
+	       a->rule_priority == b->rule_priority && same_direction(&a->outbound, &b->outbound) &&
+	       same_direction(&a->inbound, &b->inbound);
+}
+
 /* ---- what is wanted, and what is there ---- */
 
 /* forget_counts - what differs from one look to the next: "counter packets 5 bytes 300" is "counter" */

@@ -83,6 +83,9 @@ struct intercept_count {
 
 void intercept_fini(struct intercept *intercept);
 
+/* intercept_equal - do both steer the same, in the same order of destinations and ports? */
+bool intercept_equal(const struct intercept *a, const struct intercept *b);
+
 /*
  * intercept_apply - have the namespace of @nft and @route steer connections so, all at once
  * @nft:   of NETLINK_NETFILTER. An owned table lives as long as this socket.
