@@ -2,12 +2,14 @@
 #include "app/varlink/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *advice_for(int code)
@@ -26,15 +28,22 @@ static const char *advice_for(int code)
 	}
 }
 
-static int set_patience(int fd)
+static int set_patience(int fd, int patience_ms)
 {
-	const struct timeval patience = {.tv_sec = VARLINK_ANSWER_MS / 1000};
+	const struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return -errno;
 	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ? -errno : 0;
 }
 
-int varlink_connect(struct varlink_client *client, const char *path, struct err *err)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int connect_to(struct varlink_client *client, const char *path, int patience_ms, struct err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(addr.sun_path))
@@ -44,7 +53,7 @@ int varlink_connect(struct varlink_client *client, const char *path, struct err 
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set_errno(err, "socket");
-	int rc = set_patience(fd);
+	int rc = set_patience(fd, patience_ms);
 	if (rc == 0 && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		rc = -errno;
 	if (rc < 0) {
@@ -53,6 +62,20 @@ int varlink_connect(struct varlink_client *client, const char *path, struct err 
 	}
 	*client = (struct varlink_client){.fd = fd, .path = path, .frames.max = VARLINK_ANSWER_MAX};
 	return 0;
+}
+
+int varlink_connect(struct varlink_client *client, const char *path, struct err *err)
+{
+	return connect_to(client, path, VARLINK_ANSWER_MS, err);
+}
+
+int varlink_connect_within(struct varlink_client *client, const char *path, int patience_ms, struct err *err)
+{
+	int64_t deadline_ms = now_ms() + patience_ms;
+	int r = connect_to(client, path, patience_ms, err);
+	if (r == 0)
+		client->deadline_ms = deadline_ms;
+	return r;
 }
 
 void varlink_wait(struct varlink_client *client)
@@ -118,6 +141,16 @@ int varlink_send(struct varlink_client *client, const char *method, json_t *para
 	return send_call(client, method, parameters, more, -1, err);
 }
 
+/* await_some - until there is something to receive, or the deadline has passed */
+static int await_some(struct varlink_client *client, struct err *err)
+{
+	struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+	int64_t left_ms = client->deadline_ms - now_ms();
+	if (left_ms > 0 && poll(&poll_fd, 1, (int)left_ms) != 0)
+		return 0; /* an error, too, is for recv(2) to tell */
+	return err_set(err, ETIMEDOUT, "%s: no answer before the deadline", client->path);
+}
+
 /* receive_some - more bytes; @client's frames have no whole message */
 static int receive_some(struct varlink_client *client, struct err *err)
 {
@@ -126,6 +159,9 @@ static int receive_some(struct varlink_client *client, struct err *err)
 	if (!room)
 		return err_set(err, EPROTO, "%s: a reply of more than %d bytes, or no memory for it",
 		               client->path, VARLINK_ANSWER_MAX);
+	int r = client->deadline_ms ? await_some(client, err) : 0;
+	if (r < 0)
+		return r;
 	ssize_t n = recv(client->fd, room, size, 0);
 	if (n > 0)
 		frames_added(&client->frames, (size_t)n);

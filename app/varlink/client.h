@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "app/varlink/frame.h"
 #include "base/err.h"
@@ -18,12 +19,19 @@ struct varlink_client {
 	int fd;
 	struct frames frames;
 	const char *path; /* borrowed; for errors */
+	int64_t deadline_ms; /* of CLOCK_MONOTONIC, by which all replies are to be here; 0: each within VARLINK_ANSWER_MS */
 	json_t *refusal;  /* parameters of the last error that the service replied; owned; NULL: none */
 };
 
 /* varlink_connect - to the service at @path; errors: those of connect(2), with what to do */
 int varlink_connect(struct varlink_client *client, const char *path, struct err *err);
 void varlink_disconnect(struct varlink_client *client);
+
+/*
+ * varlink_connect_within - the same, but @patience_ms from now everything is over: connecting, calls and all
+ * their replies, however many; ETIMEDOUT then. For who may not be kept waiting.
+ */
+int varlink_connect_within(struct varlink_client *client, const char *path, int patience_ms, struct err *err);
 
 /* varlink_wait - from now on wait for replies for as long as it takes */
 void varlink_wait(struct varlink_client *client);

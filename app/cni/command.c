@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/cni/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/cni/daemon.h"
+#include "app/cni/result.h"
+#include "base/check.h"
+
+struct cni_run {
+	const struct cni_environment *environment;
+	struct cni_request request;
+	char uid[CNI_UID_MAX]; /* of commands about one attachment */
+	FILE *out, *log;
+};
+
+/* Returns 0 or a code of the specification, with @err. */
+typedef int command_fn(struct cni_run *run, struct err *err);
+
+/* code_of - what a runtime is told of a call of the daemon's that has failed */
+static int code_of(int error)
+{
+	return error == -EREMOTEIO ? CNI_REFUSED : CNI_TRY_LATER;
+}
+
+/* open_namespace - of the pod; not a path that would keep us waiting, or anything else */
+static int open_namespace(const char *path, int *ret_fd, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return cni_fail(err, CNI_BAD_ENVIRONMENT, "CNI_NETNS: open %s: %s", path, strerror(errno));
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return cni_fail(err, CNI_BAD_ENVIRONMENT, "CNI_NETNS: %s is no network namespace", path);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* ---- ADD ---- */
+
+static int add(struct cni_run *run, struct err *err)
+{
+	char name[CNI_NAME_MAX];
+	bool has_name = cni_pod_name(run->environment->args, name);
+	int fd, code = open_namespace(run->environment->netns, &fd, err);
+	if (code)
+		return code;
+	int r = cni_daemon_enrol(&run->request, run->uid, has_name ? name : NULL, fd, err);
+	close(fd);
+	if (r < 0 && !run->request.may_proceed)
+		return code_of(r);
+	if (r < 0)
+		fprintf(run->log, "nsrelay-cni: %s starts unserved: %s\n", run->uid, err->text);
+	cni_print_result(run->request.result, run->out);
+	return 0;
+}
+
+/* ---- DEL ---- */
+
+/* del - where no daemon is, nothing is served any more: a pod must be able to end then */
+static int del(struct cni_run *run, struct err *err)
+{
+	int r = cni_daemon_withdraw(&run->request, run->uid, err);
+	if (r != -ENOENT && r != -ECONNREFUSED)
+		return r < 0 ? code_of(r) : 0;
+	fprintf(run->log, "nsrelay-cni: %s: %s\n", run->uid, err->text);
+	return 0;
+}
+
+/* ---- CHECK ---- */
+
+static const json_t *find_uid(const json_t *list, const char *uid)
+{
+	size_t i;
+	const json_t *row;
+	json_array_foreach(list, i, row)
+	{
+		const char *other = json_string_value(json_object_get(row, "uid"));
+		if (other && strcmp(other, uid) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* compare - what the daemon has of this attachment with what there is */
+static int compare(const json_t *row, json_int_t inode, struct err *err)
+{
+	const char *state = json_string_value(json_object_get(row, "state"));
+	const char *reason = json_string_value(json_object_get(row, "reason"));
+	if (!row)
+		return cni_fail(err, CNI_NOT_SERVED, "the daemon does not know this attachment");
+	if (json_integer_value(json_object_get(row, "namespace_inode")) != inode)
+		return cni_fail(err, CNI_NOT_SERVED,
+		                "the daemon serves another namespace for this attachment");
+	if (!state || strcmp(state, "served") != 0)
+		return cni_fail(err, CNI_NOT_SERVED, "the namespace is not served: %s",
+		                reason ? reason : (state ? state : "no state"));
+	return 0;
+}
+
+static int check(struct cni_run *run, struct err *err)
+{
+	struct stat there;
+	json_t *list;
+	int fd, code = open_namespace(run->environment->netns, &fd, err);
+	if (code)
+		return code;
+	int r = fstat(fd, &there);
+	close(fd);
+	if (r < 0)
+		return cni_fail(err, CNI_IO, "fstat of %s", run->environment->netns);
+	r = cni_daemon_list(&run->request, run->uid, &list, err);
+	if (r < 0)
+		return code_of(r);
+	code = compare(find_uid(list, run->uid), (json_int_t)there.st_ino, err);
+	json_decref(list);
+	return code;
+}
+
+/* ---- STATUS, GC ---- */
+
+/* list_network - what the daemon has of this network */
+static int list_network(struct cni_run *run, json_t **ret, struct err *err)
+{
+	char prefix[CNI_UID_MAX];
+	int r = cni_uid(run->request.network, NULL, NULL, prefix);
+	return r < 0 ? err_set(err, -r, "name: too long") : cni_daemon_list(&run->request, prefix, ret, err);
+}
+
+static int status(struct cni_run *run, struct err *err)
+{
+	json_t *list;
+	if (list_network(run, &list, err) < 0)
+		return CNI_NOT_AVAILABLE;
+	json_decref(list);
+	return 0;
+}
+
+/* collect_valid - the uids of the attachments that the runtime knows, as the keys of @uids */
+static int collect_valid(const struct cni_request *request, json_t *uids, struct err *err)
+{
+	const json_t *valid = json_object_get(request->json, "cni.dev/valid-attachments"), *one;
+	char uid[CNI_UID_MAX];
+	size_t i;
+	/* Withdrawing everything because a key is missing would be too much. */
+	if (!json_is_array(valid))
+		return cni_fail(err, CNI_BAD_CONFIG, "cni.dev/valid-attachments: expected a list");
+	json_array_foreach(valid, i, one)
+	{
+		const char *container = json_string_value(json_object_get(one, "containerID"));
+		const char *ifname = json_string_value(json_object_get(one, "ifname"));
+		if (!container || !ifname || cni_uid(request->network, container, ifname, uid) < 0)
+			return cni_fail(
+			        err, CNI_BAD_CONFIG,
+			        "cni.dev/valid-attachments, %zu: expected a containerID and an ifname", i);
+		if (json_object_set_new(uids, uid, json_true()) < 0)
+			return cni_fail(err, CNI_IO, "out of memory");
+	}
+	return 0;
+}
+
+/* withdraw_others - each of @list that is not in @valid; goes on after a failure, and returns the first one's code */
+static int withdraw_others(struct cni_run *run, const json_t *list, const json_t *valid, struct err *err)
+{
+	size_t i;
+	int code = 0;
+	const json_t *row;
+	json_array_foreach(list, i, row)
+	{
+		const char *uid = json_string_value(json_object_get(row, "uid"));
+		if (!uid || json_object_get(valid, uid))
+			continue;
+		int r = cni_daemon_withdraw(&run->request, uid, code ? NULL : err);
+		if (r == -ETIMEDOUT)
+			return code_of(r); /* a daemon that is stuck is not asked again for each of them */
+		if (r < 0 && !code)
+			code = code_of(r);
+	}
+	return code;
+}
+
+static int collect_garbage(struct cni_run *run, struct err *err)
+{
+	json_t *valid = json_object(), *list;
+	int code = collect_valid(&run->request, valid, err);
+	if (!code) {
+		int r = list_network(run, &list, err);
+		code = r < 0 ? code_of(r) : withdraw_others(run, list, valid, err);
+		if (r == 0)
+			json_decref(list);
+	}
+	json_decref(valid);
+	return code;
+}
+
+/* ---- commands ---- */
+
+static const struct command {
+	const char *name;
+	command_fn *fn;
+	int since; /* version of the specification, as cni_version_index() has it */
+	bool needs_attachment, needs_netns, needs_result;
+} commands[] = {
+        {"ADD", add, 0, true, true, true},
+        {"DEL", del, 0, true, false, false},
+        {"CHECK", check, CNI_VERSION_0_4_0, true, true, true},
+        {"STATUS", status, CNI_VERSION_1_1_0, false, false, false},
+        {"GC", collect_garbage, CNI_VERSION_1_1_0, false, false, false},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_COUNT(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int check_environment(const struct command *command, const struct cni_environment *environment,
+                             struct err *err)
+{
+	const char *missing = NULL;
+	if (command->needs_netns && !environment->netns)
+		missing = "CNI_NETNS";
+	if (command->needs_attachment && !environment->ifname)
+		missing = "CNI_IFNAME";
+	if (command->needs_attachment && !environment->container)
+		missing = "CNI_CONTAINERID";
+	return missing ? cni_fail(err, CNI_BAD_ENVIRONMENT, "%s is missing; %s needs it", missing,
+	                          command->name)
+	               : 0;
+}
+
+/* check_request - is it one that @command can be carried out for? */
+static int check_request(const struct command *command, struct cni_run *run, struct err *err)
+{
+	const struct cni_request *request = &run->request;
+	if (cni_version_index(request->version) < command->since)
+		return cni_fail(err, CNI_BAD_VERSION, "cniVersion %s has no %s", request->version,
+		                command->name);
+	if (command->needs_result && !request->result)
+		return cni_fail(
+		        err, CNI_BAD_CONFIG,
+		        "prevResult is missing; nsrelay-cni comes behind a plugin that makes the interface");
+	if (command->needs_attachment &&
+	    cni_uid(request->network, run->environment->container, run->environment->ifname, run->uid) < 0)
+		return cni_fail(err, CNI_BAD_ENVIRONMENT, "CNI_CONTAINERID: too long");
+	return 0;
+}
+
+static int carry_out(struct cni_run *run, const char *text, size_t size, struct err *err)
+{
+	const struct command *command = find_command(run->environment->command);
+	if (!command)
+		return cni_fail(err, CNI_BAD_ENVIRONMENT,
+		                "CNI_COMMAND is '%s'; expected ADD, DEL, CHECK, STATUS, GC or VERSION",
+		                run->environment->command ? run->environment->command : "");
+	int code = check_environment(command, run->environment, err);
+	if (!code)
+		code = cni_request_read(text, size, &run->request, err);
+	if (!code)
+		code = check_request(command, run, err);
+	return code ? code : command->fn(run, err);
+}
+
+int cni_command_run(const struct cni_environment *environment, const char *text, size_t size, FILE *out,
+                    FILE *log)
+{
+	struct cni_run run = {.environment = environment, .out = out, .log = log};
+	struct err err = ERR_INIT;
+	/* Asked before anything is known, so whatever else there is does not matter. */
+	if (environment->command && strcmp(environment->command, "VERSION") == 0) {
+		cni_print_versions(out);
+		return EXIT_SUCCESS;
+	}
+	int code = carry_out(&run, text, size, &err);
+	if (code)
+		cni_print_error(run.request.version, code, err.text, out);
+	cni_request_free(&run.request);
+	return code ? EXIT_FAILURE : EXIT_SUCCESS;
+}

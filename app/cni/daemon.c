@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/cni/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "app/nsctl/live.h"
+#include "app/varlink/client.h"
+
+/* ask - one question; @parameters are taken, NULL is a lack of memory or a text that is no UTF-8 */
+static int ask(const struct cni_request *request, const char *method, json_t *parameters, int fd,
+               json_t **ret, struct err *err)
+{
+	struct varlink_client client;
+	if (!parameters)
+		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
+	int r = varlink_connect_within(&client, request->socket, request->deadline_ms, err);
+	if (r < 0) {
+		json_decref(parameters);
+		return r;
+	}
+	r = varlink_ask(&client, method, parameters, fd, ret, err);
+	varlink_disconnect(&client);
+	return r;
+}
+
+int cni_daemon_enrol(const struct cni_request *request, const char *uid, const char *name, int namespace_fd,
+                     struct err *err)
+{
+	/* It gives up a little sooner than we do, so that it is the one to say why. */
+	int deadline_ms = request->deadline_ms - request->deadline_ms / 10;
+	json_t *reply;
+	int r = ask(request, LIVE_INTERFACE "Enrol",
+	            json_pack("{s:s, s:s*, s:s*, s:i}", "uid", uid, "name", name, "policy", request->policy,
+	                      "deadline_ms", deadline_ms),
+	            namespace_fd, &reply, err);
+	if (r < 0)
+		return r;
+	const char *state = json_string_value(json_object_get(reply, "state"));
+	if (!state || strcmp(state, "served") != 0)
+		r = err_set(err, EAGAIN, "%s: the namespace is not served yet: %s", request->socket,
+		            state ? state : "no state");
+	json_decref(reply);
+	return r;
+}
+
+int cni_daemon_withdraw(const struct cni_request *request, const char *uid, struct err *err)
+{
+	json_t *reply;
+	int r = ask(request, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", uid), -1, &reply, err);
+	if (r == 0)
+		json_decref(reply);
+	return r;
+}
+
+/* take - a reply into the list; a daemon that has none replies once, without a uid */
+static int take(void *ctx, const json_t *reply, struct err *err)
+{
+	json_t *list = ctx;
+	if (!json_object_get(reply, "uid"))
+		return 0;
+	return json_array_append_new(list, json_deep_copy(reply)) < 0 ? err_set(err, ENOMEM, "out of memory")
+	                                                              : 0;
+}
+
+int cni_daemon_list(const struct cni_request *request, const char *prefix, json_t **ret, struct err *err)
+{
+	struct varlink_client client;
+	json_t *list = json_array();
+	if (!list)
+		return err_set(err, ENOMEM, "out of memory");
+	int r = varlink_connect_within(&client, request->socket, request->deadline_ms, err);
+	if (r == 0) {
+		r = varlink_each(&client, LIVE_INTERFACE "Enrolled", json_pack("{s:s}", "prefix", prefix),
+		                 take, list, err);
+		varlink_disconnect(&client);
+	}
+	if (r < 0)
+		json_decref(list);
+	else
+		*ret = list;
+	return r;
+}
