@@ -53,6 +53,11 @@ int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space
 	return 0;
 }
 
+void space_hold(struct space *space)
+{
+	space->users++;
+}
+
 void space_release(struct space *space)
 {
 	if (!space)

@@ -32,7 +32,8 @@ void spaces_init(struct spaces *spaces);
  * ENOMEM */
 int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err);
 
-/* space_release - takes NULL */
+/* space_hold - one more time, by whom has been given it: until space_release(), which takes NULL */
+void space_hold(struct space *space);
 void space_release(struct space *space);
 
 /* spaces_refresh - look whether names still mean what they meant */

@@ -184,7 +184,7 @@ static int begin(struct steering *steering, struct space *space, struct intercep
 		return err_set(err, ENOMEM, "steer connections: out of memory");
 	}
 	*steered = (struct steered){.space = space, .wanted = *wanted};
-	space->users++;
+	space_hold(space);
 	list_append(&steering->all, &steered->link);
 	int rc = in_namespace(steered, intercept_apply, err);
 	if (rc < 0)
@@ -256,11 +256,13 @@ void steering_commit(struct steering *steering, const struct setup *setup, uint6
 	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
 		struct steered *steered = LIST_ENTRY(link, struct steered, link);
 		struct intercept wanted;
-		if (want(setup, steered->space, &wanted) == 0 && steers(&wanted)) {
+		int rc = want(setup, steered->space, &wanted);
+		if (rc == 0 && steers(&wanted)) {
 			become(steered, &wanted);
 			continue;
 		}
-		withdraw(steered, now_ms + setup->config.drain_ms + 1);
+		if (rc == 0) /* without memory it stays as it is */
+			withdraw(steered, now_ms + setup->config.drain_ms + 1);
 		intercept_fini(&wanted);
 	}
 	steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
