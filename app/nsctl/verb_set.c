@@ -42,7 +42,7 @@ static void print(const struct nsctl_options *options, const json_t *reply, FILE
 
 int verb_set(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	json_t *reply;
+	json_t *reply = NULL;
 	int r = ask(options, &reply, err);
 	if (r < 0)
 		return r;

@@ -141,9 +141,8 @@ struct backend_draft {
 static void read_address(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct backend_draft *draft = target;
-	if (is_original(node))
-		draft->address = node; /* and no endpoint */
-	else if (read_endpoint(loader_of(reader), node, &draft->backend.endpoint))
+	/* The original destination is no endpoint: it stays empty. */
+	if (is_original(node) || read_endpoint(loader_of(reader), node, &draft->backend.endpoint))
 		draft->address = node;
 }
 

@@ -130,7 +130,7 @@ static int in_namespace(struct steered *steered,
 			struct err *err)
 {
 	char name[ENDPOINT_TEXT_MAX];
-	struct nl *route;
+	struct nl *route = NULL;
 	name_of(steered->space, name);
 	int rc = steered->nft ? 0 : nl_open(steered->space->fd, NETLINK_NETFILTER, name, &steered->nft, err);
 	if (rc == 0)
@@ -287,20 +287,20 @@ static void look_at(struct steered *steered)
 
 uint64_t steering_act(struct steering *steering, uint64_t now_ms)
 {
-	struct list *link;
 	if (steering->look_ms == 0 || now_ms < steering->look_ms)
 		return steering->look_ms;
-	struct list *last = steering->all.prev;
+	struct list looked, *link;
+	list_init(&looked);
 	for (int i = 0; i < LOOKS && (link = list_shift(&steering->all)); i++) {
 		struct steered *steered = LIST_ENTRY(link, struct steered, link);
-		list_append(&steering->all, &steered->link);
-		if (steered->remove_ms && now_ms >= steered->remove_ms)
+		if (steered->remove_ms && now_ms >= steered->remove_ms) {
 			take_away(steered);
-		else
-			look_at(steered);
-		if (link == last) /* all of them have been looked at */
-			break;
+			continue;
+		}
+		look_at(steered);
+		list_append(&looked, link);
 	}
+	list_move_all(&steering->all, &looked);
 	return steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
 }
 
@@ -316,8 +316,8 @@ void steering_stop(struct steering *steering)
 
 void steering_end(struct steering *steering)
 {
-	while (!list_empty(&steering->all)) {
-		struct steered *steered = LIST_ENTRY(steering->all.next, struct steered, link);
+	for (struct list *link; (link = list_shift(&steering->all));) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
 		if (steered->wanted.owned || steered->remove_ms)
 			take_away(steered);
 		else

@@ -17,6 +17,7 @@
 
 static _Atomic int failures, failure; /* so many calls of send(2) or recvmsg(2) of the server's fail, with this errno */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names are ld(1)'s, --wrap */
 ssize_t __real_send(int fd, const void *buf, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t size, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
@@ -40,6 +41,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 {
 	return fails() ? -1 : __real_recvmsg(fd, message, flags);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* ---- a service in a thread ---- */
 
