@@ -13,7 +13,7 @@ endif()
 
 set(NSRELAY_MANUAL_FILES "")
 if(NSRELAY_MAN AND SCDOC)
-  set(NSRELAY_PAGES nsrelay.1 nsctl.1 nsrelay.yaml.5 nstopology.yaml.5)
+  set(NSRELAY_PAGES nsrelay.1 nsctl.1 nsrelay.yaml.5 nstopology.yaml.5 nsrelay-cni.8)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)
   foreach(page IN LISTS NSRELAY_PAGES)
     string(REGEX REPLACE ".*\\." "" section ${page})

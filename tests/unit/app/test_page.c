@@ -157,7 +157,7 @@ static void check_page(const char *name)
 
 static void pages_are_without_fault(void **state)
 {
-	static const char *const pages[] = {"nsrelay.1", "nsctl.1", "nsrelay.yaml.5", "nstopology.yaml.5"};
+	static const char *const pages[] = {"nsrelay.1", "nsctl.1", "nsrelay.yaml.5", "nstopology.yaml.5", "nsrelay-cni.8"};
 	(void)state;
 	if (!there_is("scdoc"))
 		skip();
