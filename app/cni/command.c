@@ -51,7 +51,7 @@ static int add(struct cni_run *run, struct err *err)
 {
 	char name[CNI_NAME_MAX];
 	bool has_name = cni_pod_name(run->environment->args, name);
-	int fd, code = open_namespace(run->environment->netns, &fd, err);
+	int fd = -1, code = open_namespace(run->environment->netns, &fd, err);
 	if (code)
 		return code;
 	int r = cni_daemon_enrol(&run->request, run->uid, has_name ? name : NULL, fd, err);
@@ -110,8 +110,8 @@ static int compare(const json_t *row, json_int_t inode, struct err *err)
 static int check(struct cni_run *run, struct err *err)
 {
 	struct stat there;
-	json_t *list;
-	int fd, code = open_namespace(run->environment->netns, &fd, err);
+	json_t *list = NULL;
+	int fd = -1, code = open_namespace(run->environment->netns, &fd, err);
 	if (code)
 		return code;
 	int r = fstat(fd, &there);
@@ -138,7 +138,7 @@ static int list_network(struct cni_run *run, json_t **ret, struct err *err)
 
 static int status(struct cni_run *run, struct err *err)
 {
-	json_t *list;
+	json_t *list = NULL;
 	if (list_network(run, &list, err) < 0)
 		return CNI_NOT_AVAILABLE;
 	json_decref(list);
@@ -190,7 +190,7 @@ static int withdraw_others(struct cni_run *run, const json_t *list, const json_t
 
 static int collect_garbage(struct cni_run *run, struct err *err)
 {
-	json_t *valid = json_object(), *list;
+	json_t *valid = json_object(), *list = NULL;
 	int code = collect_valid(&run->request, valid, err);
 	if (!code) {
 		int r = list_network(run, &list, err);

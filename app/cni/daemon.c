@@ -29,7 +29,7 @@ int cni_daemon_enrol(const struct cni_request *request, const char *uid, const c
 {
 	/* It gives up a little sooner than we do, so that it is the one to say why. */
 	int deadline_ms = request->deadline_ms - request->deadline_ms / 10;
-	json_t *reply;
+	json_t *reply = NULL;
 	int r = ask(request, LIVE_INTERFACE "Enrol",
 	            json_pack("{s:s, s:s*, s:s*, s:i}", "uid", uid, "name", name, "policy", request->policy,
 	                      "deadline_ms", deadline_ms),
@@ -46,7 +46,7 @@ int cni_daemon_enrol(const struct cni_request *request, const char *uid, const c
 
 int cni_daemon_withdraw(const struct cni_request *request, const char *uid, struct err *err)
 {
-	json_t *reply;
+	json_t *reply = NULL;
 	int r = ask(request, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", uid), -1, &reply, err);
 	if (r == 0)
 		json_decref(reply);
