@@ -25,7 +25,9 @@ if(NSRELAY_MAN AND SCDOC)
       COMMAND ${CMAKE_COMMAND} -E env SOURCE_DATE_EPOCH=0 ${SCDOC} < ${file}.scd > ${file}
       DEPENDS nsrelay_manual ${text} VERBATIM)
     list(APPEND NSRELAY_MANUAL_FILES ${file})
-    install(FILES ${file} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    if(NSRELAY_CNI OR NOT page MATCHES "^nsrelay-cni")
+      install(FILES ${file} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    endif()
   endforeach()
 
   # nsbench has no tables, only a text.
