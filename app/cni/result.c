@@ -24,6 +24,7 @@ int cni_fail(struct err *err, enum cni_code code, const char *fmt, ...)
 	char text[ERR_TEXT_MAX];
 	va_list args;
 	va_start(args, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is va_start()'s */
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	err_set(err, EINVAL, "%s", text);
