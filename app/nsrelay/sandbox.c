@@ -125,7 +125,7 @@ static const int allowed_calls[] = {
 	SCMP_SYS(splice), SCMP_SYS(tee), SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
 	/* connections */
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(getpeername),
-	SCMP_SYS(getsockname), SCMP_SYS(bind),
+	SCMP_SYS(getsockname),
 	/* threads, time and memory */
 	SCMP_SYS(futex), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(munmap),
@@ -160,6 +160,8 @@ static const struct narrow_call {
 	{SCMP_SYS(getsockopt), 2, {EQUAL(1, IPPROTO_IPV6), EQUAL(2, SO_ORIGINAL_DST)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_NODELAY)}},
 	{SCMP_SYS(setsockopt), 2, {EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_CORK)}},
+	{SCMP_SYS(bind), 1, {EQUAL(2, sizeof(struct sockaddr_in))}}, /* upstream sockets to their clients' addresses */
+	{SCMP_SYS(bind), 1, {EQUAL(2, sizeof(struct sockaddr_in6))}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCOUTQ)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCINQ)}},
 	{SCMP_SYS(ioctl), 1, {EQUAL(1, SIOCATMARK)}},

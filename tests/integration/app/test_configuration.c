@@ -235,6 +235,20 @@ static void what_is_added_is_served_and_what_is_removed_is_not(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* assert_served_behind_checks - as assert_served(), where checks come too: they say PING */
+static void assert_served_behind_checks(const char *address, int listener)
+{
+	char said[4] = "PING";
+	int client = testns_connect(web, address), server = -1;
+	testns_write(client, "ping", 4);
+	while (memcmp(said, "PING", 4) == 0) {
+		server = testns_accept(listener);
+		testns_read(server, said, 4);
+	}
+	assert_memory_equal(said, "ping", 4);
+	testns_assert_connected(client, server);
+}
+
 static void a_backend_is_added_to_a_pool(void **state)
 {
 	(void)state;
@@ -243,7 +257,7 @@ static void a_backend_is_added_to_a_pool(void **state)
 	ask("maintenance", "127.0.0.1:81");
 	assert_says(ask("add", fragment("pools: { second: { backends: api/127.0.0.1:90 } }\n")), "added\n");
 	ask("maintenance", "127.0.0.1:82");
-	assert_served("127.0.0.1:81", server);
+	assert_served_behind_checks("127.0.0.1:81", server);
 	assert_says(ask("backends"), "127.0.0.1:90");
 	assert_int_equal(relayproc_stop(relay), 0);
 }

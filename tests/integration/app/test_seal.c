@@ -299,7 +299,7 @@ static const struct attempt {
         {"openat2", try_openat2, false},
         {"socket", try_socket, false},
         {"socketpair", try_socketpair, false},
-        {"bind", try_bind, false},
+        {"bind to no IP address", try_bind, false},
         {"listen", try_listen, false},
         {"setns", try_setns, false},
         {"unshare", try_unshare, false},
