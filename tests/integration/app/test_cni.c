@@ -26,7 +26,30 @@ enum { PATH_SIZE = 128, ROWS = 4, UID_SIZE = 128 };
 
 enum mood { SERVES, REFUSES, IS_STUCK };
 
-/* Changed by the daemon's thread within a call, and looked at by the test between two: the plugin's life orders them. */
+/* Held by the daemon's thread while it serves. */
+static pthread_mutex_t serving = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock(void *ctx)
+{
+	(void)ctx;
+	pthread_mutex_lock(&serving);
+}
+
+static void unlock(void *ctx)
+{
+	(void)ctx;
+	pthread_mutex_unlock(&serving);
+}
+
+/* meet - the daemon's thread, so that each sees what the other has written: that a plugin lived meanwhile orders them too, but
+ * tells no memory model so */
+static void meet(void)
+{
+	lock(NULL);
+	unlock(NULL);
+}
+
+/* Changed by the daemon's thread within a call, and looked at by the test between two. */
 static struct {
 	char folder[32], socket[PATH_SIZE];
 	int host;
@@ -138,6 +161,8 @@ static void start_daemon(void)
 	                                      .listen_fd = fd,
 	                                      .stop_fd = eventfd(0, EFD_CLOEXEC),
 	                                      .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	                                      .wake = lock,
+	                                      .sleep = unlock,
 	                                      .clients_max = 4,
 	                                      .message_max = 65536,
 	                                      .uids = {getuid()},
@@ -197,11 +222,13 @@ static json_t *run_plugin(const char *plugin, const char *command, int pod, cons
 	snprintf(netns, sizeof(netns), "CNI_NETNS=/proc/%d/fd/%d", getpid(), pod);
 	snprintf(action, sizeof(action), "CNI_COMMAND=%s", command);
 	assert_int_equal(json_dump_file(config, in, 0), 0);
+	meet();
 	*ret_status = testns_run(
 	        here.host, TESTNS_ARGV("env", action, netns, "CNI_CONTAINERID=c1", "CNI_IFNAME=eth0",
 	                               "CNI_PATH=" PLUGINS,
 	                               "CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web",
 	                               "sh", "-c", "exec \"$0\" <\"$1\" >\"$2\"", plugin, in, out));
+	meet();
 	return json_load_file(out, 0, NULL);
 }
 
