@@ -146,10 +146,9 @@ static int in_namespace(struct steered *steered,
 	return rc;
 }
 
-/* forget - close all that is ours of it; an owned table goes with that */
-static void forget(struct steered *steered)
+/* drop - close all that is ours of it; an owned table goes with that */
+static void drop(struct steered *steered)
 {
-	list_remove(&steered->link);
 	if (steered->nft)
 		nl_close(steered->nft);
 	intercept_fini(&steered->wanted);
@@ -157,11 +156,22 @@ static void forget(struct steered *steered)
 	free(steered);
 }
 
-static void take_away(struct steered *steered)
+static void forget(struct steered *steered)
+{
+	list_remove(&steered->link);
+	drop(steered);
+}
+
+static void remove_rules(struct steered *steered)
 {
 	struct err err = ERR_INIT;
 	if (in_namespace(steered, intercept_remove, &err) < 0)
 		log_failure(steered->space, &err);
+}
+
+static void take_away(struct steered *steered)
+{
+	remove_rules(steered);
 	forget(steered);
 }
 
@@ -285,22 +295,38 @@ static void look_at(struct steered *steered)
 	log_record_end(&log);
 }
 
+/* find_due - one whose rules are not needed any more; NULL: all are */
+static struct steered *find_due(const struct steering *steering, uint64_t now_ms)
+{
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		if (steered->remove_ms && now_ms >= steered->remove_ms)
+			return steered;
+	}
+	return NULL;
+}
+
+static void look_at_some(struct steering *steering)
+{
+	struct list looked, *link;
+	list_init(&looked);
+	for (int i = 0; i < LOOKS && (link = list_shift(&steering->all)); i++) {
+		look_at(LIST_ENTRY(link, struct steered, link));
+		list_append(&looked, link);
+	}
+	list_move_all(&steering->all, &looked);
+}
+
 uint64_t steering_act(struct steering *steering, uint64_t now_ms)
 {
 	if (steering->look_ms == 0 || now_ms < steering->look_ms)
 		return steering->look_ms;
-	struct list looked, *link;
-	list_init(&looked);
-	for (int i = 0; i < LOOKS && (link = list_shift(&steering->all)); i++) {
-		struct steered *steered = LIST_ENTRY(link, struct steered, link);
-		if (steered->remove_ms && now_ms >= steered->remove_ms) {
-			take_away(steered);
-			continue;
-		}
-		look_at(steered);
-		list_append(&looked, link);
+	struct steered *due = find_due(steering, now_ms);
+	if (due) {
+		take_away(due);
+		return steering->look_ms = now_ms + 1; /* there may be more */
 	}
-	list_move_all(&steering->all, &looked);
+	look_at_some(steering);
 	return steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
 }
 
@@ -316,11 +342,12 @@ void steering_stop(struct steering *steering)
 
 void steering_end(struct steering *steering)
 {
-	for (struct list *link; (link = list_shift(&steering->all));) {
+	for (struct list *link = steering->all.next, *next; link != &steering->all; link = next) {
+		next = link->next;
 		struct steered *steered = LIST_ENTRY(link, struct steered, link);
 		if (steered->wanted.owned || steered->remove_ms)
-			take_away(steered);
-		else
-			forget(steered);
+			remove_rules(steered);
+		drop(steered);
 	}
+	list_init(&steering->all);
 }
