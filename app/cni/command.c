@@ -19,16 +19,41 @@ struct cni_run {
 	const struct cni_environment *environment;
 	struct cni_request request;
 	char uid[CNI_UID_MAX]; /* of commands about one attachment */
+	json_t *result;        /* of the plugins before; owned; NULL where it is not needed */
+	struct varlink_client daemon;
+	bool is_connected;
 	FILE *out, *log;
 };
 
 /* Returns 0 or a code of the specification, with @err. */
 typedef int command_fn(struct cni_run *run, struct err *err);
 
+/* ---- the daemon ---- */
+
+static int reach(struct cni_run *run, struct err *err)
+{
+	int r = cni_daemon_connect(&run->daemon, &run->request, err);
+	run->is_connected = r == 0;
+	return r;
+}
+
+/* is_nobody_there - @error of reach(): no daemon runs, so that nothing is served */
+static bool is_nobody_there(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED;
+}
+
 /* code_of - what a runtime is told of a call of the daemon's that has failed */
 static int code_of(int error)
 {
 	return error == -EREMOTEIO ? CNI_REFUSED : CNI_TRY_LATER;
+}
+
+/* goes_on - it was no success, and shall be one all the same: for whoever reads the runtime's log */
+static int goes_on(const struct cni_run *run, const char *what, const struct err *err)
+{
+	fprintf(run->log, "nsrelay-cni: %s: %s\n", what, err->text);
+	return 0;
 }
 
 /* open_namespace - of the pod; not a path that would keep us waiting, or anything else */
@@ -47,33 +72,49 @@ static int open_namespace(const char *path, int *ret_fd, struct err *err)
 
 /* ---- ADD ---- */
 
-static int add(struct cni_run *run, struct err *err)
+/* enrol - or leave nothing behind, whether or not the runtime gets to call DEL after an ADD that failed */
+static int enrol(struct cni_run *run, int namespace_fd, struct err *err)
 {
 	char name[CNI_NAME_MAX];
 	bool has_name = cni_pod_name(run->environment->args, name);
+	int r = reach(run, err);
+	if (r == 0)
+		r = cni_daemon_enrol(&run->daemon, &run->request, run->uid, has_name ? name : NULL,
+		                     namespace_fd, err);
+	if (r == -EAGAIN && !run->request.may_proceed)
+		cni_daemon_withdraw(&run->daemon, run->uid, NULL);
+	return r;
+}
+
+static int add(struct cni_run *run, struct err *err)
+{
 	int fd = -1, code = open_namespace(run->environment->netns, &fd, err);
 	if (code)
 		return code;
-	int r = cni_daemon_enrol(&run->request, run->uid, has_name ? name : NULL, fd, err);
+	int r = enrol(run, fd, err);
 	close(fd);
 	if (r < 0 && !run->request.may_proceed)
 		return code_of(r);
 	if (r < 0)
-		fprintf(run->log, "nsrelay-cni: %s starts unserved: %s\n", run->uid, err->text);
-	cni_print_result(run->request.result, run->out);
+		goes_on(run, "starts unserved", err);
+	cni_print_result(run->result, run->out);
 	return 0;
 }
 
 /* ---- DEL ---- */
 
-/* del - where no daemon is, nothing is served any more: a pod must be able to end then */
+/*
+ * del - where no daemon is, nothing is served any more, and a pod must be able to end. One that is there is asked also
+ * where the pod has started without it: it may have come to serve it later.
+ */
 static int del(struct cni_run *run, struct err *err)
 {
-	int r = cni_daemon_withdraw(&run->request, run->uid, err);
-	if (r != -ENOENT && r != -ECONNREFUSED)
-		return r < 0 ? code_of(r) : 0;
-	fprintf(run->log, "nsrelay-cni: %s: %s\n", run->uid, err->text);
-	return 0;
+	int r = reach(run, err);
+	if (is_nobody_there(r))
+		return goes_on(run, "nothing to withdraw", err);
+	if (r == 0)
+		r = cni_daemon_withdraw(&run->daemon, run->uid, err);
+	return r < 0 ? code_of(r) : 0;
 }
 
 /* ---- CHECK ---- */
@@ -118,12 +159,13 @@ static int check(struct cni_run *run, struct err *err)
 	close(fd);
 	if (r < 0)
 		return cni_fail(err, CNI_IO, "fstat of %s", run->environment->netns);
-	r = cni_daemon_list(&run->request, run->uid, &list, err);
-	if (r < 0)
-		return code_of(r);
-	code = compare(find_uid(list, run->uid), (json_int_t)there.st_ino, err);
+	r = reach(run, err);
+	if (r == 0)
+		r = cni_daemon_list(&run->daemon, run->uid, &list, err);
+	code = r < 0 ? code_of(r) : compare(find_uid(list, run->uid), (json_int_t)there.st_ino, err);
 	json_decref(list);
-	return code;
+	/* A pod that may be unserved is as it should be. */
+	return code && run->request.may_proceed ? goes_on(run, "unserved", err) : code;
 }
 
 /* ---- STATUS, GC ---- */
@@ -133,15 +175,22 @@ static int list_network(struct cni_run *run, json_t **ret, struct err *err)
 {
 	char prefix[CNI_UID_MAX];
 	int r = cni_uid(run->request.network, NULL, NULL, prefix);
-	return r < 0 ? err_set(err, -r, "name: too long") : cni_daemon_list(&run->request, prefix, ret, err);
+	return r < 0 ? err_set(err, -r, "name: too long") : cni_daemon_list(&run->daemon, prefix, ret, err);
 }
 
+/* status - could ADD succeed? */
 static int status(struct cni_run *run, struct err *err)
 {
 	json_t *list = NULL;
-	if (list_network(run, &list, err) < 0)
-		return CNI_NOT_AVAILABLE;
+	int r = reach(run, err);
+	bool is_gone = is_nobody_there(r);
+	if (r == 0)
+		r = list_network(run, &list, err);
 	json_decref(list);
+	if (r < 0 && run->request.may_proceed)
+		return goes_on(run, "pods start unserved", err);
+	if (r < 0)
+		return is_gone ? CNI_LIMITED : CNI_NOT_AVAILABLE;
 	return 0;
 }
 
@@ -151,7 +200,9 @@ static int collect_valid(const struct cni_request *request, json_t *uids, struct
 	const json_t *valid = json_object_get(request->json, "cni.dev/valid-attachments"), *one;
 	char uid[CNI_UID_MAX];
 	size_t i;
-	/* Withdrawing everything because a key is missing would be too much. */
+	/* Go's empty list. One that is missing is not taken for empty: everything would be withdrawn. */
+	if (json_is_null(valid))
+		return 0;
 	if (!json_is_array(valid))
 		return cni_fail(err, CNI_BAD_CONFIG, "cni.dev/valid-attachments: expected a list");
 	json_array_foreach(valid, i, one)
@@ -168,36 +219,46 @@ static int collect_valid(const struct cni_request *request, json_t *uids, struct
 	return 0;
 }
 
-/* withdraw_others - each of @list that is not in @valid; goes on after a failure, and returns the first one's code */
+/* withdraw_others - each of @list that is not in @valid; goes on where the daemon refuses one. The first error. */
 static int withdraw_others(struct cni_run *run, const json_t *list, const json_t *valid, struct err *err)
 {
 	size_t i;
-	int code = 0;
 	const json_t *row;
+	int first = 0;
 	json_array_foreach(list, i, row)
 	{
 		const char *uid = json_string_value(json_object_get(row, "uid"));
 		if (!uid || json_object_get(valid, uid))
 			continue;
-		int r = cni_daemon_withdraw(&run->request, uid, code ? NULL : err);
-		if (r == -ETIMEDOUT)
-			return code_of(r); /* a daemon that is stuck is not asked again for each of them */
-		if (r < 0 && !code)
-			code = code_of(r);
+		int r = cni_daemon_withdraw(&run->daemon, uid, first ? NULL : err);
+		first = first ? first : r;
+		if (r < 0 && r != -EREMOTEIO)
+			break;
 	}
-	return code;
+	return first;
+}
+
+/* sweep - have withdrawn what is not in @valid */
+static int sweep(struct cni_run *run, const json_t *valid, struct err *err)
+{
+	json_t *list = NULL;
+	int r = reach(run, err);
+	if (is_nobody_there(r))
+		return goes_on(run, "nothing to withdraw", err);
+	if (r == 0)
+		r = list_network(run, &list, err);
+	if (r == 0)
+		r = withdraw_others(run, list, valid, err);
+	json_decref(list);
+	return r < 0 ? code_of(r) : 0;
 }
 
 static int collect_garbage(struct cni_run *run, struct err *err)
 {
-	json_t *valid = json_object(), *list = NULL;
+	json_t *valid = json_object();
 	int code = collect_valid(&run->request, valid, err);
-	if (!code) {
-		int r = list_network(run, &list, err);
-		code = r < 0 ? code_of(r) : withdraw_others(run, list, valid, err);
-		if (r == 0)
-			json_decref(list);
-	}
+	if (!code)
+		code = sweep(run, valid, err);
 	json_decref(valid);
 	return code;
 }
@@ -247,14 +308,10 @@ static int check_request(const struct command *command, struct cni_run *run, str
 	if (cni_version_index(request->version) < command->since)
 		return cni_fail(err, CNI_BAD_VERSION, "cniVersion %s has no %s", request->version,
 		                command->name);
-	if (command->needs_result && !request->result)
-		return cni_fail(
-		        err, CNI_BAD_CONFIG,
-		        "prevResult is missing; nsrelay-cni comes behind a plugin that makes the interface");
 	if (command->needs_attachment &&
 	    cni_uid(request->network, run->environment->container, run->environment->ifname, run->uid) < 0)
 		return cni_fail(err, CNI_BAD_ENVIRONMENT, "CNI_CONTAINERID: too long");
-	return 0;
+	return command->needs_result ? cni_request_result(request, &run->result, err) : 0;
 }
 
 static int carry_out(struct cni_run *run, const char *text, size_t size, struct err *err)
@@ -272,19 +329,27 @@ static int carry_out(struct cni_run *run, const char *text, size_t size, struct 
 	return code ? code : command->fn(run, err);
 }
 
+static void finish(struct cni_run *run)
+{
+	if (run->is_connected)
+		varlink_disconnect(&run->daemon);
+	json_decref(run->result);
+	cni_request_free(&run->request);
+}
+
 int cni_command_run(const struct cni_environment *environment, const char *text, size_t size, FILE *out,
                     FILE *log)
 {
 	struct cni_run run = {.environment = environment, .out = out, .log = log};
 	struct err err = ERR_INIT;
+	int code = 0;
 	/* Asked before anything is known, so whatever else there is does not matter. */
-	if (environment->command && strcmp(environment->command, "VERSION") == 0) {
-		cni_print_versions(out);
-		return EXIT_SUCCESS;
-	}
-	int code = carry_out(&run, text, size, &err);
+	if (environment->command && strcmp(environment->command, "VERSION") == 0)
+		cni_print_versions(text, size, out);
+	else
+		code = carry_out(&run, text, size, &err);
 	if (code)
 		cni_print_error(run.request.version, code, err.text, out);
-	cni_request_free(&run.request);
+	finish(&run);
 	return code ? EXIT_FAILURE : EXIT_SUCCESS;
 }

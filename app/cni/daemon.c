@@ -5,32 +5,27 @@
 #include <string.h>
 
 #include "app/nsctl/live.h"
-#include "app/varlink/client.h"
 
-/* ask - one question; @parameters are taken, NULL is a lack of memory or a text that is no UTF-8 */
-static int ask(const struct cni_request *request, const char *method, json_t *parameters, int fd,
-               json_t **ret, struct err *err)
+int cni_daemon_connect(struct varlink_client *daemon, const struct cni_request *request, struct err *err)
 {
-	struct varlink_client client;
-	if (!parameters)
-		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
-	int r = varlink_connect_within(&client, request->socket, request->deadline_ms, err);
-	if (r < 0) {
-		json_decref(parameters);
-		return r;
-	}
-	r = varlink_ask(&client, method, parameters, fd, ret, err);
-	varlink_disconnect(&client);
-	return r;
+	return varlink_connect_within(daemon, request->socket, request->deadline_ms, err);
 }
 
-int cni_daemon_enrol(const struct cni_request *request, const char *uid, const char *name, int namespace_fd,
-                     struct err *err)
+/* ask - one question; @parameters are taken, NULL is a lack of memory or a text that is no UTF-8 */
+static int ask(struct varlink_client *daemon, const char *method, json_t *parameters, int fd, json_t **ret,
+               struct err *err)
+{
+	return parameters ? varlink_ask(daemon, method, parameters, fd, ret, err)
+	                  : err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
+}
+
+int cni_daemon_enrol(struct varlink_client *daemon, const struct cni_request *request, const char *uid,
+                     const char *name, int namespace_fd, struct err *err)
 {
 	/* It gives up a little sooner than we do, so that it is the one to say why. */
 	int deadline_ms = request->deadline_ms - request->deadline_ms / 10;
 	json_t *reply = NULL;
-	int r = ask(request, LIVE_INTERFACE "Enrol",
+	int r = ask(daemon, LIVE_INTERFACE "Enrol",
 	            json_pack("{s:s, s:s*, s:s*, s:i}", "uid", uid, "name", name, "policy", request->policy,
 	                      "deadline_ms", deadline_ms),
 	            namespace_fd, &reply, err);
@@ -44,10 +39,10 @@ int cni_daemon_enrol(const struct cni_request *request, const char *uid, const c
 	return r;
 }
 
-int cni_daemon_withdraw(const struct cni_request *request, const char *uid, struct err *err)
+int cni_daemon_withdraw(struct varlink_client *daemon, const char *uid, struct err *err)
 {
 	json_t *reply = NULL;
-	int r = ask(request, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", uid), -1, &reply, err);
+	int r = ask(daemon, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", uid), -1, &reply, err);
 	if (r == 0)
 		json_decref(reply);
 	return r;
@@ -63,18 +58,13 @@ static int take(void *ctx, const json_t *reply, struct err *err)
 	                                                              : 0;
 }
 
-int cni_daemon_list(const struct cni_request *request, const char *prefix, json_t **ret, struct err *err)
+int cni_daemon_list(struct varlink_client *daemon, const char *prefix, json_t **ret, struct err *err)
 {
-	struct varlink_client client;
 	json_t *list = json_array();
 	if (!list)
 		return err_set(err, ENOMEM, "out of memory");
-	int r = varlink_connect_within(&client, request->socket, request->deadline_ms, err);
-	if (r == 0) {
-		r = varlink_each(&client, LIVE_INTERFACE "Enrolled", json_pack("{s:s}", "prefix", prefix),
-		                 take, list, err);
-		varlink_disconnect(&client);
-	}
+	int r = varlink_each(daemon, LIVE_INTERFACE "Enrolled", json_pack("{s:s}", "prefix", prefix), take,
+	                     list, err);
 	if (r < 0)
 		json_decref(list);
 	else

@@ -2,13 +2,16 @@
 /* nsrelay-cni: the environment, standard input, and one command. */
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/cni/command.h"
 #include "app/cni/result.h"
 
-enum { INPUT_PATIENCE_MS = 10000 }; /* a runtime that says nothing for so long says nothing more */
+enum { INPUT_PATIENCE_MS = 10000 }; /* a runtime that is not done by then never is */
 
 static const char *variable(const char *name)
 {
@@ -16,12 +19,21 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* read_input - up to @max bytes of standard input; 0 or a code, with @err */
 static int read_input(char *text, size_t max, size_t *ret_size, struct err *err)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	int64_t deadline_ms = now_ms() + INPUT_PATIENCE_MS;
 	for (size_t size = 0; size < max;) {
-		if (poll(&input, 1, INPUT_PATIENCE_MS) == 0)
+		int64_t left_ms = deadline_ms - now_ms();
+		if (left_ms <= 0 || poll(&input, 1, (int)left_ms) == 0)
 			return cni_fail(err, CNI_IO, "standard input does not end");
 		ssize_t n = read(STDIN_FILENO, text + size, max - size);
 		if (n < 0 && errno != EINTR)
@@ -45,10 +57,12 @@ int main(void)
 	                                            .args = variable("CNI_ARGS")};
 	struct err err = ERR_INIT;
 	size_t size = 0;
-	int code = read_input(text, sizeof(text), &size, &err);
-	if (code) {
+	/* Who has called it by hand need not be waited for. */
+	int code = environment.command ? read_input(text, sizeof(text), &size, &err) : 0;
+	if (code)
 		cni_print_error(NULL, code, err.text, stdout);
-		return EXIT_FAILURE;
-	}
-	return cni_command_run(&environment, text, size, stdout, stderr);
+	else
+		code = cni_command_run(&environment, text, size, stdout, stderr);
+	/* A result that did not arrive is none. */
+	return code || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -98,22 +98,6 @@ static int take_network(struct cni_request *request, struct err *err)
 	return 0;
 }
 
-static int take_result(struct cni_request *request, struct err *err)
-{
-	const json_t *result = json_object_get(request->json, "prevResult");
-	const char *version = json_string_value(json_object_get(result, "cniVersion"));
-	if (!result)
-		return 0;
-	if (!json_is_object(result))
-		return cni_fail(err, CNI_BAD_CONFIG, "prevResult: expected an object");
-	if (version && strcmp(version, request->version) != 0)
-		return cni_fail(err, CNI_BAD_VERSION,
-		                "prevResult has cniVersion %s; expected %s as the network has", version,
-		                request->version);
-	request->result = result;
-	return 0;
-}
-
 int cni_request_read(const char *text, size_t size, struct cni_request *ret, struct err *err)
 {
 	json_error_t error;
@@ -126,9 +110,35 @@ int cni_request_read(const char *text, size_t size, struct cni_request *ret, str
 	int code = take_version(ret, err);
 	if (!code)
 		code = take_network(ret, err);
-	if (!code)
-		code = take_settings(ret, err);
-	return code ? code : take_result(ret, err);
+	return code ? code : take_settings(ret, err);
+}
+
+/* with_version - a result has one, though a runtime may pass on what an older plugin made without */
+static json_t *with_version(json_t *result, const char *version)
+{
+	json_t *copy = json_copy(result);
+	if (copy && json_object_set_new(copy, "cniVersion", json_string(version)) == 0)
+		return copy;
+	json_decref(copy);
+	return NULL;
+}
+
+int cni_request_result(const struct cni_request *request, json_t **ret, struct err *err)
+{
+	json_t *result = json_object_get(request->json, "prevResult");
+	const char *version = json_string_value(json_object_get(result, "cniVersion"));
+	if (!result || json_is_null(result))
+		return cni_fail(
+		        err, CNI_BAD_CONFIG,
+		        "prevResult is missing; nsrelay-cni comes behind a plugin that makes the interface");
+	if (!json_is_object(result))
+		return cni_fail(err, CNI_BAD_CONFIG, "prevResult: expected an object");
+	if (version && strcmp(version, request->version) != 0)
+		return cni_fail(err, CNI_BAD_VERSION,
+		                "prevResult has cniVersion %s; expected %s as the network has", version,
+		                request->version);
+	*ret = version ? json_incref(result) : with_version(result, request->version);
+	return *ret ? 0 : cni_fail(err, CNI_IO, "out of memory");
 }
 
 void cni_request_free(struct cni_request *request)

@@ -29,8 +29,7 @@ struct cni_request {
 	const char *socket; /* of the daemon */
 	const char *policy; /* NULL: the daemon's choice */
 	int deadline_ms;
-	bool may_proceed;     /* onFailure: the pod starts although it is not served */
-	const json_t *result; /* of the plugins before; NULL: none */
+	bool may_proceed; /* onFailure: the pod starts although it is not served */
 };
 
 /*
@@ -40,6 +39,12 @@ struct cni_request {
  * Returns 0 or a code of the specification, with @err.
  */
 int cni_request_read(const char *text, size_t size, struct cni_request *ret, struct err *err);
+
+/*
+ * cni_request_result - what the plugins before have made, with its version, the caller's to json_decref()
+ * Returns 0 or a code of the specification, with @err.
+ */
+int cni_request_result(const struct cni_request *request, json_t **ret, struct err *err);
 void cni_request_free(struct cni_request *request);
 
 /*

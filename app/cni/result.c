@@ -31,16 +31,19 @@ int cni_fail(struct err *err, enum cni_code code, const char *fmt, ...)
 	return (int)code;
 }
 
-void cni_print_versions(FILE *out)
+void cni_print_versions(const char *text, size_t size, FILE *out)
 {
+	json_t *input = json_loadb(text, size, 0, NULL);
+	const char *asked = json_string_value(json_object_get(input, "cniVersion"));
 	struct json json = JSON_INIT(out);
 	json_begin_object(&json, NULL);
-	json_text(&json, "cniVersion", versions[CNI_VERSION_1_1_0]);
+	json_text(&json, "cniVersion", asked ? asked : versions[CNI_VERSION_1_1_0]);
 	json_begin_array(&json, "supportedVersions");
 	for (size_t i = 0; i < ARRAY_COUNT(versions); i++)
 		json_text(&json, NULL, versions[i]);
 	json_end(&json);
 	json_end(&json);
+	json_decref(input);
 }
 
 void cni_print_result(const json_t *result, FILE *out)

@@ -20,11 +20,11 @@
 
 #define PLUGINS "/usr/lib/cni/"
 
-enum { PATH_SIZE = 128, ROWS = 4, UID_SIZE = 128 };
+enum { PATH_SIZE = 128, ROWS = 4, UID_SIZE = 128, SLOW_MS = 200 };
 
 /* ---- a daemon ---- */
 
-enum mood { SERVES, REFUSES, IS_STUCK };
+enum mood { SERVES, REFUSES, HESITATES, IS_STUCK, IS_SLOW };
 
 /* Held by the daemon's thread while it serves. */
 static pthread_mutex_t serving = PTHREAD_MUTEX_INITIALIZER;
@@ -58,7 +58,7 @@ static struct {
 		char uid[UID_SIZE], name[UID_SIZE], policy[UID_SIZE];
 		ino_t inode;
 	} rows[ROWS];
-	size_t count;
+	size_t count, withdrawals;
 	struct varlink_server server;
 	pthread_t thread;
 	bool runs;
@@ -95,7 +95,7 @@ static enum varlink_outcome enrol(const struct varlink_service *service, struct 
 	snprintf(here.rows[i].name, UID_SIZE, "%s", or_empty(varlink_text(call, "name")));
 	snprintf(here.rows[i].policy, UID_SIZE, "%s", or_empty(varlink_text(call, "policy")));
 	here.rows[i].inode = there.st_ino;
-	json_text(out, "state", "served");
+	json_text(out, "state", here.mood == HESITATES ? "pending" : "served");
 	return VARLINK_LAST;
 }
 
@@ -105,6 +105,11 @@ static enum varlink_outcome withdraw(const struct varlink_service *service, stru
 	size_t i = find_row(varlink_text(call, "uid"));
 	(void)service;
 	(void)out;
+	here.withdrawals++;
+	if (here.mood == IS_SLOW)
+		usleep(SLOW_MS * 1000);
+	if (here.mood == REFUSES)
+		return varlink_fail(call, "io.nsrelay.Control.Busy", "reason", "later", NULL, NULL);
 	if (i < here.count)
 		here.rows[i] = here.rows[--here.count];
 	return VARLINK_LAST;
@@ -356,6 +361,58 @@ static void garbage_is_what_the_runtime_does_not_know(void **state)
 	json_decref(config);
 }
 
+/* garbage - two attachments that the runtime does not know; the caller's to json_decref() */
+static json_t *garbage(void)
+{
+	json_t *config = configuration(1, "1.1.0", NULL);
+	json_object_set_new(config, "cni.dev/valid-attachments", json_array());
+	here.count = 2;
+	strcpy(here.rows[0].uid, "cni/pods/a/eth0");
+	strcpy(here.rows[1].uid, "cni/pods/b/eth0");
+	return config;
+}
+
+static void garbage_has_one_deadline_however_much_it_is(void **state)
+{
+	(void)state;
+	here.mood = IS_SLOW;
+	start();
+	json_t *config = garbage();
+	/* long enough for either, too short for both */
+	json_object_set_new(config, "deadline_ms", json_integer(SLOW_MS + SLOW_MS / 2));
+	expect("GC", here.host, config, 11);
+	json_decref(config);
+}
+
+static void garbage_that_stays_keeps_no_other(void **state)
+{
+	(void)state;
+	here.mood = REFUSES;
+	start();
+	json_t *config = garbage();
+	expect("GC", here.host, config, 100);
+	assert_int_equal(here.withdrawals, 2);
+	json_decref(config);
+}
+
+static void a_pod_that_is_served_too_late_is_withdrawn(void **state)
+{
+	json_t *result = small_result("1.0.0");
+	(void)state;
+	here.mood = HESITATES;
+	start();
+	json_t *config = configuration(1, "1.0.0", result);
+	expect("ADD", here.host, config, 11);
+	assert_int_equal(here.count, 0);
+	json_object_set_new(config, "onFailure", json_string("proceed"));
+	expect("ADD", here.host, config, 0);
+	assert_int_equal(here.count, 1);
+	expect("DEL", here.host, config, 0);
+	assert_int_equal(here.count, 0);
+	json_decref(config);
+	json_decref(result);
+}
+
 static void a_pod_that_is_refused_does_not_start_unless_it_may(void **state)
 {
 	json_t *result = small_result("1.0.0");
@@ -390,6 +447,11 @@ int main(void)
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(check_tells_another_namespace, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(garbage_is_what_the_runtime_does_not_know, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(garbage_has_one_deadline_however_much_it_is, set_up,
+	                                        tear_down),
+	        cmocka_unit_test_setup_teardown(garbage_that_stays_keeps_no_other, set_up, tear_down),
+	        cmocka_unit_test_setup_teardown(a_pod_that_is_served_too_late_is_withdrawn, set_up,
+	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(a_pod_that_is_refused_does_not_start_unless_it_may, set_up,
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(a_daemon_that_is_stuck_holds_nobody, set_up, tear_down),

@@ -9,6 +9,7 @@
 #include "tests/unit/unit.h"
 
 #define NETWORK "\"name\": \"net\", \"type\": \"nsrelay-cni\", \"socket\": \"/nowhere/socket\""
+#define PROCEED "\"onFailure\": \"proceed\""
 #define RESULT  "\"prevResult\": {\"cniVersion\": \"1.1.0\", \"ips\": []}"
 
 static const struct cni_environment nobody = {
@@ -57,6 +58,9 @@ static void version_needs_nothing_else(void **state)
 	assert_string_equal(text, "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.3.1\",\"0.4.0\",\"1."
 	                          "0.0\",\"1.1.0\"]}\n");
 	free(text);
+	text = answer((struct cni_environment){0}, "VERSION", "{\"cniVersion\": \"0.4.0\"}", &status);
+	assert_contains(text, "{\"cniVersion\":\"0.4.0\",");
+	free(text);
 }
 
 static void what_is_no_configuration_is_refused(void **state)
@@ -83,6 +87,7 @@ static void a_setting_of_the_wrong_kind_is_told_by_its_name(void **state)
 	        {"\"onFailure\": \"procede\"", "'procede'; expected \"fail\" or \"proceed\""},
 	        {"\"onFailure\": true", "onFailure: expected a text"},
 	        {"\"prevResult\": []", "prevResult: expected an object"},
+	        {"\"prevResult\": null", "prevResult is missing"},
 	};
 	char config[512];
 	(void)state;
@@ -128,24 +133,53 @@ static void a_result_of_the_plugins_before_is_needed(void **state)
 	             "prevResult has");
 }
 
-static void without_a_daemon_it_is_as_the_network_says(void **state)
+/* expect_success - @command says @text, and nothing else */
+static void expect_success(const char *command, const char *config, const char *text)
 {
 	int status;
+	char *said = answer(nobody, command, config, &status);
+	assert_int_equal(status, EXIT_SUCCESS);
+	assert_string_equal(said, text);
+	free(said);
+}
+
+static void without_a_daemon_it_is_as_the_network_says(void **state)
+{
 	(void)state;
 	expect_error("ADD", "{\"cniVersion\": \"1.1.0\", " NETWORK ", " RESULT "}", CNI_TRY_LATER,
 	             "/nowhere/socket");
-	expect_error("STATUS", "{\"cniVersion\": \"1.1.0\", " NETWORK "}", CNI_NOT_AVAILABLE,
+	expect_error("CHECK", "{\"cniVersion\": \"1.1.0\", " NETWORK ", " RESULT "}", CNI_TRY_LATER,
 	             "/nowhere/socket");
-	char *text = answer(
-	        nobody, "ADD",
-	        "{\"cniVersion\": \"1.1.0\", \"onFailure\": \"proceed\", " NETWORK ", " RESULT "}", &status);
-	assert_int_equal(status, EXIT_SUCCESS);
-	assert_string_equal(text, "{\"cniVersion\":\"1.1.0\",\"ips\":[]}\n");
-	free(text);
-	text = answer(nobody, "DEL", "{\"cniVersion\": \"1.1.0\", " NETWORK "}", &status);
-	assert_int_equal(status, EXIT_SUCCESS);
-	assert_string_equal(text, "");
-	free(text);
+	expect_error("STATUS", "{\"cniVersion\": \"1.1.0\", " NETWORK "}", CNI_LIMITED, "/nowhere/socket");
+	expect_success("ADD", "{\"cniVersion\": \"1.1.0\", " PROCEED ", " NETWORK ", " RESULT "}",
+	               "{\"cniVersion\":\"1.1.0\",\"ips\":[]}\n");
+	expect_success("CHECK", "{\"cniVersion\": \"1.1.0\", " PROCEED ", " NETWORK ", " RESULT "}", "");
+	expect_success("STATUS", "{\"cniVersion\": \"1.1.0\", " PROCEED ", " NETWORK "}", "");
+}
+
+static void without_a_daemon_there_is_nothing_to_withdraw(void **state)
+{
+	(void)state;
+	expect_success("DEL", "{\"cniVersion\": \"1.1.0\", " NETWORK "}", "");
+	expect_success("GC", "{\"cniVersion\": \"1.1.0\", " NETWORK ", \"cni.dev/valid-attachments\": []}",
+	               "");
+	expect_success("GC", "{\"cniVersion\": \"1.1.0\", " NETWORK ", \"cni.dev/valid-attachments\": null}",
+	               "");
+}
+
+static void a_pod_ends_whatever_its_result_was(void **state)
+{
+	(void)state;
+	expect_success("DEL", "{\"cniVersion\": \"1.0.0\", " NETWORK ", " RESULT "}", "");
+	expect_success("DEL", "{\"cniVersion\": \"1.1.0\", " NETWORK ", \"prevResult\": null}", "");
+}
+
+static void a_result_gets_the_version_that_it_lacks(void **state)
+{
+	(void)state;
+	expect_success("ADD",
+	               "{\"cniVersion\": \"0.4.0\", " PROCEED ", " NETWORK ", \"prevResult\": {\"ips\": []}}",
+	               "{\"ips\":[],\"cniVersion\":\"0.4.0\"}\n");
 }
 
 static void garbage_is_not_collected_without_a_list(void **state)
@@ -185,6 +219,9 @@ int main(void)
 	        cmocka_unit_test(commands_are_refused_in_versions_before_theirs),
 	        cmocka_unit_test(a_result_of_the_plugins_before_is_needed),
 	        cmocka_unit_test(without_a_daemon_it_is_as_the_network_says),
+	        cmocka_unit_test(without_a_daemon_there_is_nothing_to_withdraw),
+	        cmocka_unit_test(a_pod_ends_whatever_its_result_was),
+	        cmocka_unit_test(a_result_gets_the_version_that_it_lacks),
 	        cmocka_unit_test(garbage_is_not_collected_without_a_list),
 	        cmocka_unit_test(no_two_attachments_have_the_same_uid),
 	};
