@@ -32,6 +32,7 @@
 	X(HEADER_TIMEOUT,	"header_timeout",	"that header was not complete in time")                        \
 	X(RESOURCE_LIMIT,	"resource_limit",	"descriptors, memory, ports or the connection limit ran out")  \
 	X(NOT_INTERCEPTED,	"not_intercepted",	"it was made to the listener of a relay that intercepts, and had no other destination") \
+	X(DESTINATION_REFUSED,	"destination_refused",	"its relay's destinations refuse where it was intercepted on its way to") \
 	X(NAMESPACE_GONE,	"namespace_gone",	"the namespace of one side went away")
 
 enum cause {

@@ -154,6 +154,32 @@ int config_relay_add_sni(struct config_relay *relay, const struct config_sni_rou
 	return 0;
 }
 
+struct config_destination *config_relay_add_destination(struct config_relay *relay)
+{
+	struct config_destinations *destinations = &relay->destinations;
+	struct config_destination *items = grow(destinations->items, destinations->count, sizeof(*items));
+	if (!items)
+		return NULL;
+	destinations->items = items;
+	struct config_destination *added = &items[destinations->count++];
+	*added = (struct config_destination){0};
+	return added;
+}
+
+size_t config_way_count(const struct config_relay *relay)
+{
+	return 1 + relay->destinations.count + relay->sni.count;
+}
+
+size_t config_way(const struct config_relay *relay, size_t index)
+{
+	const struct config_destinations *destinations = &relay->destinations;
+	if (index > destinations->count)
+		return relay->sni.routes[index - 1 - destinations->count].pool;
+	bool own = index == 0 || destinations->items[index - 1].refuse;
+	return own ? relay->pool : destinations->items[index - 1].pool;
+}
+
 int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr)
 {
 	struct cidr *items = grow(cidrs->items, cidrs->count, sizeof(*items));
@@ -237,6 +263,23 @@ static bool copy_scope(const struct config_scope *scope, struct config_scope *re
 	       copy_ports(&scope->except_ports, &ret->except_ports) == 0;
 }
 
+static int copy_destinations(const struct config_relay *relay, struct config_relay *copy)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < relay->destinations.count; i++) {
+		const struct config_destination *destination = &relay->destinations.items[i];
+		struct config_destination *added = config_relay_add_destination(copy);
+		if (!added)
+			return -ENOMEM;
+		added->refuse = destination->refuse;
+		added->pool = destination->pool;
+		r = copy_cidrs(&destination->networks, &added->networks);
+		if (r == 0)
+			r = copy_ports(&destination->ports, &added->ports);
+	}
+	return r;
+}
+
 static int copy_namespaces(const struct config_namespaces *namespaces, struct config_namespaces *ret)
 {
 	int r = 0;
@@ -251,6 +294,7 @@ static void disown(struct config_relay *copy)
 {
 	copy->listeners = NULL;
 	copy->listener_count = 0;
+	copy->destinations = (struct config_destinations){0};
 	copy->sni.routes = NULL;
 	copy->sni.count = 0;
 	copy->mirror.from = copy->accept.from = (struct config_cidrs){0};
@@ -267,6 +311,8 @@ static int copy_relay(const struct config_relay *relay, struct config_relay *cop
 		r = config_relay_add_listener(copy, &relay->listeners[i]);
 	for (size_t i = 0; r == 0 && i < relay->sni.count; i++)
 		r = config_relay_add_sni(copy, &relay->sni.routes[i]);
+	if (r == 0)
+		r = copy_destinations(relay, copy);
 	bool whole = r == 0 && copy_scope(&relay->scope, &copy->scope) && copy_cidrs(&relay->mirror.from, &copy->mirror.from) == 0 &&
 	             copy_cidrs(&relay->accept.from, &copy->accept.from) == 0 &&
 	             copy_cidrs(&relay->access.allow, &copy->access.allow) == 0 &&
@@ -311,8 +357,18 @@ int config_copy(const struct config *config, struct config *ret)
 	return r;
 }
 
+static void destinations_fini(struct config_destinations *destinations)
+{
+	for (size_t i = 0; i < destinations->count; i++) {
+		free(destinations->items[i].networks.items);
+		free(destinations->items[i].ports.items);
+	}
+	free(destinations->items);
+}
+
 static void relay_fini(struct config_relay *relay)
 {
+	destinations_fini(&relay->destinations);
 	free(relay->listeners);
 	free(relay->sni.routes);
 	free(relay->mirror.from.items);
@@ -347,6 +403,8 @@ void config_drop_pool(struct config *config, size_t index)
 	for (size_t i = 0; i < config->relay_count; i++) {
 		struct config_relay *relay = &config->relays[i];
 		relay->pool -= relay->pool > index;
+		for (size_t j = 0; j < relay->destinations.count; j++)
+			relay->destinations.items[j].pool -= relay->destinations.items[j].pool > index;
 		for (size_t j = 0; j < relay->sni.count; j++)
 			relay->sni.routes[j].pool -= relay->sni.routes[j].pool > index;
 	}

@@ -242,6 +242,19 @@ struct config_sni {
 	uint32_t timeout_ms;             /* for the name to come */
 };
 
+/* Where connections go that were intercepted on their way to some destination: relay/destination.h. The first that fits. */
+struct config_destination {
+	struct config_cidrs networks; /* none: all */
+	struct config_ports ports;    /* none: all */
+	bool refuse;                  /* nowhere */
+	size_t pool;                  /* index into config.pools, unless they are refused */
+};
+
+struct config_destinations {
+	struct config_destination *items; /* owned, with all that is in them */
+	size_t count;
+};
+
 struct config_relay {
 	char name[CONFIG_NAME_MAX];
 	struct endpoint *listeners; /* owned */
@@ -260,6 +273,7 @@ struct config_relay {
 	enum config_source source; /* of connections to TCP backends of the client's family */
 	enum config_proxy proxy_send;
 	struct config_accept accept;
+	struct config_destinations destinations;
 	struct config_sni sni;
 	struct config_mirror mirror;
 	struct config_access access;
@@ -371,6 +385,16 @@ uint32_t config_mirror_sockets(const struct config *config);
 
 /* config_relay_add_sni - append a copy; 0 or -ENOMEM */
 int config_relay_add_sni(struct config_relay *relay, const struct config_sni_route *route);
+
+/* config_relay_add_destination - append an empty one; the pointer is valid until the next call. NULL: memory is out. */
+struct config_destination *config_relay_add_destination(struct config_relay *relay);
+
+/*
+ * config_way_count, config_way - the pools that @relay's connections may go to: its own at 0, then one for each of its
+ * destinations and its server names, so that a pool may come more than once; one that is refused comes as the relay's own
+ */
+size_t config_way_count(const struct config_relay *relay);
+size_t config_way(const struct config_relay *relay, size_t index);
 
 /*
  * config_copy - a configuration of its own that says the same

@@ -71,7 +71,7 @@ static void sum_memory(struct limits *limits, const struct limits_input *input)
 	per_thread += mirror_memory(limits, input);
 	limits->memory_fixed = limits->threads * per_thread + input->balance_memory; /* shared by all threads */
 	limits->memory_fixed += input->admission_memory + input->bandwidth_memory + input->health_memory; /* of all threads together */
-	limits->memory_fixed += input->preread_memory + input->tally_memory + input->metrics_memory;
+	limits->memory_fixed += input->destination_memory + input->preread_memory + input->tally_memory + input->metrics_memory;
 	limits->memory_fixed += input->control ? control_memory() : 0;
 	limits->memory_per_connection = sizeof(struct session) + 8         /* session and slab slot */
 					+ SIDE_COUNT * SPILL_CHUNK_SIZE;   /* spill: a chunk for each flow */

@@ -62,6 +62,7 @@ struct limits_input {
 	size_t tally_memory;   /* bytes: tally_memory() */
 	size_t original_memory; /* bytes of each connection: original_memory() */
 	size_t hello_memory;   /* bytes of each connection: hello_memory() */
+	size_t destination_memory; /* bytes: destination_memory(), of all relays */
 	size_t preread_memory; /* bytes: preread_memory() */
 	uint32_t max_connections; /* 0: as many as descriptors permit */
 	bool control;             /* there is a control socket */

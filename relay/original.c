@@ -25,7 +25,9 @@ static bool is_ipv4(const struct worker *worker, const struct session *session)
 
 bool original_wants_peer(const struct worker *worker, const struct session *session)
 {
-	return worker_relay(worker, session)->intercept == CONFIG_INTERCEPT_REDIRECT && !is_ipv4(worker, session);
+	const struct config_relay *relay = worker_relay(worker, session);
+	bool has_ways = relay->destinations.count > 0; /* to pools that may choose by it */
+	return has_ways || (relay->intercept == CONFIG_INTERCEPT_REDIRECT && !is_ipv4(worker, session));
 }
 
 /* ask - REDIRECT has translated the destination, so that conntrack knows it; TPROXY has left it as it was */
@@ -75,6 +77,16 @@ bool original_find(struct worker *worker, const struct session *session)
 const struct session_peer *original_of(const struct worker *worker, const struct session *session)
 {
 	return worker_relay(worker, session)->intercept ? slot_of(worker, session) : NULL;
+}
+
+uint32_t original_route(const struct worker *worker, struct session *session)
+{
+	const struct session_peer *original = original_of(worker, session);
+	uint32_t relay = worker->plan->listeners[session->listener].relay;
+	uint32_t route = original ? plan_find_destination(worker->plan, relay, original) : (uint32_t)PLAN_NO_ROUTE;
+	if (route < worker->plan->route_count)
+		session->route = route;
+	return route;
 }
 
 uint32_t original_target(const struct worker *worker, const struct session *session)

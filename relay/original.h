@@ -23,11 +23,17 @@ struct worker;
 /* original_memory - bytes for each connection: of a slot of worker.originals; 0 when no relay intercepts */
 size_t original_memory(const struct config *config);
 
-/* original_wants_peer - does asking take the client's address, and be it for its family? */
+/* original_wants_peer - does asking, or a way by destination, take the client's address, and be it for its family? */
 bool original_wants_peer(const struct worker *worker, const struct session *session);
 
 /* original_find - ask the kernel, if the session's relay intercepts; false: it has no destination but this relay */
 bool original_find(struct worker *worker, const struct session *session);
+
+/*
+ * original_route - take the route that the relay has for where the client wanted to go, and return it; else PLAN_REFUSED, or
+ * PLAN_NO_ROUTE: the relay says nothing of that
+ */
+uint32_t original_route(const struct worker *worker, struct session *session);
 
 /* original_of - where the client of @session wanted to go; NULL: to its listener */
 const struct session_peer *original_of(const struct worker *worker, const struct session *session);

@@ -92,7 +92,7 @@ uint32_t plan_target_of(const struct plan *plan, uint32_t listener, uint32_t rou
 	return target != PLAN_NO_TARGET ? target : plan->listeners[listener].originals[family == AF_INET6];
 }
 
-/* find_route - from @relay to @pool: its own, or one that another name of it has already; -ENOMEM */
+/* find_route - from @relay to @pool: its own, or one from @first on that another name or destination of it has; -ENOMEM */
 static int64_t find_route(struct plan *plan, size_t relay, size_t pool, uint32_t first)
 {
 	if (plan->config->relays[relay].pool == pool)
@@ -104,10 +104,9 @@ static int64_t find_route(struct plan *plan, size_t relay, size_t pool, uint32_t
 	return add_route(plan, relay, pool) < 0 ? -ENOMEM : (int64_t)plan->route_count - 1;
 }
 
-static int map_names(struct plan *plan, size_t relay, uint32_t *count)
+static int map_names(struct plan *plan, size_t relay, uint32_t first, uint32_t *count)
 {
 	const struct config_sni *sni = &plan->config->relays[relay].sni;
-	uint32_t first = plan->route_count;
 	plan->relay_names[relay] = (struct plan_names){*count, (uint32_t)sni->count};
 	for (size_t i = 0; i < sni->count; i++) {
 		int64_t route = find_route(plan, relay, sni->routes[i].pool, first);
@@ -117,6 +116,32 @@ static int map_names(struct plan *plan, size_t relay, uint32_t *count)
 	}
 	sni_sort(plan->names + plan->relay_names[relay].first, sni->count);
 	return 0;
+}
+
+static int map_destinations(struct plan *plan, size_t relay, uint32_t first)
+{
+	const struct config_destinations *destinations = &plan->config->relays[relay].destinations;
+	struct plan_destinations *mapped = &plan->destinations[relay];
+	if (destination_table_init(&mapped->table, destinations) < 0)
+		return -ENOMEM;
+	mapped->routes = calloc(destinations->count + 1, sizeof(*mapped->routes));
+	if (!mapped->routes)
+		return -ENOMEM;
+	for (size_t i = 0; i < destinations->count; i++) {
+		const struct config_destination *destination = &destinations->items[i];
+		int64_t route = destination->refuse ? PLAN_REFUSED : find_route(plan, relay, destination->pool, first);
+		if (route < 0)
+			return -ENOMEM;
+		mapped->routes[i] = (uint32_t)route;
+	}
+	return 0;
+}
+
+uint32_t plan_find_destination(const struct plan *plan, uint32_t relay, const struct session_peer *original)
+{
+	const struct plan_destinations *destinations = &plan->destinations[relay];
+	uint32_t entry = destination_find(&destinations->table, original);
+	return entry == DESTINATION_NONE ? (uint32_t)PLAN_NO_ROUTE : destinations->routes[entry];
 }
 
 uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name)
@@ -160,24 +185,26 @@ static void map_mirror(struct plan *plan, size_t relay_index)
 static int allocate(struct plan *plan)
 {
 	const struct config *config = plan->config;
-	size_t listeners = 0, targets = 0, names = 0;
+	size_t listeners = 0, targets = 0, names = 0, routes = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
 		const struct config_relay *relay = &config->relays[i];
 		listeners += relay->listener_count;
 		targets += 2 * relay->listener_count; /* where their clients wanted to go, by IPv4 and IPv6 */
-		targets += config->pools[relay->pool].backend_count + 1; /* and a mirror */
+		targets += 1;                          /* a mirror */
 		names += relay->sni.count;
-		for (size_t j = 0; j < relay->sni.count; j++)
-			targets += config->pools[relay->sni.routes[j].pool].backend_count;
+		routes += config_way_count(relay);
+		for (size_t j = 0; j < config_way_count(relay); j++)
+			targets += config->pools[config_way(relay, j)].backend_count;
 	}
 	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
 	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
-	plan->routes = calloc(config->relay_count + names + 1, sizeof(*plan->routes));
+	plan->routes = calloc(routes + 1, sizeof(*plan->routes));
 	plan->names = calloc(names + 1, sizeof(*plan->names));
 	plan->relay_names = calloc(config->relay_count + 1, sizeof(*plan->relay_names));
+	plan->destinations = calloc(config->relay_count + 1, sizeof(*plan->destinations));
 	plan->mirror_targets = calloc(config->relay_count + 1, sizeof(*plan->mirror_targets));
 	return plan->listeners && plan->targets && plan->routes && plan->names && plan->relay_names &&
-			       plan->mirror_targets
+			       plan->destinations && plan->mirror_targets
 		       ? 0
 		       : -ENOMEM;
 }
@@ -197,7 +224,8 @@ int plan_init(struct plan *plan, const struct config *config)
 	}
 	uint32_t names = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
-		if (map_names(plan, i, &names) < 0)
+		uint32_t first = plan->route_count;
+		if (map_names(plan, i, first, &names) < 0 || map_destinations(plan, i, first) < 0)
 			goto fail;
 	}
 	/* Leftovers last: all other targets have the same index with and without them. */
@@ -266,6 +294,15 @@ int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool)
 	return 0;
 }
 
+static void fini_destinations(struct plan *plan)
+{
+	for (size_t i = 0; plan->destinations && i < plan->config->relay_count; i++) {
+		destination_table_fini(&plan->destinations[i].table);
+		free(plan->destinations[i].routes);
+	}
+	free(plan->destinations);
+}
+
 void plan_fini(struct plan *plan)
 {
 	if (!plan)
@@ -278,6 +315,7 @@ void plan_fini(struct plan *plan)
 	free(plan->routes);
 	free(plan->names);
 	free(plan->relay_names);
+	fini_destinations(plan);
 	free(plan->mirror_targets);
 	free(plan->listeners);
 	free(plan->targets);

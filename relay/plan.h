@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "relay/config.h"
+#include "relay/destination.h"
 
 struct plan_listener {
 	uint32_t relay;                  /* index into config.relays */
@@ -38,11 +39,17 @@ struct plan_route {
 	bool leftover;     /* taken by connections that are here already, and by no others */
 };
 
-enum { PLAN_NO_TARGET = UINT32_MAX, PLAN_NO_ROUTE = UINT32_MAX };
+enum { PLAN_NO_TARGET = UINT32_MAX, PLAN_NO_ROUTE = UINT32_MAX, PLAN_REFUSED = UINT32_MAX - 1 };
 
 /* A relay's part of plan.names. */
 struct plan_names {
 	uint32_t first, count;
+};
+
+/* Where a relay's connections go by where they wanted to go. */
+struct plan_destinations {
+	struct destination_table table;
+	uint32_t *routes; /* [entry] -> route; PLAN_REFUSED: none; owned */
 };
 
 struct plan {
@@ -51,10 +58,11 @@ struct plan {
 	uint32_t listener_count;
 	struct plan_target *targets;
 	uint32_t target_count;
-	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay; then those by name */
+	struct plan_route *routes; /* the first is that of relay 0 to its own pool, and so on, for each relay; then those by name and destination */
 	uint32_t route_count;
 	struct sni_name *names;      /* of all relays, sorted for each; they borrow from the configuration */
 	struct plan_names *relay_names; /* [relay] */
+	struct plan_destinations *destinations; /* [relay] */
 	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
 	struct endpoint **kept;     /* of leftover listeners; owned */
 	uint32_t kept_count;
@@ -62,6 +70,9 @@ struct plan {
 
 /* plan_find_name - the route of a server's name, in lower case, in a relay; SNI_NONE */
 uint32_t plan_find_name(const struct plan *plan, uint32_t relay, const char *name);
+
+/* plan_find_destination - the route of who wanted to go to @original; PLAN_REFUSED, or PLAN_NO_ROUTE: no entry says anything */
+uint32_t plan_find_destination(const struct plan *plan, uint32_t relay, const struct session_peer *original);
 
 /* plan_first_route - that leads to @pool; PLAN_NO_ROUTE: none does */
 uint32_t plan_first_route(const struct plan *plan, uint32_t pool);

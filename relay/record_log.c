@@ -41,7 +41,7 @@ static void log_closed(const struct plan *plan, const struct record *record)
 	if (record->original.family != AF_UNSPEC)
 		log_record_add_text(&log, "destination", peer_format(&record->original, text, sizeof(text)));
 	add_endpoint(&log, "listener", "listener_netns", listener->endpoint);
-	if (relay->sni.count > 0)
+	if (config_way_count(relay) > 1)
 		log_record_add_text(&log, "pool", plan->config->pools[plan->routes[record->route].pool].name);
 	if (record->backend != RECORD_NO_BACKEND)
 		add_backend(&log, plan, record);

@@ -123,6 +123,11 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 
 void session_admitted(struct worker *worker, struct session *session)
 {
+	uint32_t route = original_route(worker, session);
+	if (route == PLAN_REFUSED) {
+		session_abort(worker, session, CAUSE_DESTINATION_REFUSED);
+		return;
+	}
 	if (!session->greeted && greeting_wanted(worker, session) && !greeting_put(worker, session)) {
 		session_abort(worker, session, CAUSE_RESOURCE_LIMIT);
 		return;
@@ -130,7 +135,7 @@ void session_admitted(struct worker *worker, struct session *session)
 	int rc = ahead_begin(worker, session);
 	if (rc < 0)
 		session_lost_client(worker, session, rc);
-	else if (hello_wanted(worker, session))
+	else if (route == PLAN_NO_ROUTE && hello_wanted(worker, session))
 		hello_begin(worker, session);
 	else
 		upstream_begin(worker, session);

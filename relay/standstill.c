@@ -51,6 +51,8 @@ static void begin_again(struct worker *worker, struct session *session)
 	session_set_state(session, SESSION_WAITING);
 	if (pending)
 		gate_enter(worker, session);
+	else if (original_route(worker, session) == PLAN_REFUSED)
+		session_abort(worker, session, CAUSE_DESTINATION_REFUSED);
 	else
 		upstream_begin(worker, session);
 }

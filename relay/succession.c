@@ -120,6 +120,7 @@ static int keep_relay(struct config *config, const struct config_relay *old, uin
 	kept->listener_count = 0;
 	kept->accept.from = (struct config_cidrs){0};
 	kept->accept.from_unix = false;
+	kept->destinations = (struct config_destinations){0};
 	kept->sni = (struct config_sni){.unmatched = old->sni.unmatched};
 	kept->access = (struct config_access){0};
 	kept->scope = (struct config_scope){0};

@@ -66,6 +66,7 @@ static int compute_limits(struct setup *setup, bool sandbox, struct err *err)
 	        .tally_memory = tally_memory(&setup->plan, threads),
 	        .original_memory = original_memory(config),
 	        .hello_memory = hello_memory(config),
+	        .destination_memory = destination_memory(config),
 	        .preread_memory = preread_memory(config),
 	        .max_connections = config->max_connections,
 	        .control = config->control_path[0],

@@ -44,8 +44,7 @@ void cidr_address_mask(struct cidr_address *address, unsigned prefix)
 	}
 }
 
-/* last_of - the highest address of a block */
-static struct cidr_address last_of(const struct cidr *cidr)
+struct cidr_range cidr_range(const struct cidr *cidr)
 {
 	struct cidr_address last = cidr->first;
 	for (unsigned i = 0; i < bits_of(&last) / 8; i++) {
@@ -53,7 +52,7 @@ static struct cidr_address last_of(const struct cidr *cidr)
 		if (kept < 8)
 			last.bytes[i] |= (uint8_t)(0xff >> kept);
 	}
-	return last;
+	return (struct cidr_range){cidr->first, last};
 }
 
 /* ---- text ---- */
@@ -163,7 +162,7 @@ int cidr_set_init(struct cidr_set *set, const struct cidr *cidrs, size_t count)
 	if (!ranges)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		ranges[i] = (struct cidr_range){cidrs[i].first, last_of(&cidrs[i])};
+		ranges[i] = cidr_range(&cidrs[i]);
 	qsort(ranges, count, sizeof(*ranges), by_first);
 	*set = (struct cidr_set){ranges, merge(ranges, count)};
 	return 0;

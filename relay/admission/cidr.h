@@ -50,6 +50,9 @@ struct cidr_range {
 	struct cidr_address first, last;
 };
 
+/* cidr_range - a block's first and last address */
+struct cidr_range cidr_range(const struct cidr *cidr);
+
 /* The addresses of any number of blocks, as ranges in order that do not overlap. Never changes: any thread
  * may look. */
 struct cidr_set {

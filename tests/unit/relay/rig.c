@@ -80,6 +80,21 @@ static void add_relay(const struct rig *rig, struct config *config, enum config_
 		assert_int_equal(config_cidrs_add(&relay->access.deny, &rig->options.deny.items[i]), 0);
 }
 
+static void add_destinations(struct config_relay *relay, const struct config_destinations *destinations)
+{
+	for (size_t i = 0; i < destinations->count; i++) {
+		const struct config_destination *destination = &destinations->items[i];
+		struct config_destination *added = config_relay_add_destination(relay);
+		assert_non_null(added);
+		added->refuse = destination->refuse;
+		added->pool = destination->pool;
+		for (size_t j = 0; j < destination->networks.count; j++)
+			assert_int_equal(config_cidrs_add(&added->networks, &destination->networks.items[j]), 0);
+		for (size_t j = 0; j < destination->ports.count; j++)
+			assert_int_equal(config_ports_add(&added->ports, &destination->ports.items[j]), 0);
+	}
+}
+
 static void lead_to_original(struct config_pool *pool)
 {
 	pool->backend_count = 1;
@@ -104,6 +119,7 @@ static void make_config(const struct rig *rig, struct config *config)
 	first->source = rig->options.source;
 	if (first->intercept)
 		lead_to_original(&config->pools[first->pool]);
+	add_destinations(first, &rig->options.destinations);
 	first->sni.unmatched = rig->options.sni.unmatched;
 	first->sni.timeout_ms = rig->options.sni.timeout_ms;
 	for (size_t i = 0; i < rig->options.sni.count; i++)
@@ -277,6 +293,7 @@ static void check_cause(struct rig *rig, const struct session *session)
 	case CAUSE_QUEUE_TIMEOUT:
 		assert_true(rig->options.backend_most > 0 || rig->options.limits.over == CONFIG_OVER_QUEUE);
 		/* fall through */
+	case CAUSE_DESTINATION_REFUSED:
 	case CAUSE_NOT_INTERCEPTED:
 	case CAUSE_UNMATCHED:
 	case CAUSE_BAD_HEADER:

@@ -37,6 +37,7 @@ struct rig_options {
 	struct config_accept accept; /* of every relay; its list is borrowed */
 	struct config_mirror mirror; /* of every relay */
 	struct config_sni sni;       /* of the relay RIG_AUTO; its routes are borrowed */
+	struct config_destinations destinations; /* of the same; borrowed */
 	struct config_health health; /* of every pool */
 	struct config_limits limits; /* of every relay */
 	struct config_ejection ejection; /* of every pool */

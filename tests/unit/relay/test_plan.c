@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/plan.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -93,6 +94,42 @@ static void listeners_of_who_intercepts_have_targets_in_their_own_namespaces(voi
 	assert_false(plan.targets[plan.routes[1].targets[0]].transparent);
 }
 
+static void add_destination(struct config_relay *relay, uint16_t port, size_t pool, bool refuse)
+{
+	struct config_destination *destination = config_relay_add_destination(relay);
+	const struct config_port_range range = {port, port};
+	*destination = (struct config_destination){.pool = pool, .refuse = refuse};
+	assert_int_equal(config_ports_add(&destination->ports, &range), 0);
+}
+
+/* route_of - of who wanted to go to @port, in the relay at @relay */
+static uint32_t route_of(uint32_t relay, uint16_t port)
+{
+	const struct session_peer original = {.family = AF_INET, .port = htons(port)};
+	return plan_find_destination(&plan, relay, &original);
+}
+
+static void names_and_destinations_of_a_relay_share_their_routes(void **state)
+{
+	(void)state;
+	size_t own = POOL("a/127.0.0.1:1"), other = POOL("b/127.0.0.1:1");
+	struct config_relay *relay = add_relay(own, "x/0.0.0.0:80");
+	const struct config_sni_route named = {"a.b", other};
+	assert_int_equal(config_relay_add_sni(relay, &named), 0);
+	add_destination(relay, 1, other, false);
+	add_destination(relay, 2, own, false);
+	add_destination(relay, 3, 0, true);
+	add_destination(add_relay(own, "x/0.0.0.0:81"), 1, other, false);
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.route_count, 4);
+	assert_int_equal(route_of(0, 1), plan_find_name(&plan, 0, "a.b"));
+	assert_int_equal(plan.routes[route_of(0, 1)].pool, other);
+	assert_int_equal(route_of(0, 2), 0);
+	assert_int_equal(route_of(0, 3), PLAN_REFUSED);
+	assert_int_equal(route_of(0, 4), PLAN_NO_ROUTE);
+	assert_int_equal(plan.routes[route_of(1, 1)].relay, 1);
+}
+
 static void backends_of_one_namespace_and_family_share_a_target(void **state)
 {
 	(void)state;
@@ -171,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLAN_TEST(each_listener_knows_its_relay),
 		PLAN_TEST(listeners_of_who_intercepts_have_targets_in_their_own_namespaces),
+		PLAN_TEST(names_and_destinations_of_a_relay_share_their_routes),
 		PLAN_TEST(backends_of_one_namespace_and_family_share_a_target),
 		PLAN_TEST(other_tcp_settings_make_another_target),
 		PLAN_TEST(each_unix_path_is_a_target_whatever_the_settings),
