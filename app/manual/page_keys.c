@@ -12,6 +12,7 @@ struct defaults {
 	struct config_relay relay;
 	struct config_pool pool;
 	struct config_backend backend;
+	struct config_destination destination;
 };
 
 static void defaults_init(struct defaults *defaults)
@@ -38,6 +39,7 @@ static const void *owner_of(const struct defaults *defaults, const struct settin
 	        {&setting_mirror, &defaults->relay.mirror}, {&setting_pool, &defaults->pool},
 	        {&setting_health, &defaults->pool},         {&setting_ejection, &defaults->pool},
 	        {&setting_backend, &defaults->backend},    {&setting_intercept, &defaults->relay},
+	        {&setting_destination, &defaults->destination},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(owners); i++)
 		if (owners[i].map == map)

@@ -145,13 +145,6 @@ static void check_loop(const struct checker *checker, const struct config_relay 
 	}
 }
 
-static void check_loops(const struct checker *checker, const struct config_relay *relay)
-{
-	check_loop(checker, relay, relay->pool);
-	for (size_t i = 0; i < relay->sni.count; i++)
-		check_loop(checker, relay, relay->sni.routes[i].pool);
-}
-
 /* check_server_names - two routes for one name */
 static void check_server_names(const struct checker *checker, size_t index)
 {
@@ -272,11 +265,48 @@ static void check_original(const struct checker *checker, const struct config_re
 				 relay->name);
 }
 
-static void check_originals(const struct checker *checker, const struct config_relay *relay)
+static bool is_first_way(const struct config_relay *relay, size_t index)
 {
-	check_original(checker, relay, relay->pool);
-	for (size_t i = 0; i < relay->sni.count; i++)
-		check_original(checker, relay, relay->sni.routes[i].pool);
+	for (size_t i = 0; i < index; i++)
+		if (config_way(relay, i) == config_way(relay, index))
+			return false;
+	return true;
+}
+
+/* check_ways - each pool that a relay leads to, once */
+static void check_ways(const struct checker *checker, const struct config_relay *relay)
+{
+	for (size_t i = 0; i < config_way_count(relay); i++) {
+		if (!is_first_way(relay, i))
+			continue;
+		check_loop(checker, relay, config_way(relay, i));
+		check_original(checker, relay, config_way(relay, i));
+	}
+}
+
+/* check_destinations - who is not intercepted has none but the listener */
+static void check_destinations(const struct checker *checker, size_t index)
+{
+	const struct config_relay *relay = &checker->config->relays[index];
+	const struct config_destinations *destinations = &relay->destinations;
+	size_t networks = 0, ports = 0;
+	if (destinations->count == 0)
+		return;
+	if (!relay->intercept)
+		complain(checker, CONFIG_PART_RELAY, index,
+			 "the relay '%s' has destinations, and intercepts nothing; expected intercept: { mode: redirect } or "
+			 "{ mode: tproxy }",
+			 relay->name);
+	for (size_t i = 0; i < destinations->count; i++) {
+		networks += destinations->items[i].networks.count;
+		ports += destinations->items[i].ports.count;
+	}
+	if (destinations->count > CONFIG_DESTINATIONS_MAX || networks > CONFIG_DESTINATION_NETWORKS_MAX ||
+	    ports > CONFIG_DESTINATION_PORTS_MAX)
+		complain(checker, CONFIG_PART_RELAY, index,
+			 "the relay '%s' has %zu destinations with %zu networks and %zu ports; expected at most %d, %d and %d",
+			 relay->name, destinations->count, networks, ports, CONFIG_DESTINATIONS_MAX,
+			 CONFIG_DESTINATION_NETWORKS_MAX, CONFIG_DESTINATION_PORTS_MAX);
 }
 
 /* check_alone - what is somewhere else for each connection can be no choice among others, and cannot be checked */
@@ -393,12 +423,12 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 	check_names(&checker);
 	check_listeners(&checker);
 	for (size_t i = 0; i < config->relay_count; i++) {
-		check_loops(&checker, &config->relays[i]);
+		check_ways(&checker, &config->relays[i]);
 		check_mirror(&checker, i);
 		check_admission(&checker, i);
 		check_proxy(&checker, i);
 		check_server_names(&checker, i);
-		check_originals(&checker, &config->relays[i]);
+		check_destinations(&checker, i);
 		check_intercepted(&checker, i);
 		check_steering(&checker, i);
 	}

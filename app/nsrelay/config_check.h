@@ -13,6 +13,9 @@
  */
 enum { CONFIG_RELAYS_MAX = 4096, CONFIG_LISTENERS_MAX = 4096, CONFIG_BACKENDS_MAX = 16384 };
 
+/* And what a relay may have of destinations, and of networks and of ports in them: at most 1 MiB of tables for each of these. */
+enum { CONFIG_DESTINATIONS_MAX = 1024, CONFIG_DESTINATION_NETWORKS_MAX = 4096, CONFIG_DESTINATION_PORTS_MAX = 4096 };
+
 enum config_part { CONFIG_PART_RELAY, CONFIG_PART_LISTENER, CONFIG_PART_BACKEND };
 
 /*

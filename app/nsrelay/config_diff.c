@@ -92,8 +92,16 @@ static void append(char *text, size_t size, const char *between, const char *kin
 	snprintf(text + length, size - length, "%s%s%s", length ? between : "", kind, name);
 }
 
-/* place_of - where the child @node is */
-static struct place place_of(const struct place *parent, const struct yaml_node *node)
+/* append_number - of an item that has no name, from 1 on */
+static void append_number(struct place *place, size_t rank)
+{
+	char number[32];
+	snprintf(number, sizeof(number), "%zu", rank + 1);
+	append(place->key, sizeof(place->key), ".", "", number);
+}
+
+/* place_of - where the child @node is, the @rank-th from 0 on */
+static struct place place_of(const struct place *parent, const struct yaml_node *node, size_t rank)
 {
 	struct place place = *parent;
 	const struct setting *setting = NULL;
@@ -109,6 +117,8 @@ static struct place place_of(const struct place *parent, const struct yaml_node 
 	place.needs_restart = setting && setting->needs_restart;
 	if (node->key && !parent->things && !place.things)
 		append(place.key, sizeof(place.key), ".", "", node->key->text);
+	else if (!*name_of(node))
+		append_number(&place, rank);
 	return place;
 }
 
@@ -143,11 +153,11 @@ static struct ranked *in_order(const struct yaml_node *parent)
 static void compare_children(struct comparison *comparison, const struct place *place, const struct yaml_node *was,
 			     const struct yaml_node *is);
 
-/* compare - the same thing in both trees, or in one */
-static void compare(struct comparison *comparison, const struct place *parent, const struct yaml_node *was,
+/* compare - the same thing, the @rank-th, in both trees, or in one */
+static void compare(struct comparison *comparison, const struct place *parent, size_t rank, const struct yaml_node *was,
 		    const struct yaml_node *is)
 {
-	const struct place place = place_of(parent, was ? was : is);
+	const struct place place = place_of(parent, was ? was : is, rank);
 	if (!was)
 		add_change(comparison, &place, CONFIG_ADDED, NULL, is);
 	else if (!is)
@@ -171,7 +181,8 @@ static void compare_children(struct comparison *comparison, const struct place *
 	comparison->out_of_memory |= !olds || !news;
 	for (size_t i = 0, j = 0; olds && news && (olds[i].node || news[j].node);) {
 		int first = order(olds[i].node, news[j].node);
-		compare(comparison, place, first <= 0 ? olds[i].node : NULL, first >= 0 ? news[j].node : NULL);
+		compare(comparison, place, first <= 0 ? olds[i].rank : news[j].rank, first <= 0 ? olds[i].node : NULL,
+			first >= 0 ? news[j].node : NULL);
 		i += first <= 0;
 		j += first >= 0;
 	}

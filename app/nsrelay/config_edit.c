@@ -79,10 +79,8 @@ static int find_backend(const struct config *config, const char *which, size_t *
 /* leads_to - does a relay send connections to the pool at @pool? */
 static bool leads_to(const struct config_relay *relay, size_t pool)
 {
-	if (relay->pool == pool)
-		return true;
-	for (size_t i = 0; i < relay->sni.count; i++)
-		if (relay->sni.routes[i].pool == pool)
+	for (size_t i = 0; i < config_way_count(relay); i++)
+		if (config_way(relay, i) == pool)
 			return true;
 	return false;
 }

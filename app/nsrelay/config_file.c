@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/nsrelay/config_check.h"
+#include "app/nsrelay/config_lists.h"
 #include "app/text/schema.h"
 #include "app/text/suggest.h"
 #include "app/text/text_file.h"
@@ -264,10 +265,11 @@ static void read_pool(struct loader *loader, const struct yaml_node *node)
 		return;
 	if (value_parse(&setting_name_type, node->key->text, pool->name, &err) < 0)
 		report_add(&loader->reader.report, node->key->at, "%s", err.text);
-	else if (strcmp(pool->name, ENDPOINT_ORIGINAL) == 0)
-		report_add(&loader->reader.report, node->key->at,
-		           "'" ENDPOINT_ORIGINAL "' is where intercepted clients wanted to go; expected another name");
 	schema_read_mapping(&loader->reader, node, &pool_schema, pool);
+	if (strcmp(pool->name, ENDPOINT_ORIGINAL) == 0 && !(pool->backend_count == 1 && config_leads_to_original(pool)))
+		report_add(&loader->reader.report, node->key->at,
+		           "'" ENDPOINT_ORIGINAL "' is where intercepted clients wanted to go; expected another name, or "
+		           "backends: " ENDPOINT_ORIGINAL);
 }
 
 static void read_pools(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -324,7 +326,7 @@ static void refuse_pool(struct loader *loader, const struct yaml_node *node, con
 /* read_own_pool - the endpoints of `to:` make a pool with the relay's name */
 static void read_own_pool(struct loader *loader, const struct yaml_node *node, struct config_relay *relay)
 {
-	if (find_pool(loader, relay->name) != NO_POOL)
+	if (find_pool(loader, relay->name) != NO_POOL || strcmp(relay->name, ENDPOINT_ORIGINAL) == 0)
 		report_add(&loader->reader.report, node->at,
 		           "these endpoints would make a second pool '%s'; expected the pool's or the "
 		           "relay's name changed",
@@ -350,18 +352,6 @@ static void read_to(struct schema_reader *reader, const struct yaml_node *node, 
 		refuse_pool(loader, node, "expected the name of a pool, or an endpoint NETNS/ADDRESS:PORT");
 }
 
-static void read_cidr(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct err err = ERR_INIT;
-	struct cidr cidr;
-	if (!schema_check_kind(reader, node, YAML_SCALAR, "an address, or a block such as 10.0.0.0/8"))
-		return;
-	if (cidr_parse(node->text, &cidr, &err) < 0)
-		report_add(&reader->report, node->at, "%s", err.text);
-	else
-		reader->out_of_memory |= config_cidrs_add(target, &cidr) < 0;
-}
-
 static void read_mirror_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct config_mirror *mirror = target;
@@ -370,7 +360,7 @@ static void read_mirror_to(struct schema_reader *reader, const struct yaml_node 
 
 static void read_mirror_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_cidr, &((struct config_mirror *)target)->from);
+	schema_read_items(reader, node, config_read_cidr, &((struct config_mirror *)target)->from);
 }
 
 static const struct schema_field mirror_fields[] = {
@@ -392,7 +382,7 @@ static void read_proxy_client(struct schema_reader *reader, const struct yaml_no
 	if (node->kind == YAML_SCALAR && strcmp(node->text, "unix") == 0)
 		accept->from_unix = true;
 	else
-		read_cidr(reader, node, &accept->from);
+		config_read_cidr(reader, node, &accept->from);
 }
 
 static void read_accept_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -411,48 +401,24 @@ static void read_proxy(struct schema_reader *reader, const struct yaml_node *nod
 	schema_read_mapping(reader, node, &proxy_schema, target);
 }
 
-/* read_port - PORT or FIRST-LAST */
-static void read_port(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct config_port_range range;
-	uint64_t first, last;
-	char *end;
-	if (!schema_check_kind(reader, node, YAML_SCALAR, "a port, or a range such as 8000-8010"))
-		return;
-	first = last = strtoull(node->text, &end, 10);
-	bool well = end > node->text && node->text[0] != '-';
-	if (well && *end == '-') {
-		const char *second = end + 1;
-		last = strtoull(second, &end, 10);
-		well = end > second && *second != '-';
-	}
-	if (!well || *end || first == 0 || last > UINT16_MAX || first > last) {
-		report_add(&reader->report, node->at, "'%.64s' is no port; expected 1 to 65535, or a range such as 8000-8010",
-		           node->text);
-		return;
-	}
-	range = (struct config_port_range){(uint16_t)first, (uint16_t)last};
-	reader->out_of_memory |= config_ports_add(target, &range) < 0;
-}
-
 static void read_only(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->scope.only);
+	schema_read_items(reader, node, config_read_cidr, &((struct config_relay *)target)->scope.only);
 }
 
 static void read_except(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->scope.except);
+	schema_read_items(reader, node, config_read_cidr, &((struct config_relay *)target)->scope.except);
 }
 
 static void read_only_ports(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_port, &((struct config_relay *)target)->scope.only_ports);
+	schema_read_items(reader, node, config_read_port, &((struct config_relay *)target)->scope.only_ports);
 }
 
 static void read_except_ports(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_port, &((struct config_relay *)target)->scope.except_ports);
+	schema_read_items(reader, node, config_read_port, &((struct config_relay *)target)->scope.except_ports);
 }
 
 static const struct schema_field intercept_fields[] = {
@@ -467,6 +433,78 @@ static const struct schema intercept_schema = SCHEMA("intercept", intercept_fiel
 static void read_intercept(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	schema_read_mapping(reader, node, &intercept_schema, target);
+}
+
+/* original_pool - leads to wherever intercepted clients wanted to go: the one of that name, made when it is wanted first */
+static size_t original_pool(struct loader *loader, const struct yaml_node *node)
+{
+	const struct endpoint original = {0};
+	for (size_t i = 0; i < loader->config.pool_count; i++)
+		if (strcmp(loader->config.pools[i].name, ENDPOINT_ORIGINAL) == 0)
+			return i;
+	struct config_pool *pool = config_add_pool(&loader->config);
+	if (!schema_is_there(&loader->reader, pool))
+		return 0;
+	memcpy(pool->name, ENDPOINT_ORIGINAL, sizeof(ENDPOINT_ORIGINAL));
+	if (config_pool_add_backend(pool, &original) < 0)
+		loader->reader.out_of_memory = true;
+	else
+		remember_backend(loader, pool, node);
+	return loader->config.pool_count - 1;
+}
+
+static void read_destination_to(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct loader *loader = loader_of(reader);
+	struct config_destination *destination = target;
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "the name of a pool, or " ENDPOINT_ORIGINAL))
+		return;
+	destination->pool = is_original(node) ? original_pool(loader, node) : find_pool(loader, node->text);
+	if (destination->pool == NO_POOL)
+		refuse_pool(loader, node, "expected the name of a pool, or " ENDPOINT_ORIGINAL);
+}
+
+static void read_networks(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, config_read_cidr, &((struct config_destination *)target)->networks);
+}
+
+static void read_ports(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_items(reader, node, config_read_port, &((struct config_destination *)target)->ports);
+}
+
+static const struct schema_field destination_fields[] = {
+        {"networks", read_networks, NULL, "CIDR, or a list", "only what was to go to these networks; without them to any", NULL},
+        {"ports", read_ports, NULL, "PORT or FIRST-LAST, or a list", "only what was to go to these ports; without them to any",
+         NULL},
+        {"to", read_destination_to, NULL, "POOL or original", "where it goes; original: on to where it was to go", NULL},
+};
+static const struct schema destination_schema = SCHEMA("a destination", destination_fields, &setting_destination);
+
+static void read_destination(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_destination *added = config_relay_add_destination(target);
+	size_t mistakes = reader->report.count;
+	if (!schema_is_there(reader, added))
+		return;
+	schema_read_mapping(reader, node, &destination_schema, added);
+	if (reader->report.count > mistakes)
+		return; /* of what they leave nothing can be said */
+	bool leads = yaml_get(node, "to");
+	if (!yaml_get(node, "networks") && !yaml_get(node, "ports"))
+		report_add(&reader->report, node->at,
+		           "a destination has neither networks nor ports; expected one of them, as all others have the relay's own "
+		           "'to'");
+	if (leads == added->refuse)
+		report_add(&reader->report, node->at, "a destination has %s; expected to: POOL, to: " ENDPOINT_ORIGINAL ", or refuse: true",
+		           leads ? "both 'to' and 'refuse'" : "neither 'to' nor 'refuse'");
+}
+
+static void read_destinations(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	if (schema_check_kind(reader, node, YAML_SEQUENCE, "a list of { networks, ports, to }"))
+		schema_read_items(reader, node, read_destination, target);
 }
 
 /* read_sni_route - NAME: POOL */
@@ -508,12 +546,12 @@ static void read_sni(struct schema_reader *reader, const struct yaml_node *node,
 
 static void read_allow(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.allow);
+	schema_read_items(reader, node, config_read_cidr, &((struct config_relay *)target)->access.allow);
 }
 
 static void read_deny(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
-	schema_read_items(reader, node, read_cidr, &((struct config_relay *)target)->access.deny);
+	schema_read_items(reader, node, config_read_cidr, &((struct config_relay *)target)->access.deny);
 }
 
 static void read_listed_namespace(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -552,6 +590,9 @@ static const struct schema_field relay_fields[] = {
          &proxy_schema},
         {"intercept", read_intercept, NULL, "mapping", "connections that nf_tables brings here, and where they wanted to go",
          &intercept_schema},
+        {"destinations", read_destinations, NULL, "list",
+         "choose the pool by where intercepted connections were to go: the first of these that fits, before any name in sni",
+         &destination_schema},
         {"sni", read_sni, NULL, "mapping", "choose the pool by the name that clients of TLS ask for", &sni_schema},
         {"allow", read_allow, NULL, "CIDR, or a list", "clients in these networks, and no others, may come", NULL},
         {"deny", read_deny, NULL, "CIDR, or a list", "clients in these networks may not", NULL},
@@ -593,6 +634,7 @@ const struct schema config_file_schema = SCHEMA("the file", file_fields, &settin
 
 const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
         &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema,
+        &destination_schema,
 };
 
 static const struct schema_field fragment_fields[] = {

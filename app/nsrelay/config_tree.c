@@ -132,6 +132,22 @@ static void add_cidrs(struct config_tree *tree, struct yaml_node *parent, const 
 		add_text(tree, list, NULL, cidr_format(&cidrs->items[i], text, sizeof(text)));
 }
 
+static void add_ports(struct config_tree *tree, struct yaml_node *parent, const char *key, const struct config_ports *ports)
+{
+	char text[sizeof("65535-65535")];
+	if (ports->count == 0)
+		return;
+	struct yaml_node *list = add(tree, parent, key, YAML_SEQUENCE, NULL);
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct config_port_range *range = &ports->items[i];
+		if (range->first == range->last)
+			snprintf(text, sizeof(text), "%hu", range->first);
+		else
+			snprintf(text, sizeof(text), "%hu-%hu", range->first, range->last);
+		add_text(tree, list, NULL, text);
+	}
+}
+
 static void add_namespaces(struct config_tree *tree, struct yaml_node *parent, const char *key,
 			   const struct config_namespaces *namespaces)
 {
@@ -159,6 +175,28 @@ static void add_sni(struct config_tree *tree, struct yaml_node *parent, const st
 	add_settings(tree, node, &setting_sni, owner);
 }
 
+static void add_destination(struct config_tree *tree, struct yaml_node *list, const struct config *config,
+			    const struct config_destination *destination)
+{
+	const struct config_destination defaults = {0};
+	struct yaml_node *node = add_mapping(tree, list, NULL);
+	add_cidrs(tree, node, "networks", &destination->networks);
+	add_ports(tree, node, "ports", &destination->ports);
+	if (!destination->refuse)
+		add_text(tree, node, "to", config->pools[destination->pool].name);
+	add_settings(tree, node, &setting_destination, (struct owner){destination, &defaults});
+}
+
+static void add_destinations(struct config_tree *tree, struct yaml_node *parent, const struct config *config,
+			     const struct config_relay *relay)
+{
+	if (relay->destinations.count == 0)
+		return;
+	struct yaml_node *list = add(tree, parent, "destinations", YAML_SEQUENCE, NULL);
+	for (size_t i = 0; i < relay->destinations.count; i++)
+		add_destination(tree, list, config, &relay->destinations.items[i]);
+}
+
 static void add_mirror(struct config_tree *tree, struct yaml_node *parent, const struct config_relay *relay,
 		       const struct config_relay *defaults)
 {
@@ -168,22 +206,6 @@ static void add_mirror(struct config_tree *tree, struct yaml_node *parent, const
 	add_endpoint(tree, node, "to", &relay->mirror.to);
 	add_cidrs(tree, node, "from", &relay->mirror.from);
 	add_settings(tree, node, &setting_mirror, (struct owner){&relay->mirror, &defaults->mirror});
-}
-
-static void add_ports(struct config_tree *tree, struct yaml_node *parent, const char *key, const struct config_ports *ports)
-{
-	char text[sizeof("65535-65535")];
-	if (ports->count == 0)
-		return;
-	struct yaml_node *list = add(tree, parent, key, YAML_SEQUENCE, NULL);
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct config_port_range *range = &ports->items[i];
-		if (range->first == range->last)
-			snprintf(text, sizeof(text), "%hu", range->first);
-		else
-			snprintf(text, sizeof(text), "%hu-%hu", range->first, range->last);
-		add_text(tree, list, NULL, text);
-	}
 }
 
 /* find_mapping - the one that @parent has under @key, which the settings may have made already */
@@ -239,6 +261,7 @@ static void add_relay(struct config_tree *tree, struct yaml_node *relays, const 
 	add_text(tree, node, "name", relay->name);
 	add_listeners(tree, node, relay);
 	add_text(tree, node, "to", config->pools[relay->pool].name);
+	add_destinations(tree, node, config, relay);
 	add_sni(tree, node, config, relay, owner);
 	add_cidrs(tree, node, "allow", &relay->access.allow);
 	add_cidrs(tree, node, "deny", &relay->access.deny);

@@ -220,6 +220,11 @@ static const struct setting proxy_settings[] = {
 };
 const struct setting_map setting_proxy = MAP(proxy_settings);
 
+static const struct setting destination_settings[] = {
+	{"refuse", .offset = offsetof(struct config_destination, refuse), .type = {.kind = VALUE_BOOL}, .help = "it goes nowhere"},
+};
+const struct setting_map setting_destination = MAP(destination_settings);
+
 static const struct setting sni_settings[] = {
 	{"unmatched", RELAY(sni.unmatched), CHOICE(unmatched_words),
 	 .help = "clients without a route by name: to the relay's own pool, or refused"},

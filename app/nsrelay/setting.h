@@ -36,6 +36,7 @@ extern const struct setting_map setting_pool;    /* owner: struct config_pool */
 extern const struct setting_map setting_health;  /* the same owner */
 extern const struct setting_map setting_ejection; /* the same owner */
 extern const struct setting_map setting_backend; /* owner: struct config_backend */
+extern const struct setting_map setting_destination; /* owner: struct config_destination */
 extern const struct setting_map setting_sni;   /* the same owner */
 extern const struct setting_map setting_proxy, setting_intercept; /* owner: struct config_relay */
 extern const struct setting_map setting_mirror;  /* owner: struct config_mirror */

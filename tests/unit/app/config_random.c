@@ -199,6 +199,30 @@ static void random_routes(struct config *config, struct config_relay *relay)
 	}
 }
 
+static void random_ports(struct config_ports *ports)
+{
+	for (uint32_t i = below(3); i > 0; i--) {
+		uint16_t first = (uint16_t)between(1, 65000);
+		struct config_port_range range = {first, (uint16_t)(first + below(2) * below(500))};
+		assert_int_equal(config_ports_add(ports, &range), 0);
+	}
+}
+
+static void random_destinations(const struct config *config, struct config_relay *relay)
+{
+	const struct config_port_range smtp = {25, 25};
+	for (uint32_t i = relay->intercept ? below(4) : 0; i > 0; i--) {
+		struct config_destination *destination = config_relay_add_destination(relay);
+		assert_non_null(destination);
+		random_cidrs(&destination->networks);
+		random_ports(&destination->ports);
+		if (destination->networks.count + destination->ports.count == 0)
+			assert_int_equal(config_ports_add(&destination->ports, &smtp), 0);
+		random_settings(&setting_destination, destination);
+		destination->pool = destination->refuse ? 0 : below((uint32_t)config->pool_count);
+	}
+}
+
 static void random_mirror(struct config_relay *relay, uint32_t *port)
 {
 	if (below(2))
@@ -213,15 +237,6 @@ static void repair_limits(struct config_limit *limit)
 {
 	if (limit->burst && !limit->rate)
 		limit->rate = 1;
-}
-
-static void random_ports(struct config_ports *ports)
-{
-	for (uint32_t i = below(3); i > 0; i--) {
-		uint16_t first = (uint16_t)between(1, 65000);
-		struct config_port_range range = {first, (uint16_t)(first + below(2) * below(500))};
-		assert_int_equal(config_ports_add(ports, &range), 0);
-	}
 }
 
 static bool listens_on_unix(const struct config_relay *relay)
@@ -276,6 +291,7 @@ static void random_relay(struct config *config, uint32_t *port)
 		relay->accept.others = CONFIG_OTHERS_PLAIN;
 	random_routes(config, relay);
 	repair_interception(config, relay);
+	random_destinations(config, relay);
 	random_mirror(relay, port);
 	random_cidrs(&relay->access.allow);
 	random_cidrs(&relay->access.deny);
@@ -392,6 +408,17 @@ static void assert_same_sni(const struct config_relay *a, const struct config_re
 	}
 }
 
+static void assert_same_destinations(const struct config_destinations *a, const struct config_destinations *b)
+{
+	assert_int_equal(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++) {
+		assert_same_cidrs(&a->items[i].networks, &b->items[i].networks);
+		assert_same_ports(&a->items[i].ports, &b->items[i].ports);
+		assert_same_settings(&setting_destination, &a->items[i], &b->items[i]);
+		assert_int_equal(a->items[i].pool, b->items[i].pool);
+	}
+}
+
 static void assert_same_mirror(const struct config_relay *a, const struct config_relay *b)
 {
 	assert_int_equal(config_relay_mirrors(a), config_relay_mirrors(b));
@@ -415,6 +442,7 @@ static void assert_same_relay(const struct config_relay *a, const struct config_
 	assert_same_ports(&a->scope.only_ports, &b->scope.only_ports);
 	assert_same_ports(&a->scope.except_ports, &b->scope.except_ports);
 	assert_same_cidrs(&a->accept.from, &b->accept.from);
+	assert_same_destinations(&a->destinations, &b->destinations);
 	assert_same_sni(a, b);
 	assert_same_mirror(a, b);
 	assert_same_cidrs(&a->access.allow, &b->access.allow);

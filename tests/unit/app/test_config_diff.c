@@ -125,6 +125,28 @@ static void routes_are_told_by_the_server_s_name(void **state)
 		    "relay a: sni.routes.c.d: removed p\n");
 }
 
+#define DESTINATIONS(entries)                                                                                \
+	"relays: [ { name: a, listen: web/127.0.0.1:80, to: p, intercept: { mode: redirect }, destinations: [ " entries " ] } ]\n" \
+	"pools: { p: { backends: x/1.2.3.4:1 }, q: { backends: x/1.2.3.4:1 } }\n"
+
+/* The order of the others is none, that of these decides. */
+static void destinations_are_told_by_their_place(void **state)
+{
+	(void)state;
+	assert_diff(DESTINATIONS("{ ports: 1, to: p }, { ports: [ 2, 3 ], to: p }"),
+		    DESTINATIONS("{ ports: 1, to: q }, { ports: 2, networks: 10.0.0.0/8, to: p }, { ports: 4, refuse: true }"),
+		    "relay a: destinations.1.to: p -> q\n"
+		    "relay a: destinations.2.networks: added\n"
+		    "relay a: destinations.2.ports: removed 3\n"
+		    "relay a: destinations.3: added\n");
+	assert_diff(DESTINATIONS("{ ports: 1, to: p }, { ports: 1, to: q }"), DESTINATIONS("{ ports: 1, to: q }, { ports: 1, to: p }"),
+		    "relay a: destinations.1.to: p -> q\n"
+		    "relay a: destinations.2.to: q -> p\n");
+	assert_diff(DESTINATIONS("{ ports: 1, to: p }"), DESTINATIONS("{ ports: 1, refuse: true }"),
+		    "relay a: destinations.1.refuse: false -> true\n"
+		    "relay a: destinations.1.to: removed p\n");
+}
+
 static void the_second_of_two_like_backends_is_the_second(void **state)
 {
 	(void)state;
@@ -217,6 +239,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_a_running_daemon_keeps_to_is_marked, rig_teardown),
 		cmocka_unit_test_teardown(what_needs_a_restart_stays_and_is_told, rig_teardown),
 		cmocka_unit_test_teardown(routes_are_told_by_the_server_s_name, rig_teardown),
+		cmocka_unit_test_teardown(destinations_are_told_by_their_place, rig_teardown),
 		cmocka_unit_test_teardown(the_second_of_two_like_backends_is_the_second, rig_teardown),
 		cmocka_unit_test_teardown(each_setting_is_one_change, rig_teardown),
 	};

@@ -21,12 +21,15 @@
 	"  listen: front/127.0.0.1:443\n"                                                                    \
 	"  to: db\n"                                                                                         \
 	"  sni: { routes: { a.example: cache } }\n"                                                          \
+	"  intercept: { mode: redirect }\n"                                                                  \
+	"  destinations: [ { ports: 25, to: mail }, { ports: 1, refuse: true } ]\n"                          \
 	"  allow_namespaces: front\n"                                                                        \
 	"  mirror: { to: tap/127.0.0.1:9 }\n"                                                                \
 	"pools:\n"                                                                                           \
 	"  db: { backends: [ one/10.0.0.1:5432, two/10.0.0.1:5432, two/10.0.0.2:5432 ] }\n"                  \
 	"  cache: { backends: two/10.0.0.1:6379 }\n"                                                         \
-	"  spare: { backends: two/10.0.0.9:6379 }\n"
+	"  spare: { backends: two/10.0.0.9:6379 }\n"                                                         \
+	"  mail: { backends: three/10.0.0.1:25 }\n"
 
 /* edit - @command done to BASE; what it changes, or what is wrong with it, to be given to free(3) */
 static char *edit(const char *command, int fd)
@@ -127,6 +130,8 @@ static void a_pool_stays_while_a_relay_leads_there(void **state)
 		    "the relay 'tls' leads to the pool 'db'; expected the relay to be removed before\n");
 	assert_edit("remove pool cache",
 		    "the relay 'tls' leads to the pool 'cache'; expected the relay to be removed before\n");
+	assert_edit("remove pool mail",
+		    "the relay 'tls' leads to the pool 'mail'; expected the relay to be removed before\n");
 	assert_edit("remove pool", "'remove pool' is no command; expected add, remove or weight\n");
 }
 
@@ -155,7 +160,7 @@ static void a_namespace_goes_with_all_that_is_in_it(void **state)
 	assert_edit("remove namespace tap", "relay tls: mirror: removed\n");
 	assert_edit("remove namespace two", "the pool 'cache' would be empty, and the relay 'tls' leads there; expected the "
 					    "relay to be removed before\n");
-	assert_edit("remove namespace three", "nothing is in the namespace 'three'; expected one that listeners or backends "
+	assert_edit("remove namespace four", "nothing is in the namespace 'four'; expected one that listeners or backends "
 					      "are in\n");
 }
 

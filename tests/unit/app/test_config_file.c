@@ -26,7 +26,7 @@ static void keys_that_nobody_knows_are_refused(void **state)
 		{"relays:\n- name: a\n  lisen: /1.2.3.4:1\n  " TO "\n", 3, 3, "lisen",
 		 "unknown key 'lisen' in a relay; did you mean 'listen'?"},
 		{"relays: [ { name: a, " LISTEN ", " TO ", weight: 1 } ]", 1, 70, "weight",
-		 "unknown key 'weight' in a relay; expected one of name, listen, to, mirror, proxy_protocol, intercept, sni, allow, deny, "
+		 "unknown key 'weight' in a relay; expected one of name, listen, to, mirror, proxy_protocol, intercept, destinations, sni, allow, deny, "
 		 "allow_namespaces, deny_namespaces, timeouts, tcp, lane, limits"},
 		{"relays:\n- name: a\n  " LISTEN "\n  " TO "\n  proxy_protocol: { accept: [ 10.0.0.0/8 ] }\n", 5, 21,
 		 "accept", "unknown key 'accept' in proxy_protocol; expected one of accept_from, send, others, timeout"},

@@ -133,7 +133,8 @@ static void what_a_name_stood_for_is_written(void **state)
 	"  to: p\n"                                                                                          \
 	"  mirror: { to: web/127.0.0.1:81, from: 10.0.0.0/8 }\n"                                             \
 	"  proxy_protocol: { accept_from: [ unix, 10.0.0.0/8 ] }\n"                                          \
-	"  intercept: { only: 10.0.0.0/8, except: 10.1.0.0/16, only_ports: 80, except_ports: 1-2 }\n"       \
+	"  intercept: { mode: redirect, only: 10.0.0.0/8, except: 10.1.0.0/16, only_ports: 80, except_ports: 1-2 }\n"       \
+	"  destinations: [ { networks: 10.0.0.0/8, ports: [ 1, 3-4 ], to: p }, { ports: 25, refuse: true } ]\n"       \
 	"  sni: { routes: { a.example: p } }\n"                                                              \
 	"  allow: 10.0.0.0/8\n"                                                                              \
 	"  deny: 10.1.0.0/16\n"                                                                              \
@@ -178,6 +179,10 @@ static void what_differs_is_not_equal(void **state)
 	b.pools[0].backends[0].weight = 2;
 	assert_false(config_equal(&a, &b));
 	assert_false(config_pool_equal(&a.pools[0], &b.pools[0]));
+	assert_true(config_relay_equal(&a, &a.relays[0], &b, &b.relays[0]));
+	b.relays[0].destinations.items[0].networks.items[0].prefix = 9;
+	assert_false(config_relay_equal(&a, &a.relays[0], &b, &b.relays[0]));
+	b.relays[0].destinations.items[0].networks.items[0].prefix = 8;
 	assert_true(config_relay_equal(&a, &a.relays[0], &b, &b.relays[0]));
 	b.relays[0].mirror.from.items[0].prefix = 9;
 	assert_false(config_relay_equal(&a, &a.relays[0], &b, &b.relays[0]));
