@@ -120,6 +120,8 @@ static int open_ref(const struct netns_ref *ref, struct err *err)
 		return open_path(ref, ref->text, err);
 	case NETNS_PID:
 		return open_process(ref, err);
+	case NETNS_ENROLLED:
+		return err_set(err, EINVAL, "the daemon alone knows what is enrolled; expected a name, path:/FILE, pid:N or host");
 	}
 	return err_set(err, EINVAL, "unknown kind of reference");
 }
@@ -132,6 +134,45 @@ int netns_open(const struct netns_ref *ref, struct err *err)
 	if (fd < 0)
 		err_prefix(err, "namespace %s", netns_ref_format(ref, text, sizeof(text)));
 	return fd;
+}
+
+/* pid_of - the process that @fd is a pidfd of; -1: it has ended; 0: @fd is no pidfd, or of no process that we see */
+static pid_t pid_of(int fd)
+{
+	char path[64], line[128];
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Pid: %d", &pid) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+int netns_open_fd(int fd, pid_t *ret_pid, struct err *err)
+{
+	struct netns_ref ref = {.kind = NETNS_PID};
+	int ns_fd;
+
+	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET) {
+		*ret_pid = 0;
+		ns_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		return ns_fd < 0 ? err_set_errno(err, "hold a namespace") : ns_fd;
+	}
+	ref.pid = pid_of(fd);
+	if (ref.pid < 0)
+		return err_set(err, ESRCH, "the process of the descriptor has ended");
+	if (ref.pid == 0)
+		return err_set(err, EINVAL, "the descriptor is neither a network namespace nor a process; expected one of "
+					    "/proc/PID/ns/net, a name in /run/netns, or pidfd_open(2)");
+	ns_fd = open_process_file(&ref, fd, err);
+	if (ns_fd >= 0)
+		*ret_pid = ref.pid;
+	return ns_fd;
 }
 
 int netns_identify(int fd, struct netns_id *ret, struct err *err)

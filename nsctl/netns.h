@@ -38,6 +38,15 @@ struct netns_id {
  */
 int netns_open(const struct netns_ref *ref, struct err *err);
 
+/*
+ * netns_open_fd - the namespace that @fd is, or that of the process that it is a pidfd of
+ * @fd: of unknown origin; borrowed. *@ret_pid: of that process; 0: it is a namespace
+ *
+ * Returns a descriptor, owned by the caller, or -errno: EINVAL (it is neither), ESRCH (the process has ended, or is in
+ * another pid namespace), EACCES, EMFILE.
+ */
+int netns_open_fd(int fd, pid_t *ret_pid, struct err *err);
+
 /* netns_identify - which namespace is it? Needs no privilege. Errors: EBADF. */
 int netns_identify(int fd, struct netns_id *ret, struct err *err);
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "nsctl/look/mounts.h"
 #include "nsctl/netns.h"
 
 #define RELAY_NAME "nsrelay" /* of the relay's processes */
@@ -108,24 +109,6 @@ static int look_at_fd(void *ctx, pid_t pid, int fd, const char *target)
 
 /* ---- mounts ---- */
 
-/* unescape - mountinfo has blanks, tabs, newlines and backslashes as octal: proc_pid_mountinfo(5) */
-static void unescape(char *text)
-{
-	char *out = text;
-
-	while (*text) {
-		unsigned code;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
-			*out++ = (char)code;
-			text += 4;
-		} else {
-			*out++ = *text++;
-		}
-	}
-	*out = '\0';
-}
-
 /* mount_path - how the caller reaches @point of the mount namespace of @pid (0: its own); allocated */
 static char *mount_path(pid_t pid, const char *point)
 {
@@ -136,41 +119,19 @@ static char *mount_path(pid_t pid, const char *point)
 	return asprintf(&path, "/proc/%d/root%s", (int)pid, point) < 0 ? NULL : path;
 }
 
-/* read_mount - one line of mountinfo: "36 35 0:4 net:[4026532175] /run/netns/web rw ..." */
-static int read_mount(struct survey *survey, pid_t pid, char *line)
+/* Whose mounts are being read. */
+struct mounts_of {
+	struct survey *survey;
+	pid_t pid; /* 0: the caller's own */
+};
+
+static int add_mount(void *ctx, uint64_t inode, const char *point)
 {
-	struct fact fact = {.kind = pid ? FACT_FAR_MOUNT : FACT_MOUNT};
-	char *rest = line, *field[5];
+	const struct mounts_of *of = ctx;
+	struct fact fact = {.kind = of->pid ? FACT_FAR_MOUNT : FACT_MOUNT, .inode = inode};
 
-	for (size_t i = 0; i < 5; i++) {
-		field[i] = strsep(&rest, " ");
-		if (!rest)
-			return 0;
-	}
-	if (!proc_inode(field[3], "net", &fact.inode))
-		return 0;
-	unescape(field[4]);
-	fact.path = mount_path(pid, field[4]);
-	return fact.path ? add_fact(survey, fact) : -ENOMEM;
-}
-
-/* read_mounts - of the mount namespace of @pid; 0: the caller's own */
-static int read_mounts(struct survey *survey, pid_t pid)
-{
-	char path[32] = "/proc/self/mountinfo", *line = NULL;
-	size_t size = 0;
-	FILE *file;
-	int rc = 0;
-
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)pid);
-	file = fopen(path, "re");
-	while (file && rc == 0 && getline(&line, &size, file) >= 0)
-		rc = read_mount(survey, pid, line);
-	free(line);
-	if (file)
-		fclose(file);
-	return rc;
+	fact.path = mount_path(of->pid, point);
+	return fact.path ? add_fact(of->survey, fact) : -ENOMEM;
 }
 
 static bool is_known(const struct survey *survey, uint64_t mount_namespace)
@@ -192,7 +153,7 @@ static int look_at_mounts(struct survey *survey, pid_t pid)
 	if (!proc_namespace(who, who, "mnt", "mnt", &inode) || is_known(survey, inode))
 		return 0;
 	rc = add_number(&survey->mount_namespaces, inode);
-	return rc < 0 ? rc : read_mounts(survey, pid);
+	return rc < 0 ? rc : mounts_each_netns(pid, add_mount, &(struct mounts_of){survey, pid});
 }
 
 /* look_at_link - a name in /run/netns may also be a symbolic link, as some make it for containers */
