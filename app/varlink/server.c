@@ -36,8 +36,10 @@ struct serving {
 
 enum { POLL_STOP, POLL_EVENT, POLL_LISTENER, POLL_CLIENTS };
 
-/* Descriptors or memory ran out: the next try. */
-enum { TRY_AGAIN_MS = 100 };
+enum {
+	TRY_AGAIN_MS = 100, /* descriptors, memory or places ran out: the next try */
+	MAKE_ROOM_MS = 1000, /* who asks for nothing for so long gives its place to who comes */
+};
 
 static uint64_t read_clock(void)
 {
@@ -90,13 +92,63 @@ static struct client *free_place(const struct serving *serving)
 	return NULL;
 }
 
+static bool is_patient(const struct varlink_call *call)
+{
+	return call->method && call->method->patient;
+}
+
+static bool is_idle(const struct client *client)
+{
+	return !client->calling && !client->reply_size && client->frames.size == 0;
+}
+
+/* longest_idle - of those that have asked for nothing for MAKE_ROOM_MS; NULL: there is none */
+static struct client *longest_idle(const struct serving *serving)
+{
+	struct client *found = NULL;
+	for (size_t i = 0; i < serving->server->clients_max; i++) {
+		struct client *client = &serving->clients[i];
+		if (is_idle(client) && (!found || client->moved_ms < found->moved_ms))
+			found = client;
+	}
+	return found && serving->now_ms - found->moved_ms >= MAKE_ROOM_MS ? found : NULL;
+}
+
+/* is_hopeless - do all call what goes on for as long as it likes? */
+static bool is_hopeless(const struct serving *serving)
+{
+	for (size_t i = 0; i < serving->server->clients_max; i++)
+		if (!serving->clients[i].calling || !is_patient(&serving->clients[i].call))
+			return false;
+	return true;
+}
+
+/*
+ * has_room - may the next one be accepted now? When all places are taken, by who asks for nothing, it gets one of those;
+ * while others are answered it waits to be accepted; and where no place will be free it is told so.
+ */
+static bool has_room(const struct serving *serving)
+{
+	return free_place(serving) || longest_idle(serving) || is_hopeless(serving);
+}
+
+/* take_place - NULL: there is none */
+static struct client *take_place(const struct serving *serving)
+{
+	struct client *place = free_place(serving), *idle = place ? NULL : longest_idle(serving);
+	if (!idle)
+		return place;
+	drop(serving->server, idle);
+	return idle;
+}
+
 static void welcome(struct serving *serving, int fd)
 {
 	const struct varlink_server *server = serving->server;
-	struct client *client = free_place(serving);
+	struct client *client = NULL;
 	if (!may_ask(server, fd))
 		turn_away(fd, "org.varlink.service.PermissionDenied", NULL);
-	else if (!client)
+	else if (!(client = take_place(serving)))
 		turn_away(fd, server->too_many, server->too_many_text);
 	else
 		*client = (struct client){
@@ -105,10 +157,15 @@ static void welcome(struct serving *serving, int fd)
 
 static void accept_all(struct serving *serving)
 {
-	int fd;
-	while ((fd = accept4(serving->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+	int fd = -1;
+	bool room = has_room(serving);
+	for (; room; room = has_room(serving)) {
+		fd = accept4(serving->server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			break;
 		welcome(serving, fd);
-	if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+	}
+	if (!room || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED))
 		serving->accept_ms = serving->now_ms + TRY_AGAIN_MS;
 }
 
@@ -249,11 +306,6 @@ static bool serve(struct serving *serving, struct client *client, short events)
 }
 
 /* ---- the loop ---- */
-
-static bool is_patient(const struct varlink_call *call)
-{
-	return call->method && call->method->patient;
-}
 
 /* deadline_of - when the client is let go, unless it moves; 0: it waits for us */
 static uint64_t deadline_of(const struct client *client)

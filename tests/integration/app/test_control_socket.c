@@ -150,7 +150,7 @@ static void other_user_is_refused_even_when_the_file_lets_him_in(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
-static void one_client_too_many_is_told_so(void **state)
+static void who_asks_for_nothing_gives_its_place_to_who_comes(void **state)
 {
 	int clients[LIMIT_CONTROL_CLIENTS];
 	char text[MESSAGE_TEXT_MAX];
@@ -159,6 +159,22 @@ static void one_client_too_many_is_told_so(void **state)
 	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
 		clients[i] = dial_kept();
 		assert_says(answer(clients[i], INFO, text), "io.nsrelay.Control");
+	}
+	ask("status"); /* waits for that */
+	await_end(clients[0]);
+	assert_says(answer(clients[1], INFO, text), "io.nsrelay.Control");
+	assert_int_equal(relayproc_stop(relay), 0);
+}
+
+static void one_client_too_many_is_told_so(void **state)
+{
+	int clients[LIMIT_CONTROL_CLIENTS];
+	char text[MESSAGE_TEXT_MAX];
+	(void)state;
+	struct relayproc *relay = start();
+	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
+		clients[i] = dial_kept();
+		assert_says(answer(clients[i], "{\"method\":\"io.nsrelay.Control.WatchEvents\",\"more\":true}", text), "events");
 	}
 	assert_int_equal(refused("status")->status, 1);
 	assert_says(refused("status")->errors, "Busy");
@@ -232,6 +248,7 @@ int main(void)
 	        relayproc_test(one_line_run_has_a_socket_when_asked),
 	        relayproc_test(other_user_is_refused_even_when_the_file_lets_him_in),
 	        relayproc_test(one_client_too_many_is_told_so),
+	        relayproc_test(who_asks_for_nothing_gives_its_place_to_who_comes),
 	        relayproc_test(what_is_no_message_ends_the_connection),
 	        relayproc_test(slow_clients_are_let_go_and_nobody_waits_for_them),
 	        relayproc_test(listing_that_is_given_up_hinders_nobody),
