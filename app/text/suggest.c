@@ -61,7 +61,7 @@ const char *suggest_text(struct suggest *suggest)
 	if (suggest->best)
 		snprintf(suggest->text, sizeof(suggest->text), "did you mean '%s'?", suggest->best);
 	else
-		snprintf(suggest->text, sizeof(suggest->text), "expected %s%.200s",
+		snprintf(suggest->text, sizeof(suggest->text), "expected %s%.300s",
 			 strchr(suggest->all, ',') ? "one of " : "", suggest->all);
 	return suggest->text;
 }

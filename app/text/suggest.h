@@ -17,8 +17,8 @@ struct suggest {
 	const char *word; /* borrowed */
 	const char *best; /* borrowed; NULL while nothing is near */
 	size_t best_distance;
-	char all[256];
-	char text[256];
+	char all[320];
+	char text[352];
 };
 
 void suggest_init(struct suggest *suggest, const char *word);
