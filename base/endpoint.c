@@ -58,6 +58,19 @@ static int parse_path(const char *path, struct netns_ref *ret, struct err *err)
 	return 0;
 }
 
+/* parse_enrolled - a uid may hold slashes: the last one of an endpoint is behind it */
+static int parse_enrolled(const char *uid, struct netns_ref *ret, struct err *err)
+{
+	if (uid[0] == '\0' || has_blank_or_control(uid))
+		return err_set(err, EINVAL, "'@%s' names no enrolment; expected @ and a name without blanks", uid);
+	if (strlen(uid) >= NETNS_TEXT_MAX)
+		return err_set(err, EINVAL, "'@%.40s...' is too long; expected at most %d bytes behind the @", uid,
+			       NETNS_TEXT_MAX - 1);
+	*ret = (struct netns_ref){.kind = NETNS_ENROLLED};
+	memcpy(ret->text, uid, strlen(uid) + 1);
+	return 0;
+}
+
 static int parse_name(const char *name, struct netns_ref *ret, struct err *err)
 {
 	if (strchr(name, '/') || has_blank_or_control(name) || strcmp(name, ".") == 0 ||
@@ -89,6 +102,8 @@ int netns_ref_parse(const char *text, struct netns_ref *ret, struct err *err)
 		return parse_pid(rest, ret, err);
 	if ((rest = after("path:", text)))
 		return parse_path(rest, ret, err);
+	if ((rest = after("@", text)))
+		return parse_enrolled(rest, ret, err);
 	return parse_name(text, ret, err);
 }
 
@@ -107,13 +122,23 @@ const char *netns_ref_format(const struct netns_ref *ref, char *buf, size_t size
 	case NETNS_PID:
 		snprintf(buf, size, "pid:%d", (int)ref->pid);
 		break;
+	case NETNS_ENROLLED:
+		snprintf(buf, size, "@%s", ref->text);
+		break;
 	}
 	return buf;
 }
 
 bool netns_ref_equal(const struct netns_ref *a, const struct netns_ref *b)
 {
-	return a->kind == b->kind && a->pid == b->pid && strcmp(a->text, b->text) == 0;
+	return a->kind == b->kind && a->pid == b->pid && a->serial == b->serial && strcmp(a->text, b->text) == 0;
+}
+
+bool netns_ref_fits(const struct netns_ref *wanted, const struct netns_ref *ref)
+{
+	struct netns_ref any = *ref;
+	any.serial = wanted->serial ? ref->serial : 0;
+	return netns_ref_equal(wanted, &any);
 }
 
 static int parse_unix(const char *path, struct endpoint *ret, struct err *err)

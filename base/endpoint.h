@@ -3,12 +3,14 @@
  * An endpoint is written NETNS/ADDRESS:PORT everywhere: `web/127.0.0.1:8080`, `web/[::1]:8080`, `pid:4242/10.0.0.1:80`,
  * `path:/run/netns/x/0.0.0.0:80`. Nothing before the slash (`/0.0.0.0:80`), or `host/`, means the program's own namespace.
  * It is split at the last slash; no slash is an error. `unix:/run/app.sock` is a stream socket in the file system.
+ * `@pods/[::]:15001` is in every namespace that is enrolled under the policy `pods`.
  */
 #ifndef NSRELAY_BASE_ENDPOINT_H
 #define NSRELAY_BASE_ENDPOINT_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -20,6 +22,7 @@ enum netns_kind {
 	NETNS_NAME, /* /run/netns/NAME */
 	NETNS_PATH, /* any file that is a network namespace */
 	NETNS_PID,  /* that of a process */
+	NETNS_ENROLLED, /* known to the daemon alone: one that was enrolled, or all of a policy */
 };
 
 enum { NETNS_TEXT_MAX = 108 };
@@ -28,7 +31,10 @@ enum { NETNS_TEXT_MAX = 108 };
 struct netns_ref {
 	enum netns_kind kind;
 	pid_t pid;                 /* NETNS_PID */
-	char text[NETNS_TEXT_MAX]; /* NETNS_NAME: the name; NETNS_PATH: the path; else "" */
+	uint32_t serial;           /* NETNS_ENROLLED: of the enrolment, as the uid may come to mean another namespace; 0:
+	                              of none in particular */
+	char text[NETNS_TEXT_MAX]; /* NETNS_NAME: the name; NETNS_PATH: the path; NETNS_ENROLLED: the uid of the
+	                              enrolment, or the policy; else "" */
 };
 
 /* How an endpoint of family AF_UNSPEC is written: wherever an intercepted client wanted to go. endpoint_parse() does not
@@ -51,7 +57,7 @@ struct endpoint {
 enum { ENDPOINT_TEXT_MAX = NETNS_TEXT_MAX + 128 };
 
 /*
- * netns_ref_parse - read `NAME`, `path:/FILE`, `pid:N`, `host` or the empty string
+ * netns_ref_parse - read `NAME`, `path:/FILE`, `pid:N`, `@UID`, `host` or the empty string
  * Errors: EINVAL with what was expected (a name holds no '/', is not "." or "..", and is at most 63 bytes long).
  */
 int netns_ref_parse(const char *text, struct netns_ref *ret, struct err *err);
@@ -60,6 +66,9 @@ int netns_ref_parse(const char *text, struct netns_ref *ret, struct err *err);
 const char *netns_ref_format(const struct netns_ref *ref, char *buf, size_t size);
 
 bool netns_ref_equal(const struct netns_ref *a, const struct netns_ref *b);
+
+/* netns_ref_fits - is @ref what was asked for by @wanted? As netns_ref_equal(), but that no user knows serials. */
+bool netns_ref_fits(const struct netns_ref *wanted, const struct netns_ref *ref);
 
 /*
  * endpoint_parse - read an endpoint

@@ -11,7 +11,7 @@
 /* How the file begins; numbers, flags and the text follow. */
 struct head {
 	struct limits limits;
-	uint32_t target_count, listener_count;
+	uint32_t target_count, listener_count, enrolled_count, is_enrolment;
 	uint64_t text_size;
 };
 
@@ -23,11 +23,15 @@ int change_write(int fd, const struct change *change)
 	        .limits = change->limits,
 	        .target_count = change->target_count,
 	        .listener_count = change->listener_count,
+	        .enrolled_count = change->enrolled_count,
+	        .is_enrolment = change->is_enrolment,
 	        .text_size = change->text_size,
 	};
 	int rc = file_write_all(fd, &head, sizeof(head));
 	if (rc == 0)
 		rc = file_write_all(fd, change->numbers, change->target_count * sizeof(*change->numbers));
+	if (rc == 0)
+		rc = file_write_all(fd, change->enrolled, change->enrolled_count * sizeof(*change->enrolled));
 	if (rc == 0)
 		rc = file_write_all(fd, change->fresh, change->listener_count * sizeof(*change->fresh));
 	return rc < 0 ? rc : file_write_all(fd, change->text, change->text_size);
@@ -56,13 +60,14 @@ int change_read(int fd, struct change *ret, void **ret_memory)
 	if (rc < 0)
 		return rc;
 	if (head.target_count > ITEMS_MAX || head.listener_count > ITEMS_MAX ||
-	    head.text_size > CHANGE_TEXT_MAX)
+	    head.enrolled_count > ITEMS_MAX || head.text_size > CHANGE_TEXT_MAX)
 		return -EPROTO;
-	size_t numbers = head.target_count * sizeof(uint32_t), flags = head.listener_count * sizeof(bool);
-	char *memory = malloc(numbers + flags + head.text_size + 1);
+	size_t numbers = head.target_count * sizeof(uint32_t), enrolled = head.enrolled_count * sizeof(*ret->enrolled);
+	size_t flags = head.listener_count * sizeof(bool), size = numbers + enrolled + flags + head.text_size;
+	char *memory = malloc(size + 1);
 	if (!memory)
 		return -ENOMEM;
-	rc = read_all(fd, memory, numbers + flags + head.text_size, sizeof(head));
+	rc = read_all(fd, memory, size, sizeof(head));
 	if (rc < 0) {
 		free(memory);
 		return rc;
@@ -72,8 +77,11 @@ int change_read(int fd, struct change *ret, void **ret_memory)
 	        .target_count = head.target_count,
 	        .listener_count = head.listener_count,
 	        .numbers = (const uint32_t *)(const void *)memory,
-	        .fresh = (const bool *)(memory + numbers),
-	        .text = memory + numbers + flags,
+	        .enrolled = (const void *)(memory + numbers),
+	        .enrolled_count = head.enrolled_count,
+	        .is_enrolment = head.is_enrolment,
+	        .fresh = (const bool *)(memory + numbers + enrolled),
+	        .text = memory + numbers + enrolled + flags,
 	        .text_size = head.text_size,
 	};
 	*ret_memory = memory;

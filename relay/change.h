@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "relay/config.h"
 #include "relay/limits.h"
 
 /* All of it is borrowed: from who writes it, or from the memory that change_read() made. */
@@ -20,6 +21,9 @@ struct change {
 	uint32_t target_count, listener_count;
 	const uint32_t *numbers; /* [target of the configuration's plan] -> how the socket source calls it */
 	const bool *fresh;       /* [listener of the plan]: its socket is a new one */
+	const struct config_enrolled *enrolled; /* which no text has */
+	uint32_t enrolled_count;
+	bool is_enrolment; /* nothing else is another one than before */
 	const char *text;        /* the configuration, as in a file */
 	size_t text_size;
 };

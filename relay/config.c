@@ -210,6 +210,27 @@ int config_namespaces_add(struct config_namespaces *namespaces, const struct net
 	return 0;
 }
 
+int config_add_enrolled(struct config *config, const struct config_enrolled *enrolled)
+{
+	struct config_enrolled *items = grow(config->enrolled, config->enrolled_count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	config->enrolled = items;
+	items[config->enrolled_count++] = *enrolled;
+	return 0;
+}
+
+bool config_has_policy(const struct config *config, const char *policy)
+{
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		for (size_t j = 0; j < relay->listener_count; j++)
+			if (config_is_everywhere(&relay->listeners[j]) && strcmp(relay->listeners[j].netns.text, policy) == 0)
+				return true;
+	}
+	return false;
+}
+
 bool config_leads_to_original(const struct config_pool *pool)
 {
 	for (size_t i = 0; i < pool->backend_count; i++)
@@ -341,7 +362,10 @@ int config_copy(const struct config *config, struct config *ret)
 	int r = 0;
 	copy.relays = NULL;
 	copy.pools = NULL;
-	copy.relay_count = copy.pool_count = 0;
+	copy.enrolled = NULL;
+	copy.relay_count = copy.pool_count = copy.enrolled_count = 0;
+	for (size_t i = 0; r == 0 && i < config->enrolled_count; i++)
+		r = config_add_enrolled(&copy, &config->enrolled[i]);
 	for (size_t i = 0; r == 0 && i < config->pool_count; i++) {
 		struct config_pool *pool = config_add_pool(&copy);
 		r = pool ? copy_pool(&config->pools[i], pool) : -ENOMEM;
@@ -430,7 +454,9 @@ void config_fini(struct config *config)
 		free(config->pools[i].backends);
 	free(config->relays);
 	free(config->pools);
+	free(config->enrolled);
 	config->relays = NULL;
 	config->pools = NULL;
-	config->relay_count = config->pool_count = 0;
+	config->enrolled = NULL;
+	config->relay_count = config->pool_count = config->enrolled_count = 0;
 }

@@ -281,6 +281,16 @@ struct config_relay {
 	uint64_t leftover_until_ms; /* CLOCK_MONOTONIC: not in the file any more, and its connections end by then; else 0 */
 };
 
+/*
+ * A namespace that relays listen in, as long as it is enrolled: those with a listener @POLICY/ADDRESS:PORT. A listener
+ * in there is @UID/ADDRESS:PORT, which only the plan has.
+ */
+struct config_enrolled {
+	char uid[NETNS_TEXT_MAX];
+	uint32_t serial; /* as of struct netns_ref */
+	char policy[CONFIG_NAME_MAX];
+};
+
 /* Where metrics are told to who asks by HTTP, and how many at the most. */
 struct config_metrics {
 	char address[CONFIG_ADDRESS_MAX];  /* ADDRESS:PORT in the program's own namespace; "": none */
@@ -306,6 +316,9 @@ struct config {
 	uint32_t threads;         /* 0: one per processor the program may run on */
 	uint32_t max_connections; /* 0: as many as RLIMIT_NOFILE permits */
 	uint32_t drain_ms;        /* how long connections may go on after SIGTERM */
+	struct config_enrolled *enrolled; /* owned; of no file: who is enrolled comes and goes while the daemon runs */
+	size_t enrolled_count;
+	uint32_t enrolled_drain_ms; /* how long connections of a namespace may go on that is enrolled no more */
 	char user[32];            /* who the relay process runs as; "": nsrelay if there is one, else nobody */
 	char control_path[CONFIG_SOCKET_PATH_MAX]; /* of the control socket; "": none */
 	struct config_metrics metrics;
@@ -343,6 +356,18 @@ int config_relay_add_listener(struct config_relay *relay, const struct endpoint 
 int config_cidrs_add(struct config_cidrs *cidrs, const struct cidr *cidr);
 int config_ports_add(struct config_ports *ports, const struct config_port_range *range);
 int config_namespaces_add(struct config_namespaces *namespaces, const struct netns_ref *netns);
+
+/* config_add_enrolled - append a copy; 0 or -ENOMEM */
+int config_add_enrolled(struct config *config, const struct config_enrolled *enrolled);
+
+/* config_is_everywhere - is that in every namespace that is enrolled under a policy? Of listeners of a configuration. */
+static inline bool config_is_everywhere(const struct endpoint *listener)
+{
+	return listener->netns.kind == NETNS_ENROLLED;
+}
+
+/* config_has_policy - does a relay listen in the namespaces that are enrolled under it? */
+bool config_has_policy(const struct config *config, const char *policy);
 
 /* config_limit_is_set - does @limit limit connections? */
 static inline bool config_limit_is_set(const struct config_limit *limit)

@@ -20,16 +20,45 @@ void generation_fini(struct generation *generation)
 
 /* ---- preparing ---- */
 
+/* disown_targets - leftovers whose number, below @end, is another one's by now: the source keeps it for a while only */
+static int disown_targets(const struct handover *h, uint32_t end)
+{
+	struct plan *plan = &h->next->plan;
+	bool *taken = calloc((size_t)end + 1, sizeof(*taken));
+	if (!taken)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < h->number_count; i++)
+		taken[h->numbers[i]] = true;
+	for (uint32_t i = h->number_count; i < plan->target_count; i++)
+		if (plan->targets[i].number < end && taken[plan->targets[i].number])
+			plan->targets[i].number = PLAN_NO_NUMBER;
+	free(taken);
+	return 0;
+}
+
 /* number_targets - those of the file, which come before any leftover; leftovers keep the numbers that they
  * had */
 static int number_targets(const struct handover *h)
 {
 	struct plan *plan = &h->next->plan;
-	if (h->number_count > plan->target_count)
+	uint32_t end = 0;
+	if (h->number_count != plan->own_target_count)
 		return -EPROTO;
-	for (uint32_t i = 0; i < h->number_count; i++)
+	for (uint32_t i = 0; i < h->number_count; i++) {
 		plan->targets[i].number = h->numbers[i];
-	return 0;
+		end = h->numbers[i] >= end ? h->numbers[i] + 1 : end;
+	}
+	return disown_targets(h, end);
+}
+
+/* part_targets - from those that look the same, and are in another namespace: its name means that one by now */
+static void part_targets(const struct handover *h)
+{
+	for (uint32_t i = 0; i < h->before->target_count; i++) {
+		uint32_t heir = h->map.targets[i];
+		if (heir != SUCCESSION_NONE && h->next->plan.targets[heir].number != h->before->targets[i].number)
+			h->map.targets[i] = SUCCESSION_NONE;
+	}
 }
 
 static int prepare_tables(struct handover *h)
@@ -139,14 +168,16 @@ static int index_checks(struct handover *h)
 	return 0;
 }
 
-int handover_prepare(struct handover *handover, struct generation *next, const bool *fresh, uint64_t until_ms,
+int handover_prepare(struct handover *handover, struct generation *next, const bool *fresh, uint64_t now_ms,
                      struct err *err)
 {
 	struct handover *h = handover;
 	h->next = next;
-	int rc = succession_init(&h->map, h->before, h->usage, &next->config, fresh, until_ms, &next->plan);
+	int rc = succession_init(&h->map, h->before, h->usage, &next->config, fresh, now_ms, &next->plan);
 	if (rc == 0)
 		rc = number_targets(h);
+	if (rc == 0)
+		part_targets(h);
 	if (rc == 0)
 		rc = usage_init(&next->usage, &next->plan);
 	if (rc == 0)

@@ -81,7 +81,7 @@ void generation_fini(struct generation *generation);
  * @workers, @thread_count, @before, @usage, @numbers and their count are set. Nothing of @workers is changed.
  * Errors: ENOMEM; EPROTO when @numbers are not for these targets.
  */
-int handover_prepare(struct handover *handover, struct generation *next, const bool *fresh, uint64_t until_ms,
+int handover_prepare(struct handover *handover, struct generation *next, const bool *fresh, uint64_t now_ms,
                      struct err *err);
 
 /*

@@ -27,6 +27,7 @@ enum {
 	LIMIT_THREAD_STACK = 64 * 1024,      /* bytes; of a relay thread */
 	LIMIT_CONTROL_STACK = 256 * 1024,    /* of the thread that serves the control socket */
 	LIMIT_CONTROL_CLIENTS = 16,          /* of the control socket, at the same time */
+	LIMIT_REQUESTS = LIMIT_CONTROL_CLIENTS, /* of the supervisor, under way: a client has one call at a time */
 	LIMIT_CONTROL_MESSAGE = 64 * 1024,   /* bytes of one message of theirs */
 	LIMIT_METRICS_STACK = 256 * 1024,    /* of the thread that tells metrics */
 	LIMIT_METRICS_CLIENTS = 16,          /* of it, at the same time */

@@ -81,6 +81,9 @@ static void close_listener(struct worker *worker, uint32_t index)
 		session_accept(worker, index, fd);
 	sys_close(listener->fd);
 	listener->fd = -1;
+	/* Some may have come after those whose time was up. */
+	if (worker->plan->listeners[index].until_ms)
+		timer_arm(&worker->wheel, &worker->leftover_timer, worker->now_ms + 1);
 }
 
 void listener_completed(struct worker *worker, uint32_t index, const struct completion *completion)

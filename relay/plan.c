@@ -182,28 +182,101 @@ static void map_mirror(struct plan *plan, size_t relay_index)
 							       .mirrors = true});
 }
 
+/* ---- listeners ---- */
+
+static bool is_under(const struct config_enrolled *enrolled, const struct endpoint *listener)
+{
+	return strcmp(enrolled->policy, listener->netns.text) == 0;
+}
+
+/* count_enrolled - the namespaces that @listener of the configuration is in */
+static size_t count_enrolled(const struct config *config, const struct endpoint *listener)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < config->enrolled_count; i++)
+		count += is_under(&config->enrolled[i], listener);
+	return count;
+}
+
+/* count_listeners - of a relay in all namespaces, and how many of them are in enrolled ones */
+static size_t count_listeners(const struct config *config, const struct config_relay *relay, size_t *enrolled)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < relay->listener_count; i++) {
+		bool everywhere = config_is_everywhere(&relay->listeners[i]);
+		size_t places = everywhere ? count_enrolled(config, &relay->listeners[i]) : 1;
+		*enrolled += everywhere ? places : 0;
+		count += places;
+	}
+	return count;
+}
+
+size_t plan_count_listeners(const struct config *config)
+{
+	size_t count = 0, enrolled = 0;
+	for (size_t i = 0; i < config->relay_count; i++)
+		count += count_listeners(config, &config->relays[i], &enrolled);
+	return count;
+}
+
+static void add_listener(struct plan *plan, size_t relay, const struct endpoint *endpoint)
+{
+	plan->listeners[plan->listener_count++] =
+		(struct plan_listener){.relay = (uint32_t)relay, .endpoint = endpoint};
+}
+
+/* add_everywhere - @listener in each namespace of its policy; *@place: the next free one of plan.enrolled */
+static void add_everywhere(struct plan *plan, size_t relay, const struct endpoint *listener, struct endpoint **place)
+{
+	const struct config *config = plan->config;
+	for (size_t i = 0; i < config->enrolled_count; i++) {
+		if (!is_under(&config->enrolled[i], listener))
+			continue;
+		struct endpoint *endpoint = (*place)++;
+		*endpoint = *listener;
+		memcpy(endpoint->netns.text, config->enrolled[i].uid, sizeof(endpoint->netns.text));
+		endpoint->netns.serial = config->enrolled[i].serial;
+		add_listener(plan, relay, endpoint);
+	}
+}
+
+static void add_listeners(struct plan *plan, size_t relay_index, struct endpoint **place)
+{
+	const struct config_relay *relay = &plan->config->relays[relay_index];
+	for (size_t i = 0; i < relay->listener_count; i++) {
+		if (config_is_everywhere(&relay->listeners[i]))
+			add_everywhere(plan, relay_index, &relay->listeners[i], place);
+		else
+			add_listener(plan, relay_index, &relay->listeners[i]);
+	}
+}
+
+/* ---- all ---- */
+
 static int allocate(struct plan *plan)
 {
 	const struct config *config = plan->config;
-	size_t listeners = 0, targets = 0, names = 0, routes = 0;
+	size_t listeners = 0, enrolled = 0, targets = 0, names = 0, routes = 0;
 	for (size_t i = 0; i < config->relay_count; i++) {
 		const struct config_relay *relay = &config->relays[i];
-		listeners += relay->listener_count;
-		targets += 2 * relay->listener_count; /* where their clients wanted to go, by IPv4 and IPv6 */
-		targets += 1;                          /* a mirror */
+		size_t count = count_listeners(config, relay, &enrolled);
+		listeners += count;
+		targets += 2 * count; /* where their clients wanted to go, by IPv4 and IPv6 */
+		targets += 1;         /* a mirror */
 		names += relay->sni.count;
 		routes += config_way_count(relay);
 		for (size_t j = 0; j < config_way_count(relay); j++)
 			targets += config->pools[config_way(relay, j)].backend_count;
 	}
 	plan->listeners = calloc(listeners + 1, sizeof(*plan->listeners));
+	plan->enrolled = calloc(enrolled + 1, sizeof(*plan->enrolled));
 	plan->targets = calloc(targets + 1, sizeof(*plan->targets));
 	plan->routes = calloc(routes + 1, sizeof(*plan->routes));
 	plan->names = calloc(names + 1, sizeof(*plan->names));
 	plan->relay_names = calloc(config->relay_count + 1, sizeof(*plan->relay_names));
 	plan->destinations = calloc(config->relay_count + 1, sizeof(*plan->destinations));
 	plan->mirror_targets = calloc(config->relay_count + 1, sizeof(*plan->mirror_targets));
-	return plan->listeners && plan->targets && plan->routes && plan->names && plan->relay_names &&
+	return plan->listeners && plan->enrolled && plan->targets && plan->routes && plan->names && plan->relay_names &&
 			       plan->destinations && plan->mirror_targets
 		       ? 0
 		       : -ENOMEM;
@@ -214,12 +287,10 @@ int plan_init(struct plan *plan, const struct config *config)
 	*plan = (struct plan){.config = config};
 	if (allocate(plan) < 0)
 		goto fail;
+	struct endpoint *place = plan->enrolled;
 	for (size_t i = 0; i < config->relay_count; i++) {
-		const struct config_relay *relay = &config->relays[i];
-		for (size_t j = 0; j < relay->listener_count; j++)
-			plan->listeners[plan->listener_count++] =
-				(struct plan_listener){.relay = (uint32_t)i, .endpoint = &relay->listeners[j]};
-		if (add_route(plan, i, relay->pool) < 0)
+		add_listeners(plan, i, &place);
+		if (add_route(plan, i, config->relays[i].pool) < 0)
 			goto fail;
 	}
 	uint32_t names = 0;
@@ -235,6 +306,7 @@ int plan_init(struct plan *plan, const struct config *config)
 		map_originals(plan, &plan->listeners[i]);
 	for (size_t i = 0; i < config->relay_count; i++)
 		map_mirror(plan, i);
+	plan->own_target_count = plan->target_count;
 	for (uint32_t i = 0; i < plan->route_count; i++)
 		map_targets(plan, &plan->routes[i], true);
 	return 0;
@@ -251,7 +323,7 @@ static void *grow(void *array, size_t count, size_t more, size_t size)
 	return realloc(array, (count + more) * size);
 }
 
-int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint)
+int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint, uint64_t until_ms)
 {
 	struct endpoint **kept = grow(plan->kept, plan->kept_count, 1, sizeof(struct endpoint *));
 	if (!kept)
@@ -271,7 +343,7 @@ int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint 
 	*copy = *endpoint;
 	kept[plan->kept_count++] = copy;
 	struct plan_listener *listener = &listeners[plan->listener_count++];
-	*listener = (struct plan_listener){.relay = relay, .endpoint = copy, .leftover = true};
+	*listener = (struct plan_listener){.relay = relay, .endpoint = copy, .leftover = true, .until_ms = until_ms};
 	map_originals(plan, listener);
 	return 0;
 }
@@ -318,6 +390,7 @@ void plan_fini(struct plan *plan)
 	fini_destinations(plan);
 	free(plan->mirror_targets);
 	free(plan->listeners);
+	free(plan->enrolled);
 	free(plan->targets);
 	*plan = (struct plan){0};
 }

@@ -17,6 +17,8 @@ struct plan_listener {
 	uint32_t relay;                  /* index into config.relays */
 	const struct endpoint *endpoint; /* borrowed from the configuration, or plan.kept */
 	bool leftover;                   /* not asked for any more: who came by it is still here (relay/succession.h) */
+	uint64_t until_ms;               /* CLOCK_MONOTONIC: of a namespace that is enrolled no more, when the connections
+	                                    by it end; else 0 */
 	uint32_t originals[2];           /* targets in its namespace, of IPv4 and IPv6, for whoever goes on to where it wanted
 	                                    to go; PLAN_NO_TARGET: nobody does */
 };
@@ -27,7 +29,8 @@ struct plan_target {
 	bool transparent; /* its sockets may be bound to their clients' addresses */
 	uint32_t mark;
 	const struct config_tcp *tcp;
-	uint32_t number; /* how the socket source calls it: its index here, unless somebody says otherwise */
+	uint32_t number; /* how the socket source calls it: its index here, unless somebody says otherwise; PLAN_NO_NUMBER: it
+	                    has none of these any more */
 	bool mirrors;    /* its sockets are for mirrors, and for nothing else */
 };
 
@@ -39,7 +42,12 @@ struct plan_route {
 	bool leftover;     /* taken by connections that are here already, and by no others */
 };
 
-enum { PLAN_NO_TARGET = UINT32_MAX, PLAN_NO_ROUTE = UINT32_MAX, PLAN_REFUSED = UINT32_MAX - 1 };
+enum {
+	PLAN_NO_TARGET = UINT32_MAX,
+	PLAN_NO_ROUTE = UINT32_MAX,
+	PLAN_NO_NUMBER = UINT32_MAX,
+	PLAN_REFUSED = UINT32_MAX - 1,
+};
 
 /* A relay's part of plan.names. */
 struct plan_names {
@@ -64,6 +72,8 @@ struct plan {
 	struct plan_names *relay_names; /* [relay] */
 	struct plan_destinations *destinations; /* [relay] */
 	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
+	struct endpoint *enrolled;  /* of listeners in enrolled namespaces; owned */
+	uint32_t own_target_count;  /* those behind are of leftovers alone */
 	struct endpoint **kept;     /* of leftover listeners; owned */
 	uint32_t kept_count;
 };
@@ -86,11 +96,14 @@ uint32_t plan_target_of(const struct plan *plan, uint32_t listener, uint32_t rou
 /* plan_same_target - do sockets of @a serve @b as well? */
 bool plan_same_target(const struct plan_target *a, const struct plan_target *b);
 
+/* plan_count_listeners - that a plan of @config would have, leftovers aside */
+size_t plan_count_listeners(const struct config *config);
+
 /* plan_init - 0 or -ENOMEM */
 int plan_init(struct plan *plan, const struct config *config);
 
 /* plan_keep_listener, plan_keep_route - add a leftover, at the end; 0 or -ENOMEM, after which the plan can only be ended */
-int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint);
+int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint *endpoint, uint64_t until_ms);
 int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool);
 
 void plan_fini(struct plan *plan);

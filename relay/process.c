@@ -182,6 +182,14 @@ static void note_answer(struct relay *relay, int error, const char *text)
 		events_add(&relay->events, &event);
 }
 
+/* take_answer - with at most one descriptor */
+static void take_answer(struct relay *relay, const struct control_message *control, const char *text, const int *fds,
+                        uint32_t count)
+{
+	requests_answered(&relay->requests, control->value, (int)control->reserved, text, count > 0 ? fds[0] : -1);
+	close_fds(fds + 1, count > 0 ? count - 1 : 0);
+}
+
 /* obey - takes the descriptors that came along */
 static void obey(struct relay *relay, const struct control_message *control, const char *text, const int *fds,
 		 uint32_t count)
@@ -194,9 +202,12 @@ static void obey(struct relay *relay, const struct control_message *control, con
 		incoming_add(relay, control->value, fds, count);
 		return;
 	case CONTROL_ANSWER:
-		requests_answered(&relay->requests, control->value, (int)control->reserved, text);
 		note_answer(relay, (int)control->reserved, text);
-		break;
+		take_answer(relay, control, text, fds, count);
+		return;
+	case CONTROL_ENROLMENT:
+		take_answer(relay, control, text, fds, count);
+		return;
 	case CONTROL_RELEASE:
 		command_all(relay, (struct message){.type = WORKER_RELEASE});
 		break;

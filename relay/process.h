@@ -25,6 +25,7 @@ enum control_type {
 	CONTROL_CHANGED,   /* from the relay: it works by that from now on, or not; value: 0, or the errno why not */
 	CONTROL_REQUEST,   /* from the relay: a command follows as text (relay/request.h); value: its ticket */
 	CONTROL_ANSWER,    /* to the relay: a reason follows as text; value: the ticket, 0: a signal's; reserved: positive errno */
+	CONTROL_ENROLMENT, /* to the relay: the same to a command about enrolments, which changes nothing for others */
 	CONTROL_RELEASE,   /* to the relay: close the listeners that are left over; nobody can begin to connect to them */
 };
 

@@ -81,23 +81,16 @@ static void fit_limits(const struct relay *relay, struct limits *limits)
 	limits->connections = limits->connections < most ? limits->connections : most;
 }
 
-/* count_listeners - of the file: as many flags there have to be */
-static uint32_t count_listeners(const struct config *config)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < config->relay_count; i++)
-		count += config->relays[i].listener_count;
-	return (uint32_t)count;
-}
-
 static int read_generation(const struct relay *relay, const struct change *change, struct generation *ret)
 {
 	ret->limits = change->limits;
 	fit_limits(relay, &ret->limits);
 	int rc = relay->process->load(change->text, change->text_size, &ret->config);
+	for (uint32_t i = 0; rc == 0 && i < change->enrolled_count; i++)
+		rc = config_add_enrolled(&ret->config, &change->enrolled[i]);
 	if (rc < 0)
 		return rc;
-	return count_listeners(&ret->config) == change->listener_count ? 0 : -EPROTO;
+	return plan_count_listeners(&ret->config) == change->listener_count ? 0 : -EPROTO; /* as many flags have to be there */
 }
 
 static struct handover *new_handover(struct relay *relay)
@@ -157,7 +150,8 @@ static void tell(struct relay *relay, const struct handover *handover, const str
 	for (uint32_t i = 0; i < next->listener_count && !next->listeners[i].leftover; i++)
 		if (change->fresh[i])
 			tell_listener(relay, EVENT_LISTENER_ADDED, next, i);
-	events_add(&relay->events, &(struct event){.kind = EVENT_RELOADED});
+	if (!change->is_enrolment)
+		events_add(&relay->events, &(struct event){.kind = EVENT_RELOADED});
 }
 
 static int hand_over(struct relay *relay, struct handover *handover, const struct change *change)
@@ -188,10 +182,9 @@ static int carry_out(struct relay *relay, const struct change *change)
 	int rc = handover && next ? read_generation(relay, change, next) : -ENOMEM;
 	if (rc < 0)
 		goto fail;
-	uint64_t until_ms = sys_now_ns() / 1000000 + next->config.drain_ms;
 	handover->numbers = change->numbers;
 	handover->number_count = change->target_count;
-	rc = handover_prepare(handover, next, change->fresh, until_ms, &err);
+	rc = handover_prepare(handover, next, change->fresh, sys_now_ns() / 1000000, &err);
 	if (rc < 0)
 		goto fail;
 	rc = hand_over(relay, handover, change);

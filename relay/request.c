@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/request.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +12,14 @@ void requests_init(struct requests *requests, int control_fd, int doorbell_fd)
 {
 	*requests = (struct requests){
 		.lock = PTHREAD_MUTEX_INITIALIZER, .control_fd = control_fd, .doorbell_fd = doorbell_fd};
+	for (size_t i = 0; i < LIMIT_REQUESTS; i++)
+		requests->all[i].answer.fd = -1;
+}
+
+void requests_fini(struct requests *requests)
+{
+	for (size_t i = 0; i < LIMIT_REQUESTS; i++)
+		answer_fini(&requests->all[i].answer);
 }
 
 static bool send_command(const struct requests *requests, uint64_t ticket, const char *command, int fd)
@@ -31,56 +39,77 @@ static bool send_command(const struct requests *requests, uint64_t ticket, const
 	return sendmsg(requests->control_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
+/* find - the one with @ticket; 0: a place that is free. NULL: there is none. */
+static struct request *find(struct requests *requests, uint64_t ticket)
+{
+	for (size_t i = 0; i < LIMIT_REQUESTS; i++)
+		if (requests->all[i].ticket == ticket)
+			return &requests->all[i];
+	return NULL;
+}
+
+static void forget(struct request *request)
+{
+	*request = (struct request){.answer.fd = -1};
+}
+
 uint64_t request_send(struct requests *requests, const char *command, int fd)
 {
 	uint64_t ticket = 0;
 	pthread_mutex_lock(&requests->lock);
-	if (!requests->under_way && strlen(command) < REQUEST_TEXT_MAX &&
-	    send_command(requests, requests->ticket + 1, command, fd)) {
-		ticket = ++requests->ticket;
-		requests->under_way = true;
-		requests->answered = false;
-	}
+	struct request *request = find(requests, 0);
+	if (request && strlen(command) < REQUEST_TEXT_MAX && send_command(requests, requests->ticket + 1, command, fd))
+		request->ticket = ticket = ++requests->ticket;
 	pthread_mutex_unlock(&requests->lock);
 	return ticket;
 }
 
-bool request_answer(struct requests *requests, uint64_t ticket, int *ret_error, char text[static ANSWER_TEXT_MAX])
+bool request_answer(struct requests *requests, uint64_t ticket, struct answer *ret)
 {
 	pthread_mutex_lock(&requests->lock);
-	bool answered = requests->ticket == ticket && requests->answered;
+	struct request *request = find(requests, ticket);
+	bool answered = request && request->answered;
 	if (answered) {
-		*ret_error = requests->error;
-		memcpy(text, requests->text, ANSWER_TEXT_MAX);
-		requests->under_way = requests->answered = false;
+		*ret = request->answer;
+		forget(request);
 	}
 	pthread_mutex_unlock(&requests->lock);
 	return answered;
 }
 
+void answer_fini(struct answer *answer)
+{
+	free(answer->text);
+	if (answer->fd >= 0)
+		close(answer->fd);
+	*answer = (struct answer){.fd = -1};
+}
+
 void request_drop(struct requests *requests, uint64_t ticket)
 {
 	pthread_mutex_lock(&requests->lock);
-	if (requests->ticket == ticket && requests->answered)
-		requests->under_way = requests->answered = false;
-	else if (requests->ticket == ticket)
-		requests->ticket++; /* what is answered to the one before is thrown away */
+	struct request *request = find(requests, ticket);
+	if (request) { /* what is answered from now on finds nobody */
+		answer_fini(&request->answer);
+		forget(request);
+	}
 	pthread_mutex_unlock(&requests->lock);
 }
 
-void requests_answered(struct requests *requests, uint64_t ticket, int error, const char *text)
+void requests_answered(struct requests *requests, uint64_t ticket, int error, const char *text, int fd)
 {
+	struct answer answer = {.error = error, .fd = fd};
 	uint64_t one = 1;
-	if (ticket == 0) /* a signal's */
-		return;
 	pthread_mutex_lock(&requests->lock);
-	requests->answered = requests->under_way && ticket == requests->ticket;
-	/* Whoever asked has gone: the next one may ask. */
-	if (!requests->answered)
-		requests->under_way = false;
-	requests->error = error;
-	snprintf(requests->text, sizeof(requests->text), "%s", text);
+	struct request *request = ticket ? find(requests, ticket) : NULL; /* 0: a signal's */
+	if (request && !request->answered) {
+		answer.text = strndup(text, ANSWER_TEXT_MAX - 1);
+		request->answer = answer;
+		request->answered = true;
+		answer = (struct answer){.fd = -1};
+	}
 	pthread_mutex_unlock(&requests->lock);
+	answer_fini(&answer);
 	ssize_t n = write(requests->doorbell_fd, &one, sizeof(one));
 	(void)n;
 }

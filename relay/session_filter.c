@@ -50,8 +50,8 @@ bool session_filter_fits_backend(const struct session_filter *filter, const stru
 static bool fits_netns(const struct session_filter *filter, const struct endpoint *listener,
                        const struct endpoint *backend)
 {
-	return !filter->has_netns || netns_ref_equal(&filter->netns, &listener->netns) ||
-	       (backend && netns_ref_equal(&filter->netns, &backend->netns));
+	return !filter->has_netns || netns_ref_fits(&filter->netns, &listener->netns) ||
+	       (backend && netns_ref_fits(&filter->netns, &backend->netns));
 }
 
 /* fits_names - what it is part of */

@@ -16,7 +16,7 @@ enum { FIRST_DEPTH = 4 };
 static int number_pools(struct socket_pools *sockets, const struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan->target_count; i++) {
-		uint32_t end = plan->targets[i].number + 1;
+		uint32_t end = plan->targets[i].number == PLAN_NO_NUMBER ? 0 : plan->targets[i].number + 1;
 		sockets->number_end = end > sockets->number_end ? end : sockets->number_end;
 	}
 	sockets->of_number = malloc(((size_t)sockets->number_end + 1) * sizeof(*sockets->of_number));
@@ -24,7 +24,8 @@ static int number_pools(struct socket_pools *sockets, const struct plan *plan)
 		return -ENOMEM;
 	memset(sockets->of_number, 0xff, sockets->number_end * sizeof(*sockets->of_number)); /* SOCKETS_NO_POOL */
 	for (uint32_t i = 0; i < plan->target_count; i++)
-		sockets->of_number[plan->targets[i].number] = i;
+		if (plan->targets[i].number != PLAN_NO_NUMBER)
+			sockets->of_number[plan->targets[i].number] = i;
 	return 0;
 }
 
@@ -64,7 +65,7 @@ static int pop(struct socket_pools *sockets, struct socket_pool *pool)
 
 static void push(struct socket_pools *sockets, struct socket_pool *pool, int fd)
 {
-	if (pool->count == SOCKET_BATCH_MAX) {
+	if (pool->retired || pool->count == SOCKET_BATCH_MAX) {
 		sys_close(fd);
 		return;
 	}
@@ -115,6 +116,10 @@ static void refill(struct socket_pools *sockets, uint32_t target)
 {
 	struct socket_pool *pool = &sockets->pools[target];
 	uint32_t wanted = pool->depth + pool->waiting_count;
+	if (pool->number == PLAN_NO_NUMBER) /* who waits here fails in time */
+		return;
+	if (pool->retired)
+		wanted = pool->waiting_count;
 	if (pool->asked || pool->count * 4 > wanted || wanted == 0)
 		return;
 	uint32_t count = wanted - pool->count;
@@ -163,6 +168,13 @@ bool sockets_recycle(struct socket_pools *sockets, uint32_t target, int fd)
 		return false;
 	push(sockets, pool, fd);
 	return true;
+}
+
+void sockets_retire(struct socket_pools *sockets, uint32_t target)
+{
+	struct socket_pool *pool = &sockets->pools[target];
+	empty(sockets, pool);
+	pool->retired = true;
 }
 
 void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *waiter)
@@ -256,6 +268,7 @@ void sockets_received(struct worker *worker)
 static void move_pool(struct socket_pool *heir, struct socket_pool *old)
 {
 	heir->depth = old->depth;
+	heir->retired = old->retired;
 	heir->count = old->count;
 	heir->asked = old->asked;
 	heir->waiting_count = old->waiting_count;

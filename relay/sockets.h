@@ -23,6 +23,7 @@ struct socket_pool {
 	uint32_t asked;      /* of the source, not answered yet */
 	uint32_t waiting_count;
 	bool mirrors;        /* who waits for one is a mirror's copy, not a session */
+	bool retired;        /* it keeps none any more */
 	bool single_use;     /* a unix target: sockets come connected, so none is made in advance */
 	int fds[SOCKET_BATCH_MAX];
 };
@@ -60,6 +61,9 @@ int sockets_take(struct socket_pools *sockets, uint32_t target, struct list *wai
  * Saves the making of a new one, which costs more than the rest of a short connection's set-up in user space.
  */
 bool sockets_recycle(struct socket_pools *sockets, uint32_t target, int fd);
+
+/* sockets_retire - close those of @target, and keep none any more; who waits for one still gets it */
+void sockets_retire(struct socket_pools *sockets, uint32_t target);
 
 /* sockets_forget - @waiter of @target does not want one any more */
 void sockets_forget(struct socket_pools *sockets, uint32_t target, struct list *waiter);

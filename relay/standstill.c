@@ -67,28 +67,51 @@ static void look_at_timers(struct worker *worker)
 	}
 }
 
+/* sooner - @first_ms, or @until_ms when that is before it, and to come */
+static uint64_t sooner(const struct worker *worker, uint64_t first_ms, uint64_t until_ms)
+{
+	return until_ms > worker->now_ms && until_ms < first_ms ? until_ms : first_ms;
+}
+
 static void arm_leftovers(struct worker *worker)
 {
+	const struct plan *plan = worker->plan;
 	uint64_t first_ms = UINT64_MAX;
-	for (size_t i = 0; i < worker->plan->config->relay_count; i++) {
-		uint64_t until_ms = worker->plan->config->relays[i].leftover_until_ms;
-		if (until_ms && until_ms > worker->now_ms && until_ms < first_ms)
-			first_ms = until_ms;
-	}
+	for (size_t i = 0; i < plan->config->relay_count; i++)
+		first_ms = sooner(worker, first_ms, plan->config->relays[i].leftover_until_ms);
+	for (uint32_t i = plan->listener_count; i > 0 && plan->listeners[i - 1].leftover; i--)
+		first_ms = sooner(worker, first_ms, plan->listeners[i - 1].until_ms);
 	if (first_ms == UINT64_MAX)
 		timer_disarm(&worker->wheel, &worker->leftover_timer);
 	else
 		timer_arm(&worker->wheel, &worker->leftover_timer, first_ms);
 }
 
+static bool is_over(const struct worker *worker, uint64_t until_ms)
+{
+	return until_ms && until_ms <= worker->now_ms;
+}
+
+/* retire_sockets - for where clients by a leftover listener wanted to go: they would keep its namespace */
+static void retire_sockets(struct worker *worker, const struct plan_listener *listener)
+{
+	for (int i = 0; i < 2; i++)
+		if (listener->originals[i] != PLAN_NO_TARGET && listener->originals[i] >= worker->plan->own_target_count)
+			sockets_retire(&worker->sockets, listener->originals[i]);
+}
+
 void worker_leftovers_fired(struct worker *worker)
 {
+	const struct plan *plan = worker->plan;
 	uint32_t index = 0;
 	for (struct session *session; (session = slab_next(&worker->sessions, &index));) {
-		uint64_t until_ms = worker_relay(worker, session)->leftover_until_ms;
-		if (until_ms && until_ms <= worker->now_ms)
+		if (is_over(worker, worker_relay(worker, session)->leftover_until_ms) ||
+		    is_over(worker, plan->listeners[session->listener].until_ms))
 			session_abort(worker, session, CAUSE_DRAINED);
 	}
+	for (uint32_t i = plan->listener_count; i > 0 && plan->listeners[i - 1].leftover; i--)
+		if (is_over(worker, plan->listeners[i - 1].until_ms))
+			retire_sockets(worker, &plan->listeners[i - 1]);
 	arm_leftovers(worker);
 }
 
@@ -100,11 +123,12 @@ void worker_go_on(struct worker *worker)
 	listener_go_on_all(worker);
 	health_start(worker);
 	look_at_timers(worker);
-	arm_leftovers(worker);
 	list_init(&restless);
 	list_move_all(&restless, &worker->restless);
 	while ((link = list_shift(&restless)))
 		begin_again(worker, LIST_ENTRY(link, struct session, link));
+	/* Those of whom the time is up already. */
+	worker_leftovers_fired(worker);
 	worker->gate.look = true;
 	worker->serves = true;
 }

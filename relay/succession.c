@@ -169,7 +169,7 @@ struct work {
 	const struct usage *usage;
 	struct config *config;
 	const bool *fresh;
-	uint64_t until_ms;
+	uint64_t now_ms;
 	struct plan *plan;
 };
 
@@ -204,7 +204,7 @@ static int map_relays(struct work *work)
 		struct wanted wanted = {.old = old, .among = work->config->relays};
 		uint32_t found = find(&order, same_relay, &wanted);
 		if (found == SUCCESSION_NONE && (!old->leftover_until_ms || relay_in_use(work, i))) {
-			if (keep_relay(work->config, old, work->until_ms) < 0)
+			if (keep_relay(work->config, old, work->now_ms + work->config->drain_ms) < 0)
 				return -ENOMEM;
 			found = (uint32_t)work->config->relay_count - 1;
 		}
@@ -265,6 +265,14 @@ static void name_pools(const struct work *work)
 
 /* ---- leftovers of the plan ---- */
 
+/* until - when the connections by a listener that is left over end; 0: when those of its relay do */
+static uint64_t until(const struct work *work, const struct plan_listener *old)
+{
+	if (old->endpoint->netns.kind != NETNS_ENROLLED || old->until_ms)
+		return old->until_ms;
+	return work->now_ms + work->config->enrolled_drain_ms + 1;
+}
+
 static int map_listeners(struct work *work)
 {
 	const struct plan *before = work->before;
@@ -277,7 +285,7 @@ static int map_listeners(struct work *work)
 		uint32_t found = find(&order, same_listener, &wanted);
 		if (found == SUCCESSION_NONE && relay != SUCCESSION_NONE &&
 		    (!old->leftover || work->usage->listeners[i])) {
-			if (plan_keep_listener(work->plan, relay, old->endpoint) < 0)
+			if (plan_keep_listener(work->plan, relay, old->endpoint, until(work, old)) < 0)
 				return -ENOMEM;
 			found = work->plan->listener_count - 1;
 		}
@@ -360,9 +368,9 @@ static int map_plan(struct work *work)
 }
 
 int succession_init(struct succession *ret, const struct plan *before, const struct usage *usage,
-                    struct config *config, const bool *fresh, uint64_t until_ms, struct plan *plan)
+                    struct config *config, const bool *fresh, uint64_t now_ms, struct plan *plan)
 {
-	struct work work = {ret, before, usage, config, fresh, until_ms, plan};
+	struct work work = {ret, before, usage, config, fresh, now_ms, plan};
 	int rc = allocate(ret, before);
 	if (rc == 0)
 		rc = map_relays(&work);

@@ -51,13 +51,14 @@ void usage_fini(struct usage *usage);
  * succession_init - what becomes of everything in @before
  * @config: the new configuration; leftovers are added to it
  * @fresh:  [listener of @config, in the order of a plan] whose socket is a new one: it succeeds nobody
- * @until_ms: when the connections of relays that are left over end
+ * @now_ms: CLOCK_MONOTONIC; the connections of relays that are left over end `drain` of @config later, those of
+ *          namespaces that are enrolled no more by their own drain
  * @plan:   becomes the plan of @config, with its leftovers
  *
  * 0, or -ENOMEM: then @ret and @plan hold nothing, and @config may be given to config_fini() only.
  */
 int succession_init(struct succession *ret, const struct plan *before, const struct usage *usage,
-                    struct config *config, const bool *fresh, uint64_t until_ms, struct plan *plan);
+                    struct config *config, const bool *fresh, uint64_t now_ms, struct plan *plan);
 void succession_fini(struct succession *succession);
 
 #endif

@@ -145,7 +145,7 @@ static void removed_relay_stays_without_listeners_and_with_its_pool(void **state
 	add_relay(&after_config, "one", "x/127.0.0.1:81", POOL(&after_config, "p", "b/127.0.0.1:2"));
 	succeed();
 	const struct config_relay *left = &after_config.relays[map.relays[0]];
-	assert_int_equal(left->leftover_until_ms, 77);
+	assert_int_equal(left->leftover_until_ms, 77 + after_config.drain_ms);
 	assert_int_equal(left->listener_count, 0);
 	assert_int_equal(left->pool, map.pools[0]);
 	const struct config_pool *pool = &after_config.pools[left->pool];
@@ -213,7 +213,7 @@ static void leftover_that_is_in_use_stays(void **state)
 	assert_int_equal(after_config.pool_count, 2);
 	assert_int_equal(after_config.pools[0].backend_count, 2);
 	assert_int_equal(after.listener_count, 3);
-	assert_int_equal(after_config.relays[1].leftover_until_ms, 77);
+	assert_int_equal(after_config.relays[1].leftover_until_ms, 77 + after_config.drain_ms);
 }
 
 static void leftover_that_is_not_in_use_goes(void **state)
