@@ -310,6 +310,23 @@ LIVE_LIST(connections, add_connection, ">ID", "RELAY", "STATE", "CLIENT", "VIA",
 
 /* ---- in their order ---- */
 
+static void add_enrolment(struct table *table, const json_t *enrolment)
+{
+	uint64_t pid = number_of(enrolment, "pid");
+	table_add_text(table, text_of(enrolment, "uid"));
+	table_add_text(table, text_of(enrolment, "name"));
+	table_add_text(table, text_of(enrolment, "policy"));
+	table_add(table, "%" PRIu64, number_of(enrolment, "netns_inode"));
+	if (pid)
+		add_u64(table, pid);
+	else
+		table_add(table, "%s", "");
+	table_add_text(table, text_of(enrolment, "state"));
+	table_add_text(table, text_of(enrolment, "reason"));
+}
+
+LIVE_LIST(enrolments, add_enrolment, "UID", "NAME", "POLICY", ">NETNS INODE", ">PID", "STATE", "REASON");
+
 void live_table_init(struct live_table *table, const struct live_list *list, int order)
 {
 	*table = (struct live_table){

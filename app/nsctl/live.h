@@ -25,7 +25,7 @@ int live_print_status(const json_t *reply, FILE *out);
 
 /* What methods list. */
 struct live_list;
-extern const struct live_list live_counters, live_relays, live_backends, live_connections;
+extern const struct live_list live_counters, live_relays, live_backends, live_connections, live_enrolments;
 
 struct live_row {
 	uint64_t rank; /* by the order, the most first */

@@ -5,6 +5,7 @@
 
 #include "app/nsctl/nsctl_options.h"
 #include "app/nsctl/verb_change.h"
+#include "app/nsctl/verb_enrol.h"
 #include "app/nsctl/verb_events.h"
 #include "app/nsctl/verb_dump.h"
 #include "app/nsctl/verb_inspect.h"
@@ -60,6 +61,9 @@ static verb_fn *const verbs[NSCTL_VERB_COUNT] = {
         [NSCTL_ADD] = verb_change,
         [NSCTL_REMOVE] = verb_change,
         [NSCTL_WEIGHT] = verb_change,
+        [NSCTL_ENROL] = verb_enrol,
+        [NSCTL_WITHDRAW] = verb_enrol,
+        [NSCTL_ENROLLED] = verb_live,
         [NSCTL_EVENTS] = verb_events,
         [NSCTL_TOP] = verb_top,
         [NSCTL_VERSION] = version,

@@ -65,6 +65,10 @@
 	"Returns when nsrelay works by it. What is wrong with the file is told, and then nothing has changed.\n" \
 	"'nsrelay check --diff' tells beforehand what would change.\n"
 
+#define ENROL_NOTES                                                                                          \
+	"NETNS is a name in /run/netns, path:/FILE or pid:N, and may be gone the moment after: the daemon knows the\n" \
+	"namespace itself. One that was given by pid:N is withdrawn when that process ends. The status is 1 when it is\n" \
+	"not served by the deadline; it is tried further then. Who is enrolled stays it when the daemon is restarted.\n"
 #define EDIT_NOTES                                                                                           \
 	"All of it is done at once, or nothing and it is told why. It holds until the file is read again or\n"  \
 	"the daemon ends; `nsctl dump` writes what holds, as a file.\n"

@@ -34,6 +34,7 @@ enum {
 	TAKES_ALL_POOLS = 1 << 10,
 	TAKES_DEFAULTS = 1 << 11,
 	TAKES_INTERVAL = 1 << 12,
+	TAKES_ENROLMENT = 1 << 13,
 };
 
 typedef int apply_fn(struct nsctl_options *options, const char *text, struct err *err);
@@ -75,6 +76,13 @@ static int take_which(struct nsctl_options *options, const char *text, struct er
 {
 	(void)err;
 	options->which = text;
+	return 0;
+}
+
+static int take_prefix(struct nsctl_options *options, const char *text, struct err *err)
+{
+	(void)err;
+	options->prefix = text;
 	return 0;
 }
 
@@ -153,6 +161,9 @@ static const struct arguments a_fragment = {" FILE|-", 1, 1, "one FILE, or - for
 static const struct arguments a_thing = {" relay NAME|pool NAME|backend POOL/ADDRESS|namespace NETNS", 2, 2,
                                          "the kind of thing and its name", take_removed};
 static const struct arguments a_weight = {" POOL/ADDRESS N", 2, 2, "POOL/ADDRESS and a weight", take_weight};
+static const struct arguments one_netns = {" NETNS", 1, 1, "one NETNS", take_netns};
+static const struct arguments a_uid = {" UID", 1, 1, "one UID", take_which};
+static const struct arguments a_prefix = {" [PREFIX]", 0, 1, "one PREFIX", take_prefix};
 static const struct arguments a_verb = {" [VERB]", 0, 0, "a VERB", NULL};
 static const struct arguments endpoints = {" ENDPOINT... -- COMMAND [ARGUMENT...]", 1, SIZE_MAX,
                                            "ENDPOINT... -- COMMAND", take_endpoint};
@@ -215,6 +226,11 @@ static const struct verb_row {
                           REMOVE_NOTES EDIT_NOTES CONTROL_NOTES},
         [NSCTL_WEIGHT] = {"weight", &a_weight, TAKES_JSON | TAKES_CONTROL, "give a backend another weight",
                           EDIT_NOTES CONTROL_NOTES},
+        [NSCTL_ENROL] = {"enrol", &one_netns, TAKES_JSON | TAKES_CONTROL | TAKES_ENROLMENT,
+                         "have relays listen in a namespace, and steer its connections there", ENROL_NOTES CONTROL_NOTES},
+        [NSCTL_WITHDRAW] = {"withdraw", &a_uid, TAKES_JSON | TAKES_CONTROL, "undo that", CONTROL_NOTES},
+        [NSCTL_ENROLLED] = {"enrolled", &a_prefix, TAKES_JSON | TAKES_CONTROL,
+                            "list the namespaces that are enrolled, or those whose UID begins so", CONTROL_NOTES},
         [NSCTL_EVENTS] = {"events", &nothing, TAKES_JSON | TAKES_CONTROL,
                           "tell what happens, until it is interrupted", EVENTS_NOTES CONTROL_NOTES},
         [NSCTL_TOP] = {"top", &nothing, TAKES_JSON | TAKES_CONTROL | TAKES_INTERVAL,
@@ -323,6 +339,12 @@ static int apply_interval(struct nsctl_options *options, const char *text, struc
 	if (r == 0)
 		options->interval_ms = (uint32_t)ms;
 	return r;
+}
+
+static int apply_deadline(struct nsctl_options *options, const char *text, struct err *err)
+{
+	options->has_deadline = true;
+	return units_parse_duration(text, &options->deadline_ms, err);
 }
 
 static const struct option_row {
@@ -473,6 +495,26 @@ static const struct option_row {
                 .option = {"interval", 0, "TIME", "from one look to the next, 100ms to 1h [1s]"},
                 .takes = TAKES_INTERVAL,
                 .apply = apply_interval,
+        },
+        {
+                .option = {"uid", 0, "UID", "what it is known by [NETNS, as it was written]"},
+                .takes = TAKES_ENROLMENT,
+                .text = offsetof(struct nsctl_options, uid),
+        },
+        {
+                .option = {"name", 0, "NAME", "what people call it"},
+                .takes = TAKES_ENROLMENT,
+                .text = offsetof(struct nsctl_options, name),
+        },
+        {
+                .option = {"policy", 0, "POLICY", "of the relays with a listener @POLICY/ADDRESS:PORT [the only one]"},
+                .takes = TAKES_ENROLMENT,
+                .text = offsetof(struct nsctl_options, policy),
+        },
+        {
+                .option = {"deadline", 0, "TIME", "how long to wait until it is served [10s]"},
+                .takes = TAKES_ENROLMENT,
+                .apply = apply_deadline,
         },
         {
                 .option = {"help", 'h', NULL, "print this"},

@@ -38,6 +38,9 @@ enum nsctl_verb {
 	NSCTL_ADD,
 	NSCTL_REMOVE,
 	NSCTL_WEIGHT,
+	NSCTL_ENROL,
+	NSCTL_WITHDRAW,
+	NSCTL_ENROLLED,
 	NSCTL_EVENTS,
 	NSCTL_TOP,
 	NSCTL_VERSION,
@@ -59,7 +62,12 @@ struct nsctl_options {
 	bool live;        /* topology graph */
 	const char *format;
 
-	struct netns_ref netns; /* inspect */
+	struct netns_ref netns; /* inspect, enrol */
+	const char *uid;        /* enrol; NULL: as it calls the namespace */
+	const char *policy;     /* enrol; NULL: the only one */
+	bool has_deadline;      /* enrol */
+	uint64_t deadline_ms;
+	const char *prefix;     /* enrolled; NULL: all */
 	pid_t pid;              /* namespaces; 0: none */
 
 	struct {
@@ -79,8 +87,8 @@ struct nsctl_options {
 		VEC(uint64_t) all;
 	} ids;    /* kill */
 	bool all; /* kill without IDs and filter */
-	const char *which; /* drain, ready, maintenance, weight: the backend; log: the level; remove: the kind of thing */
-	const char *name;  /* remove */
+	const char *which; /* drain, ready, maintenance, weight: the backend; withdraw: the uid; log: the level; remove: the kind of thing */
+	const char *name;  /* remove, enrol */
 	uint32_t weight;   /* weight */
 	bool all_pools;
 	uint32_t interval_ms; /* top */

@@ -17,6 +17,7 @@ static const struct question {
         [NSCTL_COUNTERS] = {LIVE_INTERFACE "GetCounters", "counters", &live_counters},
         [NSCTL_RELAYS] = {LIVE_INTERFACE "ListRelays", "relays", &live_relays},
         [NSCTL_BACKENDS] = {LIVE_INTERFACE "ListBackends", "backends", &live_backends},
+        [NSCTL_ENROLLED] = {LIVE_INTERFACE "Enrolled", "enrolments", &live_enrolments},
         [NSCTL_CONNECTIONS] = {LIVE_INTERFACE "ListConnections", "connections", &live_connections},
 };
 
@@ -43,6 +44,8 @@ static json_t *parameters(const struct nsctl_options *options)
 	bool well = all && nsctl_filter_parameters(&options->filter, all);
 	if (well && options->pool)
 		well = json_object_set_new(all, "pool", json_string(options->pool)) == 0;
+	if (well && options->prefix)
+		well = json_object_set_new(all, "prefix", json_string(options->prefix)) == 0;
 	if (well && options->verb == NSCTL_CONNECTIONS)
 		well = add_how(all, options);
 	if (well)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/nsrelay/setting.h"
+
 struct checker {
 	const struct config *config;
 	config_complaint_fn *complain;
@@ -108,13 +110,7 @@ static void check_listeners(const struct checker *checker)
 			check_listener(checker, &checker->config->relays[i].listeners[j], index++);
 }
 
-static const struct endpoint *find_reached(const struct config_relay *relay, const struct endpoint *backend)
-{
-	for (size_t i = 0; i < relay->listener_count; i++)
-		if (endpoint_would_reach(backend, &relay->listeners[i]))
-			return &relay->listeners[i];
-	return NULL;
-}
+/* ---- '@POLICY/...' ---- */
 
 /* first_backend - the index, over all pools, of the first backend of the pool at @pool */
 static size_t first_backend(const struct config *config, size_t pool)
@@ -123,6 +119,75 @@ static size_t first_backend(const struct config *config, size_t pool)
 	for (size_t i = 0; i < pool; i++)
 		index += config->pools[i].backend_count;
 	return index;
+}
+
+static bool is_name(const char *policy)
+{
+	char name[CONFIG_NAME_MAX];
+	return value_parse(&setting_name_type, policy, name, NULL) == 0;
+}
+
+/* check_policies - what a listener is in everywhere has the name of one */
+static void check_policies(const struct checker *checker)
+{
+	size_t index = 0;
+	for (size_t i = 0; i < checker->config->relay_count; i++) {
+		const struct config_relay *relay = &checker->config->relays[i];
+		for (size_t j = 0; j < relay->listener_count; j++, index++)
+			if (config_is_everywhere(&relay->listeners[j]) && !is_name(relay->listeners[j].netns.text))
+				complain(checker, CONFIG_PART_LISTENER, index,
+					 "'%s' is no policy's name; expected one of letters, digits, '.', '_' and '-'",
+					 relay->listeners[j].netns.text);
+	}
+}
+
+/* check_backend_place - what is everywhere is no place to connect to */
+static void check_backend_place(const struct checker *checker, size_t pool_index, size_t index)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	const struct endpoint *backend = &checker->config->pools[pool_index].backends[index].endpoint;
+	if (backend->netns.kind == NETNS_ENROLLED)
+		complain(checker, CONFIG_PART_BACKEND, first_backend(checker->config, pool_index) + index,
+			 "backend %s is in every namespace of a policy; expected one namespace, or '" ENDPOINT_ORIGINAL "'",
+			 endpoint_format(backend, text, sizeof(text)));
+}
+
+static void check_listed_place(const struct checker *checker, size_t index, const struct config_namespaces *listed)
+{
+	for (size_t i = 0; i < listed->count; i++)
+		if (listed->items[i].kind == NETNS_ENROLLED)
+			complain(checker, CONFIG_PART_RELAY, index,
+				 "the relay '%s' allows or denies '@%s', which is every namespace of a policy; expected one "
+				 "namespace",
+				 checker->config->relays[index].name, listed->items[i].text);
+}
+
+/* check_places - where only one namespace can be meant */
+static void check_places(const struct checker *checker)
+{
+	const struct config *config = checker->config;
+	for (size_t i = 0; i < config->pool_count; i++)
+		for (size_t j = 0; j < config->pools[i].backend_count; j++)
+			check_backend_place(checker, i, j);
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		check_listed_place(checker, i, &relay->access.allow_namespaces);
+		check_listed_place(checker, i, &relay->access.deny_namespaces);
+		if (relay->mirror.to.netns.kind == NETNS_ENROLLED)
+			complain(checker, CONFIG_PART_RELAY, i,
+				 "the mirror of the relay '%s' is in every namespace of a policy; expected one namespace",
+				 relay->name);
+	}
+}
+
+/* ---- loops ---- */
+
+static const struct endpoint *find_reached(const struct config_relay *relay, const struct endpoint *backend)
+{
+	for (size_t i = 0; i < relay->listener_count; i++)
+		if (endpoint_would_reach(backend, &relay->listeners[i]))
+			return &relay->listeners[i];
+	return NULL;
 }
 
 /* check_loop - connections that would come back to the relay that makes them */
@@ -422,6 +487,8 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 		return;
 	check_names(&checker);
 	check_listeners(&checker);
+	check_policies(&checker);
+	check_places(&checker);
 	for (size_t i = 0; i < config->relay_count; i++) {
 		check_ways(&checker, &config->relays[i]);
 		check_mirror(&checker, i);

@@ -22,23 +22,37 @@ static enum varlink_outcome ask(const struct varlink_service *service, struct va
 	call->place[PLACE_TICKET] = request_send(requests_of(service), command, fd);
 	if (call->place[PLACE_TICKET] == 0)
 		return varlink_fail(call, CONTROL_INTERFACE ".Busy", "advice",
-		                    "another change is under way; try again", NULL, NULL);
+		                    "too many changes are under way; try again", NULL, NULL);
 	return VARLINK_WAITS;
+}
+
+enum varlink_outcome control_request(const struct varlink_service *service, struct varlink_call *call,
+                                     const char *command, int fd, struct answer *ret)
+{
+	if (call->place[PLACE_TICKET] == 0)
+		return ask(service, call, command, fd);
+	if (!request_answer(requests_of(service), call->place[PLACE_TICKET], ret))
+		return VARLINK_WAITS;
+	call->place[PLACE_TICKET] = 0;
+	return VARLINK_LAST;
+}
+
+const char *control_reason(const struct answer *answer)
+{
+	return answer->text ? answer->text : "out of memory";
 }
 
 enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
                                     const char *command, int fd)
 {
-	char text[ANSWER_TEXT_MAX];
-	int error;
-	if (call->place[PLACE_TICKET] == 0)
-		return ask(service, call, command, fd);
-	if (!request_answer(requests_of(service), call->place[PLACE_TICKET], &error, text))
-		return VARLINK_WAITS;
-	call->place[PLACE_TICKET] = 0;
-	if (error)
-		return varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", text, NULL, NULL);
-	return VARLINK_LAST;
+	struct answer answer;
+	enum varlink_outcome outcome = control_request(service, call, command, fd, &answer);
+	if (outcome != VARLINK_LAST)
+		return outcome;
+	if (answer.error)
+		outcome = varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", control_reason(&answer), NULL, NULL);
+	answer_fini(&answer);
+	return outcome;
 }
 
 void control_drop_change(const struct varlink_service *service, const struct varlink_call *call)

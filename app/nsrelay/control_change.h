@@ -4,6 +4,7 @@
 #define NSRELAY_APP_NSRELAY_CONTROL_CHANGE_H
 
 #include "app/varlink/service.h"
+#include "relay/request.h"
 
 extern const struct varlink_method control_method_reload, control_method_add, control_method_remove,
         control_method_set_weight;
@@ -14,6 +15,14 @@ extern const struct varlink_method control_method_reload, control_method_add, co
  */
 enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
                                     const char *command, int fd);
+
+/*
+ * control_request - a step of a method that asks for @command; VARLINK_LAST: here is the answer, *@ret, for answer_fini()
+ * place[0] of the call is in use until then. control_reason() - what the answer says
+ */
+enum varlink_outcome control_request(const struct varlink_service *service, struct varlink_call *call,
+                                     const char *command, int fd, struct answer *ret);
+const char *control_reason(const struct answer *answer);
 
 /* control_drop_change - whoever asked has gone */
 void control_drop_change(const struct varlink_service *service, const struct varlink_call *call);

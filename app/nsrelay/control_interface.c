@@ -200,7 +200,8 @@ static const struct varlink_method set_log_level_method = {
 /* ---- all ---- */
 
 static const struct varlink_type *const types[] = {&counter_type, &relay_type, &control_backend_type,
-                                                   &control_side_type, &control_connection_type, &control_event_type};
+                                                   &control_side_type, &control_connection_type, &control_event_type,
+                                                   &control_enrolment_type};
 
 static const struct varlink_method *const methods[] = {
         &get_status_method,    &get_counters_method, &control_method_get_configuration,
@@ -208,6 +209,8 @@ static const struct varlink_method *const methods[] = {
         &control_method_list_connections, &control_method_kill_connections,
         &control_method_set_backend_state, &control_method_watch_events, &set_log_level_method,
         &control_method_reload, &control_method_add, &control_method_remove, &control_method_set_weight,
+        &control_method_enrol, &control_method_keep, &control_method_snapshot_sent, &control_method_withdraw,
+        &control_method_enrolled,
 };
 
 static const struct varlink_field not_found_fields[] = {
@@ -216,13 +219,16 @@ static const struct varlink_field not_found_fields[] = {
 };
 static const struct varlink_field refused_fields[] = {
         {.name = "reason", .kind = VARLINK_STRING, .help = "all that is wrong, each with its place; several lines"}};
+static const struct varlink_field reason_fields[] = {{.name = "reason", .kind = VARLINK_STRING}};
 static const struct varlink_field advice_fields[] = {{.name = "advice", .kind = VARLINK_STRING}};
 
 static const struct varlink_error errors[] = {
         {"NotFound", "There is nothing of that name.", VARLINK_FIELDS(not_found_fields)},
         {"Ambiguous", "There are several of that name.", VARLINK_FIELDS(advice_fields)},
         {"Refused", "Nothing has changed.", VARLINK_FIELDS(refused_fields)},
-        {"Busy", "16 clients are being served, or the relay's threads cannot answer now.",
+        {"NamespaceRefused", "What came is no namespace that can be enrolled, or not so.", VARLINK_FIELDS(reason_fields)},
+        {"EnrolmentFailed", "It was tried several times, and is not enrolled.", VARLINK_FIELDS(reason_fields)},
+        {"Busy", "16 clients are watching, or too many changes are under way, or the relay's threads cannot answer now.",
          VARLINK_FIELDS(advice_fields)},
 };
 

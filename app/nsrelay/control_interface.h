@@ -29,6 +29,11 @@ extern const struct varlink_method control_method_get_configuration;
 extern const struct varlink_type control_side_type, control_connection_type;
 extern const struct varlink_method control_method_list_connections, control_method_kill_connections;
 
+/* control_enrolment.c */
+extern const struct varlink_type control_enrolment_type;
+extern const struct varlink_method control_method_enrol, control_method_keep, control_method_snapshot_sent,
+        control_method_withdraw, control_method_enrolled;
+
 /* control_events.c */
 extern const struct varlink_type control_event_type;
 extern const struct varlink_method control_method_watch_events;

@@ -145,6 +145,12 @@ static const struct setting metrics_settings[] = {
 };
 static const struct setting_map metrics_map = MAP(metrics_settings);
 
+static const struct setting enrolment_settings[] = {
+	{"drain", DAEMON(enrolled_drain_ms), MS(0, DURATION_MAX_MS),
+	 .help = "how long connections may go on of a namespace that is enrolled no more; 0s: they are reset"},
+};
+static const struct setting_map enrolment_map = MAP(enrolment_settings);
+
 static const struct setting daemon_settings[] = {
 	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
 	 .help = "worker threads; 0: one per processor", .needs_restart = true},
@@ -152,6 +158,7 @@ static const struct setting daemon_settings[] = {
 	 .help = "relayed at the same time; 0: as many as file descriptors permit"},
 	{"drain", .option = "drain-timeout", DAEMON(drain_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long connections may go on after SIGTERM"},
+	{"enrolment", .map = &enrolment_map},
 	{"user", .option = "user", NAME(0, config, user),
 	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody", .needs_restart = true},
 	{"control", .map = &control_map},

@@ -23,20 +23,26 @@ static struct space *find(struct spaces *spaces, const struct netns_ref *ref)
 	return NULL;
 }
 
+/* add_space - @fd is taken; NULL: no memory */
+static struct space *add_space(struct spaces *spaces, const struct netns_ref *ref, int fd)
+{
+	struct space *space = calloc(1, sizeof(*space));
+	if (!space) {
+		close(fd);
+		return NULL;
+	}
+	*space = (struct space){.ref = *ref, .fd = fd};
+	list_append(&spaces->all, &space->link);
+	return space;
+}
+
 static int open_space(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err)
 {
 	int fd = netns_open(ref, err);
 	if (fd < 0)
 		return fd;
-	struct space *space = calloc(1, sizeof(*space));
-	if (!space) {
-		close(fd);
-		return err_set(err, ENOMEM, "namespace: out of memory");
-	}
-	*space = (struct space){.ref = *ref, .fd = fd};
-	list_append(&spaces->all, &space->link);
-	*ret = space;
-	return 0;
+	*ret = add_space(spaces, ref, fd);
+	return *ret ? 0 : err_set(err, ENOMEM, "namespace: out of memory");
 }
 
 int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err)
@@ -48,6 +54,35 @@ int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space
 			return rc;
 	}
 	CHECK(space);
+	space->users++;
+	*ret = space;
+	return 0;
+}
+
+/* find_same - the space of an enrolment in the namespace @fd */
+static struct space *find_same(const struct spaces *spaces, int fd)
+{
+	struct netns_id wanted, id;
+	if (netns_identify(fd, &wanted, NULL) < 0)
+		return NULL;
+	for (struct list *link = spaces->all.next; link != &spaces->all; link = link->next) {
+		struct space *space = LIST_ENTRY(link, struct space, link);
+		if (space->ref.kind == NETNS_ENROLLED && netns_identify(space->fd, &id, NULL) == 0 &&
+		    netns_id_equal(&id, &wanted))
+			return space;
+	}
+	return NULL;
+}
+
+int spaces_adopt(struct spaces *spaces, const struct netns_ref *ref, int fd, struct space **ret, struct err *err)
+{
+	struct space *space = find_same(spaces, fd);
+	if (space) {
+		close(fd);
+		space->ref = *ref;
+	} else if (!(space = add_space(spaces, ref, fd))) {
+		return err_set(err, ENOMEM, "namespace: out of memory");
+	}
 	space->users++;
 	*ret = space;
 	return 0;
@@ -75,6 +110,8 @@ void space_release(struct space *space)
 static bool means_the_same(const struct space *space)
 {
 	struct netns_id then, now;
+	if (space->ref.kind == NETNS_ENROLLED)
+		return true; /* it was never a name's */
 	int fd = netns_open(&space->ref, NULL);
 	if (fd < 0)
 		return false;

@@ -2,7 +2,8 @@
 /*
  * The namespaces that the broker holds open, each once, and only while somebody uses it: a descriptor keeps a
  * namespace alive. A name may come to mean another namespace (a pod was started anew): spaces_refresh() finds
- * that out, and who asks by the name from then on gets the other one.
+ * that out, and who asks by the name from then on gets the other one. Those that are enrolled have no name, and are there
+ * from spaces_adopt() on.
  */
 #ifndef NSRELAY_APP_NSRELAY_SPACES_H
 #define NSRELAY_APP_NSRELAY_SPACES_H
@@ -31,6 +32,12 @@ void spaces_init(struct spaces *spaces);
 /* spaces_hold - the namespace that @ref means, until space_release(). Errors: those of netns_open(),
  * ENOMEM */
 int spaces_hold(struct spaces *spaces, const struct netns_ref *ref, struct space **ret, struct err *err);
+
+/*
+ * spaces_adopt - the namespace @fd, which is taken, is what @ref means from now on: one that was enrolled
+ * One that is held already is the same space: whoever has that keeps it. Until space_release(). Errors: ENOMEM, EBADF.
+ */
+int spaces_adopt(struct spaces *spaces, const struct netns_ref *ref, int fd, struct space **ret, struct err *err);
 
 /* space_hold - one more time, by whom has been given it: until space_release(), which takes NULL */
 void space_hold(struct space *space);

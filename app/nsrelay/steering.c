@@ -231,6 +231,24 @@ static void withdraw(struct steered *steered, uint64_t remove_ms)
 		log_failure(steered->space, &err);
 }
 
+/* plan_look - within LOOK_MS, or when rules are to go */
+static void plan_look(struct steering *steering, uint64_t now_ms)
+{
+	uint64_t at_ms = now_ms + LOOK_MS;
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		const struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		if (steered->remove_ms && steered->remove_ms < at_ms)
+			at_ms = steered->remove_ms;
+	}
+	steering->look_ms = list_empty(&steering->all) ? 0 : at_ms;
+}
+
+/* drain_ms - how long connections that were steered may go on */
+static uint32_t drain_ms(const struct setup *setup, const struct space *space)
+{
+	return space->ref.kind == NETNS_ENROLLED ? setup->config.enrolled_drain_ms : setup->config.drain_ms;
+}
+
 /* ---- all of a configuration ---- */
 
 /* prepare - the namespace of one listener, unless it has rules by now; 1: it has got them */
@@ -272,10 +290,10 @@ void steering_commit(struct steering *steering, const struct setup *setup, uint6
 			continue;
 		}
 		if (rc == 0) /* without memory it stays as it is */
-			withdraw(steered, now_ms + setup->config.drain_ms + 1);
+			withdraw(steered, now_ms + drain_ms(setup, steered->space) + 1);
 		intercept_fini(&wanted);
 	}
-	steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
+	plan_look(steering, now_ms);
 }
 
 /* ---- as time goes by ---- */
@@ -327,7 +345,8 @@ uint64_t steering_act(struct steering *steering, uint64_t now_ms)
 		return steering->look_ms = now_ms + 1; /* there may be more */
 	}
 	look_at_some(steering);
-	return steering->look_ms = list_empty(&steering->all) ? 0 : now_ms + LOOK_MS;
+	plan_look(steering, now_ms);
+	return steering->look_ms;
 }
 
 void steering_stop(struct steering *steering)
@@ -338,6 +357,16 @@ void steering_stop(struct steering *steering)
 			withdraw(steered, UINT64_MAX);
 	}
 	steering->look_ms = 0;
+}
+
+void steering_close(struct steering *steering)
+{
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
+		struct steered *steered = LIST_ENTRY(link, struct steered, link);
+		if (steered->nft)
+			nl_close(steered->nft);
+		steered->nft = NULL;
+	}
 }
 
 void steering_end(struct steering *steering)

@@ -37,6 +37,9 @@ uint64_t steering_act(struct steering *steering, uint64_t now_ms);
 /* steering_stop - listeners are about to close: nobody is brought to them any more, but where that is to be refused */
 void steering_stop(struct steering *steering);
 
+/* steering_close - in a process that may not use them: its sockets. A table goes with its owner's last one. */
+void steering_close(struct steering *steering);
+
 /* steering_end - leave what is to refuse connections, and take the rest away */
 void steering_end(struct steering *steering);
 

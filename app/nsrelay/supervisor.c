@@ -69,7 +69,10 @@ static _Noreturn void become_relay(struct supervisor *s, struct relay_child *chi
 		close(s->channels[i].fd);
 	close(s->control_fd);
 	close(s->signal_fd);
-	spaces_close(&s->spaces); /* which only the broker may use */
+	/* Which only the broker may use. */
+	enrolments_close(&s->enrolments);
+	steering_close(&s->steering);
+	spaces_close(&s->spaces);
 	sandbox_close_inherited();
 	streams_forsake_input_and_output();
 	int rc = relay_child_run(child, &err);
@@ -204,6 +207,8 @@ static int start_relay(struct supervisor *s, struct err *err)
 	struct relay_ends ends;
 	close_channels(s);
 	change_finish(s);
+	change_drop_wishes(s);
+	enrolments_forget_waiters(&s->enrolments);
 	s->started_ms = supervisor_now();
 	s->restart_ms = s->kill_ms = 0;
 	s->is_ready = false;
@@ -313,6 +318,26 @@ void supervisor_tell(struct supervisor *s, enum control_type type, uint64_t valu
 		return;
 	s->unsent = (struct control_message){.type = type, .value = value};
 	send_unsent(s);
+}
+
+void supervisor_answer(const struct supervisor *s, enum control_type type, uint64_t ticket, int error, const char *text, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct control_message head = {.type = type, .reserved = (uint32_t)error, .value = ticket};
+	size_t size = strlen(text);
+	struct iovec iov[] = {
+	        {&head, sizeof(head)},
+	        {(void *)(uintptr_t)text, size < ANSWER_TEXT_MAX ? size : ANSWER_TEXT_MAX - 1}};
+	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	sendmsg(s->control_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void log_ready(const struct supervisor *s)
@@ -429,7 +454,8 @@ static ssize_t hear(const struct supervisor *s, struct heard *ret)
 static void take_message(struct supervisor *s, const struct heard *heard)
 {
 	if (heard->head.type == CONTROL_REQUEST) {
-		change_requested(s, heard->head.value, heard->text, heard->fd);
+		if (!enrol_requested(s, heard->head.value, heard->text, heard->fd))
+			change_requested(s, heard->head.value, heard->text, heard->fd);
 		return;
 	}
 	close_fds(&heard->fd, 1);
@@ -475,12 +501,13 @@ static void serve(struct supervisor *s, uint32_t channel)
 
 /* ---- the loop ---- */
 
-enum { POLL_SIGNAL, POLL_CONTROL, POLL_CHANNELS };
+enum { POLL_SIGNAL, POLL_CONTROL, POLL_ENROLMENTS, POLL_CHANNELS };
 
 static nfds_t fill_poll(const struct supervisor *s, struct pollfd *fds)
 {
 	fds[POLL_SIGNAL] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
 	fds[POLL_CONTROL] = (struct pollfd){.fd = s->control_fd, .events = POLLIN | (s->unsent.type ? POLLOUT : 0)};
+	fds[POLL_ENROLMENTS] = (struct pollfd){.fd = s->enrolments.epoll_fd, .events = POLLIN};
 	for (uint32_t i = 0; i < s->setup->limits.threads; i++)
 		fds[POLL_CHANNELS + i] = (struct pollfd){
 			.fd = s->channels[i].fd,
@@ -522,8 +549,9 @@ static void act_on_time(struct supervisor *s)
 		if (s->pid)
 			kill(s->pid, SIGKILL);
 	}
-	s->change_ms = sooner(change_act(s), sooner(targets_expire(&s->targets, supervisor_now()),
-						     steering_act(&s->steering, supervisor_now())));
+	s->change_ms = sooner(sooner(change_act(s), enrolments_act(&s->enrolments, supervisor_now())),
+			      sooner(targets_expire(&s->targets, supervisor_now()),
+				     steering_act(&s->steering, supervisor_now())));
 }
 
 static int loop(struct supervisor *s)
@@ -543,6 +571,8 @@ static int loop(struct supervisor *s)
 			take_event(s);
 		if (fds[POLL_SIGNAL].revents)
 			take_signal(s);
+		if (fds[POLL_ENROLMENTS].revents)
+			enrolments_look(&s->enrolments);
 		act_on_time(s);
 	}
 	return s->result;
@@ -660,6 +690,24 @@ static int start_steering(struct supervisor *s, struct err *err)
 	return rc;
 }
 
+static void answer_enrolment(void *ctx, uint64_t ticket, int error, const char *text)
+{
+	supervisor_answer(ctx, CONTROL_ENROLMENT, ticket, error, text, -1);
+}
+
+/* start_enrolments - those from before are served by the first change, as soon as the relay runs: what one of them lacks is
+ * no reason not to start */
+static int start_enrolments(struct supervisor *s, struct err *err)
+{
+	char path[sizeof(s->enrolments.path)] = "";
+	if (s->setup->config.control_path[0])
+		snprintf(path, sizeof(path), "%s.enrolled", s->setup->config.control_path);
+	int rc = enrolments_init(&s->enrolments, &s->spaces, path, answer_enrolment, s, err);
+	if (rc == 0)
+		enrolments_restore(&s->enrolments);
+	return rc;
+}
+
 static int start(struct supervisor *s, struct config *config, struct err *err)
 {
 	int rc = streams_open(err);
@@ -674,7 +722,9 @@ static int start(struct supervisor *s, struct config *config, struct err *err)
 	    (rc = open_control_socket(s, err)) < 0 || (rc = open_metrics(s, err)) < 0)
 		return rc;
 	supervisor_show_targets(s);
-	rc = start_steering(s, err);
+	rc = start_enrolments(s, err);
+	if (rc == 0)
+		rc = start_steering(s, err);
 	return rc < 0 ? rc : start_relay(s, err);
 }
 
@@ -686,9 +736,10 @@ void supervisor_show_targets(struct supervisor *s)
 int supervisor_run(struct config *config, const char *config_path, bool sandbox, struct err *err)
 {
 	struct supervisor s = {
-		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .metrics_fds = {-1, -1}, .control_fd = -1};
+		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .metrics_fds = {-1, -1}, .control_fd = -1, .enrolments.epoll_fd = -1};
 	spaces_init(&s.spaces);
 	steering_init(&s.steering);
+	change_init(&s);
 	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
@@ -707,5 +758,6 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	steering_end(&s.steering);
 	setup_free(s.setup, 0);
 	targets_fini(&s.targets);
+	enrolments_fini(&s.enrolments);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/nsrelay/config_check.h"
 #include "app/nsrelay/config_diff.h"
 #include "app/nsrelay/config_file.h"
 #include "app/nsrelay/config_text.h"
@@ -49,27 +50,24 @@ static void log_needs_restart(const char *what)
 	log_record_end(&log);
 }
 
-/* answer - whoever asked, and those who watch; lost when there is no relay, or it reads nothing */
 static void answer(const struct supervisor *s, uint64_t ticket, int error, const char *text)
 {
-	struct control_message head = {.type = CONTROL_ANSWER, .reserved = (uint32_t)error, .value = ticket};
-	size_t size = strlen(text);
-	struct iovec iov[] = {
-	        {&head, sizeof(head)},
-	        {(void *)(uintptr_t)text, size < ANSWER_TEXT_MAX ? size : ANSWER_TEXT_MAX - 1}};
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
-	sendmsg(s->control_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	supervisor_answer(s, CONTROL_ANSWER, ticket, error, text, -1);
 }
 
 /* over - nothing is under way any more */
 static void over(struct supervisor *s, int error, const char *text)
 {
-	answer(s, s->change.ticket, error, text);
+	if (s->change.begun)
+		enrolments_settle(&s->enrolments, error ? text : NULL, supervisor_now(), s->change.settled_ms);
+	if (!s->change.enrols)
+		answer(s, s->change.ticket, error, text);
 	free(s->change.text);
 	s->change.text = NULL;
 	s->change.next = NULL;
 	s->change.ticket = 0;
-	if (s->is_ready && !s->stopping)
+	s->change.begun = false;
+	if (!s->change.enrols && s->is_ready && !s->stopping)
 		notify_systemd("READY=1");
 }
 
@@ -77,28 +75,30 @@ static void refuse(struct supervisor *s, const char *why)
 {
 	struct err err = ERR_INIT;
 	err_set(&err, EINVAL, "%s", why);
-	supervisor_log_error("reload refused; everything is as it was", &err);
+	supervisor_log_error(s->change.enrols ? "enrolment failed" : "reload refused; everything is as it was", &err);
 	over(s, EINVAL, why);
 }
 
 /* ---- reading ---- */
 
-/* drop_command - it is done, or comes to nothing */
-static void drop_command(struct supervisor *s)
+/* take_wish - the oldest one; NULL: nobody wishes anything */
+static struct change_wish *take_wish(struct supervisor *s)
 {
-	if (s->change.has_fragment)
-		close(s->change.fragment_fd);
-	s->change.has_fragment = false;
-	s->change.command[0] = '\0';
+	struct list *link = list_shift(&s->change.wishes);
+	s->change.wish_count -= link ? 1 : 0;
+	return link ? LIST_ENTRY(link, struct change_wish, link) : NULL;
 }
 
-/* read_command - what is served, with the command done to it */
-static int read_command(struct supervisor *s, struct config *ret, FILE *report)
+static void free_wish(struct change_wish *wish)
 {
-	int fd = s->change.has_fragment ? s->change.fragment_fd : -1;
-	int rc = edit_config(&s->setup->config, s->change.command, fd, getuid(), ret, report);
-	drop_command(s);
-	return rc;
+	if (wish && wish->fd >= 0)
+		close(wish->fd);
+	free(wish);
+}
+
+static bool is_reload(const struct change_wish *wish)
+{
+	return strcmp(wish->command, "reload") == 0;
 }
 
 static int read_file(struct supervisor *s, struct config *ret, FILE *report)
@@ -110,16 +110,36 @@ static int read_file(struct supervisor *s, struct config *ret, FILE *report)
 	return -ENOENT;
 }
 
-/* read_next - what is wrong is in *@ret_report, all of it, to be given to free(3) */
-static int read_next(struct supervisor *s, struct config *ret, char **ret_report)
+/* read_next - what is wrong is in *@ret_report, all of it, to be given to free(3). @wish: NULL: of nobody */
+static int read_next(struct supervisor *s, const struct change_wish *wish, struct config *ret, char **ret_report)
 {
 	size_t size;
 	FILE *report = open_memstream(ret_report, &size);
+	int rc;
 	if (!report)
 		return -ENOMEM;
-	int rc = s->change.command[0] ? read_command(s, ret, report) : read_file(s, ret, report);
+	if (s->change.enrols)
+		rc = config_copy(&s->setup->config, ret);
+	else if (wish && !is_reload(wish))
+		rc = edit_config(&s->setup->config, wish->command, wish->fd, getuid(), ret, report);
+	else
+		rc = read_file(s, ret, report);
 	fclose(report);
 	return rc;
+}
+
+/* enrol_all - those that are to be served by @config; what @config cannot have any more of is told in @err */
+static int enrol_all(struct supervisor *s, struct config *config, struct err *err)
+{
+	s->change.begun = true;
+	int rc = enrolments_begin(&s->enrolments, config, s->change.enrols, s->change.began_ms);
+	size_t listeners = plan_count_listeners(config);
+	if (rc < 0)
+		return err_set(err, -rc, "enrolments: out of memory");
+	return listeners > CONFIG_LISTENERS_MAX
+	               ? err_set(err, ENOSPC, "there would be %zu listeners; expected at most %d", listeners,
+	                         CONFIG_LISTENERS_MAX)
+	               : 0;
 }
 
 /* write_next - as the relay is told: also what was not read from a file */
@@ -197,6 +217,9 @@ static int send_next(const struct supervisor *s)
 		        .target_count = next->plan.target_count,
 		        .listener_count = next->plan.listener_count,
 		        .numbers = next->opened.numbers,
+		        .enrolled = next->config.enrolled,
+		        .enrolled_count = (uint32_t)next->config.enrolled_count,
+		        .is_enrolment = s->change.enrols,
 		        .fresh = fresh,
 		        .text = s->change.text,
 		        .text_size = s->change.text_size,
@@ -230,7 +253,8 @@ static void commit(struct supervisor *s)
 	log_configure((enum log_level)config->log_level, (enum log_format)config->log_format,
 	              config->log_rate);
 	s->change.settled_ms = closes ? now_ms + SETTLE_MS : now_ms;
-	log_changed(s);
+	if (!s->change.enrols)
+		log_changed(s);
 	over(s, 0, "");
 }
 
@@ -253,29 +277,40 @@ static void hand_over(struct supervisor *s)
 		give_up(s, strerror(-rc));
 }
 
-static void begin(struct supervisor *s)
+/* prepare - what comes next; the refusal is done on failure */
+static int prepare(struct supervisor *s, const struct change_wish *wish, struct config *ret)
 {
 	struct err err = ERR_INIT;
-	struct config config;
 	char *report = NULL;
-	s->change.ticket = s->change.wanted_ticket;
-	s->change.wanted_ticket = 0;
-	s->change.began_ms = supervisor_now();
-	notify_systemd("RELOADING=1");
-	int rc = read_next(s, &config, &report);
+	int rc = read_next(s, wish, ret, &report);
 	if (rc < 0) {
 		refuse(s, report && *report ? report : strerror(-rc));
 		free(report);
-		return;
+		return rc;
 	}
 	free(report);
-	config_keep_fixed(&s->setup->config, &config, log_needs_restart);
-	rc = write_next(s, &config);
+	config_keep_fixed(&s->setup->config, ret, log_needs_restart);
+	rc = enrol_all(s, ret, &err);
+	if (rc == 0 && (rc = write_next(s, ret)) < 0)
+		err_set(&err, -rc, "%s", strerror(-rc));
 	if (rc < 0) {
-		config_fini(&config);
-		refuse(s, strerror(-rc));
-		return;
+		config_fini(ret);
+		refuse(s, err.text);
 	}
+	return rc;
+}
+
+static void begin(struct supervisor *s, const struct change_wish *wish)
+{
+	struct err err = ERR_INIT;
+	struct config config;
+	s->change.ticket = wish ? wish->ticket : 0;
+	s->change.enrols = !wish && !s->change.wanted;
+	s->change.began_ms = supervisor_now();
+	if (!s->change.enrols)
+		notify_systemd("RELOADING=1");
+	if (prepare(s, wish, &config) < 0)
+		return;
 	spaces_refresh(&s->spaces);
 	s->change.next = setup_new(&config, s->setup, s->sandbox, &s->targets, &err);
 	supervisor_show_targets(s);
@@ -291,6 +326,12 @@ static void begin(struct supervisor *s)
 
 /* ---- what others call ---- */
 
+void change_init(struct supervisor *s)
+{
+	s->change = (struct change_state){0};
+	list_init(&s->change.wishes);
+}
+
 void change_want(struct supervisor *s)
 {
 	s->change.wanted |= !s->stopping;
@@ -298,31 +339,47 @@ void change_want(struct supervisor *s)
 
 void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd)
 {
-	bool busy = s->change.ticket || s->change.wanted_ticket, reload = strcmp(command, "reload") == 0;
-	bool keeps = fd >= 0 && !s->stopping && !busy && !reload;
-	if (fd >= 0 && !keeps)
-		close(fd);
-	if (s->stopping || busy) {
+	bool full = s->change.wish_count >= LIMIT_REQUESTS;
+	struct change_wish *wish = s->stopping || full ? NULL : malloc(sizeof(*wish) + strlen(command) + 1);
+	if (!wish) {
+		if (fd >= 0)
+			close(fd);
 		answer(s, ticket, s->stopping ? ESHUTDOWN : EBUSY,
-		       s->stopping ? "the daemon is stopping" : "another change is under way; try again");
+		       s->stopping ? "the daemon is stopping" : "too many changes are asked for; try again");
 		return;
 	}
-	s->change.wanted_ticket = ticket;
-	s->change.wanted |= reload;
-	s->change.has_fragment = keeps;
-	s->change.fragment_fd = fd;
-	snprintf(s->change.command, sizeof(s->change.command), "%s", reload ? "" : command);
+	wish->ticket = ticket;
+	wish->fd = fd;
+	strcpy(wish->command, command);
+	list_append(&s->change.wishes, &wish->link);
+	s->change.wish_count++;
+}
+
+/* act - at most one change; when it is over, but for the relay's part, the next may begin: now */
+static uint64_t act(struct supervisor *s, uint64_t now_ms)
+{
+	bool asked = s->change.wanted || s->change.wish_count > 0;
+	uint64_t next_ms;
+	if (asked && s->change.settled_ms <= now_ms) {
+		struct change_wish *wish = take_wish(s);
+		begin(s, wish);
+		free_wish(wish);
+		return now_ms;
+	}
+	/* Which need not wait for listeners of other namespaces to close. */
+	if (enrolments_due(&s->enrolments, now_ms, &next_ms)) {
+		begin(s, NULL);
+		return now_ms;
+	}
+	return asked && (next_ms == 0 || s->change.settled_ms < next_ms) ? s->change.settled_ms : next_ms;
 }
 
 uint64_t change_act(struct supervisor *s)
 {
-	bool due = s->change.wanted || s->change.command[0];
-	if (!due || s->change.next)
+	if (s->change.next || s->stopping)
 		return 0;
-	if (s->change.settled_ms > supervisor_now())
-		return s->change.settled_ms;
-	begin(s);
-	return s->change.wanted ? supervisor_now() : 0; /* a signal, beside a command */
+	uint64_t next_ms = act(s, supervisor_now());
+	return s->change.next ? 0 : next_ms;
 }
 
 void change_answered(struct supervisor *s, int error)
@@ -343,15 +400,21 @@ void change_finish(struct supervisor *s)
 		commit(s);
 }
 
+void change_drop_wishes(struct supervisor *s)
+{
+	struct change_wish *wish;
+	while ((wish = take_wish(s))) {
+		answer(s, wish->ticket, ESHUTDOWN, "the daemon is stopping");
+		free_wish(wish);
+	}
+}
+
 void change_forget(struct supervisor *s)
 {
-	const uint64_t tickets[] = {s->change.ticket, s->change.wanted_ticket};
-	for (size_t i = 0; i < 2; i++) {
-		if (tickets[i])
-			answer(s, tickets[i], ESHUTDOWN, "the daemon is stopping");
-	}
-	drop_command(s);
+	if (s->change.ticket)
+		answer(s, s->change.ticket, ESHUTDOWN, "the daemon is stopping");
+	change_drop_wishes(s);
 	setup_free(s->change.next, 0);
 	free(s->change.text);
-	s->change = (struct change_state){0};
+	change_init(s);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/nsrelay/enrolment.h"
 #include "app/nsrelay/metrics.h"
 #include "app/nsrelay/sandbox.h"
 #include "app/nsrelay/setup.h"
@@ -18,15 +19,23 @@
 #include "relay/process.h"
 #include "relay/request.h"
 
-/* A change of the configuration, from the moment that it is asked for. */
+/* A change of the configuration that the relay's control socket has asked for. */
+struct change_wish {
+	struct list link;
+	uint64_t ticket; /* who asked, and is to be told how it went */
+	int fd;          /* what came with it; owned; -1: nothing */
+	char command[];  /* "reload", or one of app/nsrelay/edit.h */
+};
+
+/* Changes of the configuration, one after the other. */
 struct change_state {
-	bool wanted;        /* the file is to be read again, as soon as nothing else is under way */
-	char command[REQUEST_TEXT_MAX]; /* or that is to be done (app/nsrelay/edit.h); "": nothing is */
-	bool has_fragment;
-	int fragment_fd;        /* what came with the command; owned */
-	uint64_t wanted_ticket; /* who asked for either, and is to be told how it went; 0: nobody */
-	uint64_t ticket;        /* the same of what is under way */
-	struct setup *next; /* the relay is changing to it; NULL: nothing is under way */
+	bool wanted;         /* the file is to be read again, for a signal, as soon as nothing else is under way */
+	struct list wishes;  /* struct change_wish, oldest first */
+	uint32_t wish_count;
+	uint64_t ticket;     /* who asked for the one under way; 0: nobody */
+	bool enrols;         /* it is for who is enrolled alone */
+	bool begun;          /* enrolments_begin() has been called for it */
+	struct setup *next;  /* the relay is changing to it; NULL: nothing is under way */
 	char *text;         /* of @next, as it is sent; owned */
 	size_t text_size;
 	uint64_t began_ms;
@@ -43,6 +52,7 @@ struct supervisor {
 	struct spaces spaces;
 	struct targets targets;
 	struct steering steering;
+	struct enrolments enrolments;
 	struct broker broker;
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];
@@ -72,6 +82,10 @@ uint64_t supervisor_now(void);
  * place */
 void supervisor_tell(struct supervisor *s, enum control_type type, uint64_t value);
 
+/* supervisor_answer - tell whoever asked, by CONTROL_ANSWER or CONTROL_ENROLMENT; @error is a positive errno; @fd goes along,
+ * borrowed; -1: none. Lost when there is no relay, or it reads nothing */
+void supervisor_answer(const struct supervisor *s, enum control_type type, uint64_t ticket, int error, const char *text, int fd);
+
 /* supervisor_log_error - "@message" with the error's story */
 void supervisor_log_error(const char *message, const struct err *err);
 
@@ -86,6 +100,9 @@ void change_want(struct supervisor *s);
 /* change_requested - by the relay's control socket (relay/request.h): @command, with the file @fd, which is taken; -1: none */
 void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd);
 
+/* change_init - nothing is asked for */
+void change_init(struct supervisor *s);
+
 /* change_act - do what is due. Returns when there is something to do next, 0: not before something happens */
 uint64_t change_act(struct supervisor *s);
 
@@ -95,7 +112,15 @@ void change_answered(struct supervisor *s, int error);
 /* change_finish - no relay runs that could answer: what comes next is what the next one starts with */
 void change_finish(struct supervisor *s);
 
+/* change_drop_wishes - those who asked have gone with the relay: what they asked for is not done */
+void change_drop_wishes(struct supervisor *s);
+
 /* change_forget - the daemon ends */
 void change_forget(struct supervisor *s);
+
+/* ---- supervisor_enrol.c ---- */
+
+/* enrol_requested - the same for commands about enrolments; false: @command is none, and @fd not taken */
+bool enrol_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd);
 
 #endif

@@ -118,12 +118,18 @@ int64_t targets_hold(struct targets *targets, const struct plan_target *target, 
 	return number;
 }
 
+/* linger_ms - who is withdrawn is to be gone soon */
+static uint32_t linger_ms(const struct target_row *row)
+{
+	return row->space && row->space->ref.kind == NETNS_ENROLLED ? TARGETS_LINGER_ENROLLED_MS : TARGETS_LINGER_MS;
+}
+
 void targets_release(struct targets *targets, uint32_t number, uint64_t now_ms)
 {
 	struct target_row *row = &targets->rows[number];
 	CHECK(number < targets->count && row->users > 0);
 	if (--row->users == 0)
-		row->until_ms = now_ms + TARGETS_LINGER_MS;
+		row->until_ms = now_ms + linger_ms(row);
 }
 
 static void let_go(struct targets *targets, uint32_t number)

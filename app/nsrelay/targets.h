@@ -20,6 +20,7 @@ enum {
 	/* How long after a change connections may ask for sockets of the configuration before: they have to
 	 * be accepted (0.1 s), and to fail at a backend or two. */
 	TARGETS_LINGER_MS = 2000,
+	TARGETS_LINGER_ENROLLED_MS = 300,
 };
 
 struct target_row {

@@ -25,7 +25,7 @@
 #include "nsctl/netns.h"
 #include "tests/lib/testlink.h"
 
-enum { FDS_MAX = 1024, CHILDREN_MAX = 32, NAMES_MAX = 64, NAME_SIZE = 64, NOBODY = 65534 };
+enum { FDS_MAX = 1024, CHILDREN_MAX = 256, NAMES_MAX = 64, NAME_SIZE = 64, NOBODY = 65534 };
 
 /* What testns_teardown() has to end. */
 static struct {

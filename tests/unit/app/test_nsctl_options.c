@@ -118,7 +118,7 @@ static void a_wrong_verb_is_refused_with_a_suggestion(void **state)
 	REFUSED("unknown verb 'inspct'; did you mean 'inspect'?", "inspct");
 	REFUSED("unknown verb 'x'; expected one of topology, inspect, namespaces, listen, status, relays, "
 	        "backends, "
-	        "connections, counters, dump, kill, drain, ready, maintenance, log, reload, add, remove, weight, events, top, version, help",
+	        "connections, counters, dump, kill, drain, ready, maintenance, log, reload, add, remove, weight, enrol, withdraw, enrolled, events, top, version, help",
 	        "x");
 	REFUSED("unknown verb 'topology aply'; did you mean 'apply'?", "topology", "aply");
 	REFUSED("what of the topology? expected one of plan, apply, delete, show, verify, graph", "topology");

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/nsrelay/enrolment_private.h"
+#include "base/check.h"
+#include "base/log.h"
+
+enum { RETRY_FIRST_MS = 50 };
+
+int enrolments_init(struct enrolments *enrolments, struct spaces *spaces, const char *path, enrolment_answer_fn *answer,
+                    void *ctx, struct err *err)
+{
+	*enrolments = (struct enrolments){.spaces = spaces, .answer = answer, .ctx = ctx};
+	list_init(&enrolments->all);
+	list_init(&enrolments->waiters);
+	snprintf(enrolments->path, sizeof(enrolments->path), "%s", path);
+	enrolments->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return enrolments->epoll_fd < 0 ? err_set_errno(err, "enrolment") : 0;
+}
+
+static struct enrolment *enrolment_of(struct list *link)
+{
+	return LIST_ENTRY(link, struct enrolment, link);
+}
+
+static struct enrolment_waiter *waiter_of(struct list *link)
+{
+	return LIST_ENTRY(link, struct enrolment_waiter, link);
+}
+
+/* ---- telling ---- */
+
+/* tell - and forget them: those that wait for the enrolment @serial */
+static void tell(struct enrolments *enrolments, uint32_t serial, int error, const char *text)
+{
+	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
+		struct enrolment_waiter *waiter = waiter_of(link);
+		next = link->next;
+		if (waiter->serial != serial)
+			continue;
+		enrolments->answer(enrolments->ctx, waiter->ticket, error, text);
+		list_remove(link);
+		free(waiter);
+	}
+}
+
+/* wait_for - without memory the answer is that */
+static void wait_for(struct enrolments *enrolments, uint32_t serial, uint64_t ticket, uint64_t deadline_ms)
+{
+	struct enrolment_waiter *waiter = ticket ? calloc(1, sizeof(*waiter)) : NULL;
+	if (!waiter) {
+		enrolments->answer(enrolments->ctx, ticket, ENOMEM, "out of memory");
+		return;
+	}
+	*waiter = (struct enrolment_waiter){.ticket = ticket, .deadline_ms = deadline_ms, .serial = serial};
+	list_append(&enrolments->waiters, &waiter->link);
+}
+
+void enrolments_forget_waiters(struct enrolments *enrolments)
+{
+	struct list *link;
+	while ((link = list_shift(&enrolments->waiters)))
+		free(waiter_of(link));
+}
+
+static void log_enrolment(enum log_level level, const char *event, const struct enrolment *enrolment, const char *reason)
+{
+	struct log_record log;
+	log_event_begin(&log, level, event);
+	log_record_add_text(&log, "uid", enrolment->is.uid);
+	log_record_add_text(&log, "policy", enrolment->is.policy);
+	log_record_add_u64(&log, "netns_inode", enrolment->inode);
+	if (reason)
+		log_record_add_text(&log, "reason", reason);
+	log_record_end(&log);
+}
+
+/* ---- one goes ---- */
+
+static void free_enrolment(struct enrolment *enrolment)
+{
+	list_remove(&enrolment->link);
+	space_release(enrolment->space);
+	if (enrolment->pid_fd >= 0)
+		close(enrolment->pid_fd); /* which takes it out of the epoll as well */
+	free(enrolment);
+}
+
+/* note_leaving - without memory a listener may come to stand beside one that closes, which costs connections of that moment */
+static void note_leaving(struct enrolments *enrolments, uint64_t cookie)
+{
+	struct enrolment_leaving *leaving = vec_push(&enrolments->leaving);
+	if (leaving)
+		leaving->cookie = cookie;
+}
+
+/* drop - what it has in its namespace goes with the next change */
+static void drop(struct enrolments *enrolments, struct enrolment *enrolment, const char *why)
+{
+	log_enrolment(LOG_LEVEL_INFO, "withdrawn", enrolment, why);
+	if (enrolment->state != ENROLMENT_PENDING) {
+		note_leaving(enrolments, enrolment->cookie);
+		enrolments->withdrawn = true;
+	}
+	tell(enrolments, enrolment->is.serial, ECANCELED, "it was withdrawn meanwhile");
+	free_enrolment(enrolment);
+	enrolments_note(enrolments);
+}
+
+static void end_all(struct enrolments *enrolments)
+{
+	struct list *link;
+	enrolments_forget_waiters(enrolments);
+	while ((link = list_shift(&enrolments->all))) {
+		list_init(link);
+		free_enrolment(enrolment_of(link));
+	}
+	vec_clear(&enrolments->leaving);
+}
+
+void enrolments_close(struct enrolments *enrolments)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next)
+		if (enrolment_of(link)->pid_fd >= 0)
+			close(enrolment_of(link)->pid_fd);
+	close(enrolments->epoll_fd);
+}
+
+void enrolments_fini(struct enrolments *enrolments)
+{
+	if (!enrolments->spaces)
+		return;
+	end_all(enrolments);
+	if (enrolments->epoll_fd >= 0)
+		close(enrolments->epoll_fd);
+}
+
+/* ---- one comes ---- */
+
+static struct enrolment *find_uid(struct enrolments *enrolments, const char *uid)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next)
+		if (strcmp(enrolment_of(link)->is.uid, uid) == 0)
+			return enrolment_of(link);
+	return NULL;
+}
+
+static struct enrolment *find_cookie(struct enrolments *enrolments, uint64_t cookie)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next)
+		if (enrolment_of(link)->cookie == cookie)
+			return enrolment_of(link);
+	return NULL;
+}
+
+/* is_own - is it the daemon's namespace? */
+static bool is_own(const struct netns_id *id)
+{
+	const struct netns_ref own = {.kind = NETNS_SELF};
+	struct netns_id own_id;
+	int fd = netns_open(&own, NULL);
+	bool same = fd >= 0 && netns_identify(fd, &own_id, NULL) == 0 && netns_id_equal(id, &own_id);
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+/* examine - what is known of the namespace @fd into @ret */
+static int examine(int fd, struct enrolment *ret, struct err *err)
+{
+	struct netns_id id;
+	int rc = netns_identify(fd, &id, err);
+	if (rc < 0)
+		return rc;
+	if (is_own(&id))
+		return err_set(err, EINVAL, "this is the daemon's own namespace; expected another one");
+	ret->inode = id.ino;
+	return netns_cookie(fd, &ret->cookie, err);
+}
+
+static int watch_process(struct enrolments *enrolments, struct enrolment *enrolment, struct err *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = enrolment};
+	if (enrolment->pid_fd < 0)
+		return 0;
+	return epoll_ctl(enrolments->epoll_fd, EPOLL_CTL_ADD, enrolment->pid_fd, &event) < 0
+	               ? err_set_errno(err, "watch process %d", (int)enrolment->pid)
+	               : 0;
+}
+
+/* insert - @fd is taken, also on failure; the rest of @draft as well */
+int enrolments_insert(struct enrolments *enrolments, const struct enrolment *draft, int fd, struct err *err)
+{
+	struct enrolment *enrolment = calloc(1, sizeof(*enrolment));
+	if (!enrolment) {
+		close(fd);
+		if (draft->pid_fd >= 0)
+			close(draft->pid_fd);
+		return err_set(err, ENOMEM, "enrolment: out of memory");
+	}
+	*enrolment = *draft;
+	enrolment->is.serial = ++enrolments->last_serial;
+	list_append(&enrolments->all, &enrolment->link);
+	struct netns_ref ref = {.kind = NETNS_ENROLLED, .serial = enrolment->is.serial};
+	memcpy(ref.text, enrolment->is.uid, sizeof(ref.text));
+	int rc = spaces_adopt(enrolments->spaces, &ref, fd, &enrolment->space, err);
+	if (rc == 0)
+		rc = watch_process(enrolments, enrolment, err);
+	if (rc < 0) {
+		free_enrolment(enrolment);
+		return rc;
+	}
+	log_enrolment(LOG_LEVEL_INFO, "enrolled", enrolment, NULL);
+	return 0;
+}
+
+static void take_words(struct enrolment *enrolment, const struct enrolment_wish *wish)
+{
+	snprintf(enrolment->is.uid, sizeof(enrolment->is.uid), "%s", wish->uid);
+	snprintf(enrolment->is.policy, sizeof(enrolment->is.policy), "%s", wish->policy);
+	snprintf(enrolment->name, sizeof(enrolment->name), "%s", wish->name);
+	snprintf(enrolment->snapshot, sizeof(enrolment->snapshot), "%s", wish->snapshot);
+}
+
+/* is_alike - nothing would change but words */
+static bool is_alike(const struct enrolment *enrolment, const struct enrolment *draft)
+{
+	return enrolment->cookie == draft->cookie && enrolment->pid == draft->pid &&
+	       strcmp(enrolment->is.policy, draft->is.policy) == 0;
+}
+
+/* again - it is there already */
+static void again(struct enrolments *enrolments, struct enrolment *enrolment, const struct enrolment_wish *wish)
+{
+	take_words(enrolment, wish);
+	if (enrolment->state == ENROLMENT_SERVED)
+		enrolments->answer(enrolments->ctx, wish->ticket, 0, "served");
+	else
+		wait_for(enrolments, enrolment->is.serial, wish->ticket, wish->deadline_ms);
+}
+
+/* enrol - @draft, whose namespace is @fd; both are taken */
+static int enrol(struct enrolments *enrolments, const struct enrolment *draft, int fd, const struct enrolment_wish *wish,
+                 struct err *err)
+{
+	struct enrolment *same = find_uid(enrolments, wish->uid), *other = find_cookie(enrolments, draft->cookie);
+	int rc = 0;
+	bool known = same && is_alike(same, draft);
+	if (known)
+		again(enrolments, same, wish);
+	else if (other && other != same)
+		rc = err_set(err, EEXIST, "this namespace is enrolled as '%s' already; expected one uid for it", other->is.uid);
+	if (known || rc < 0) {
+		close(fd);
+		if (draft->pid_fd >= 0)
+			close(draft->pid_fd);
+		return rc;
+	}
+	if (same)
+		drop(enrolments, same, "its uid means another namespace, process or policy");
+	rc = enrolments_insert(enrolments, draft, fd, err);
+	if (rc == 0)
+		wait_for(enrolments, enrolments->last_serial, wish->ticket, wish->deadline_ms);
+	return rc;
+}
+
+int enrolments_add(struct enrolments *enrolments, const struct enrolment_wish *wish, int fd, struct err *err)
+{
+	struct enrolment draft = {.pid_fd = -1};
+	take_words(&draft, wish);
+	int ns_fd = netns_open_fd(fd, &draft.pid, err);
+	if (ns_fd < 0)
+		return ns_fd;
+	int rc = examine(ns_fd, &draft, err);
+	if (rc == 0 && draft.pid && (draft.pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
+		rc = err_set_errno(err, "hold process %d", (int)draft.pid);
+	if (rc < 0) {
+		close(ns_fd);
+		return rc;
+	}
+	return enrol(enrolments, &draft, ns_fd, wish, err);
+}
+
+/* ---- by uid ---- */
+
+int enrolments_keep(struct enrolments *enrolments, const char *uid, const char *snapshot, struct err *err)
+{
+	struct enrolment *enrolment = find_uid(enrolments, uid);
+	if (!enrolment)
+		return err_set(err, ENOENT, "'%.64s' is not enrolled; expected it to be enrolled, with its namespace", uid);
+	snprintf(enrolment->snapshot, sizeof(enrolment->snapshot), "%s", snapshot);
+	return 0;
+}
+
+/* answer_withdrawn - now, or when the next change has taken away what was withdrawn */
+static void answer_withdrawn(struct enrolments *enrolments, uint64_t ticket)
+{
+	if (enrolments->withdrawn)
+		wait_for(enrolments, 0, ticket, UINT64_MAX);
+	else
+		enrolments->answer(enrolments->ctx, ticket, 0, "");
+}
+
+void enrolments_withdraw(struct enrolments *enrolments, const char *uid, uint64_t ticket)
+{
+	struct enrolment *enrolment = find_uid(enrolments, uid);
+	if (enrolment)
+		drop(enrolments, enrolment, "it was asked for");
+	answer_withdrawn(enrolments, ticket);
+}
+
+uint32_t enrolments_sweep(struct enrolments *enrolments, const char *prefix, const char *snapshot, uint64_t ticket)
+{
+	uint32_t count = 0;
+	for (struct list *link = enrolments->all.next, *next; link != &enrolments->all; link = next) {
+		struct enrolment *enrolment = enrolment_of(link);
+		next = link->next;
+		if (strncmp(enrolment->is.uid, prefix, strlen(prefix)) != 0 || strcmp(enrolment->snapshot, snapshot) == 0)
+			continue;
+		drop(enrolments, enrolment, "it is not in the snapshot");
+		count++;
+	}
+	answer_withdrawn(enrolments, ticket);
+	return count;
+}
+
+void enrolments_look(struct enrolments *enrolments)
+{
+	struct epoll_event event;
+	/* One at a time: what is dropped may be in the next event as well. */
+	while (epoll_wait(enrolments->epoll_fd, &event, 1, 0) == 1)
+		drop(enrolments, event.data.ptr, "its process has ended");
+}
+
+/* ---- changes ---- */
+
+/* leaving_until - when listeners in there are closed; UINT64_MAX: not before a change; 0: nothing is closing */
+static uint64_t leaving_until(const struct enrolments *enrolments, uint64_t cookie)
+{
+	uint64_t until_ms = 0;
+	vec_each(leaving, &enrolments->leaving) {
+		uint64_t its_ms = leaving->until_ms ? leaving->until_ms : UINT64_MAX;
+		if (leaving->cookie == cookie && its_ms > until_ms)
+			until_ms = its_ms;
+	}
+	return until_ms;
+}
+
+/* ready_at - when it may be tried; UINT64_MAX: not before something else happens */
+static uint64_t ready_at(const struct enrolments *enrolments, const struct enrolment *enrolment)
+{
+	uint64_t left_ms = leaving_until(enrolments, enrolment->cookie);
+	if (enrolment->state != ENROLMENT_PENDING)
+		return UINT64_MAX;
+	return left_ms > enrolment->retry_ms ? left_ms : enrolment->retry_ms;
+}
+
+bool enrolments_due(const struct enrolments *enrolments, uint64_t now_ms, uint64_t *ret_next_ms)
+{
+	uint64_t next_ms = enrolments->withdrawn ? enrolments->withdraw_ms : UINT64_MAX;
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
+		uint64_t at_ms = ready_at(enrolments, enrolment_of(link));
+		next_ms = at_ms < next_ms ? at_ms : next_ms;
+	}
+	*ret_next_ms = next_ms == UINT64_MAX ? 0 : next_ms;
+	return next_ms <= now_ms;
+}
+
+/* may_start - with @started others in the same change */
+static bool may_start(const struct enrolments *enrolments, const struct enrolment *enrolment, uint64_t now_ms,
+                      uint32_t started)
+{
+	return ready_at(enrolments, enrolment) <= now_ms && (!enrolment->is_alone || started == 0);
+}
+
+static void expire_leaving(struct enrolments *enrolments, uint64_t now_ms)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < enrolments->leaving.count; i++) {
+		const struct enrolment_leaving *leaving = &enrolments->leaving.items[i];
+		if (!leaving->until_ms || leaving->until_ms > now_ms)
+			enrolments->leaving.items[kept++] = *leaving;
+	}
+	enrolments->leaving.count = kept;
+}
+
+/* begin_withdrawals - this change takes them away */
+static void begin_withdrawals(struct enrolments *enrolments)
+{
+	vec_each(leaving, &enrolments->leaving)
+		leaving->in_change = !leaving->until_ms;
+	for (struct list *link = enrolments->waiters.next; link != &enrolments->waiters; link = link->next)
+		waiter_of(link)->in_change = waiter_of(link)->serial == 0;
+	enrolments->withdrawn_in_change = enrolments->withdrawn;
+	enrolments->withdrawn = false;
+}
+
+int enrolments_begin(struct enrolments *enrolments, struct config *config, bool adds, uint64_t now_ms)
+{
+	uint32_t started = 0;
+	bool alone = false;
+	int rc = 0;
+	config->enrolled_count = 0;
+	expire_leaving(enrolments, now_ms);
+	for (struct list *link = enrolments->all.next; rc == 0 && link != &enrolments->all; link = link->next) {
+		struct enrolment *enrolment = enrolment_of(link);
+		if (adds && !alone && may_start(enrolments, enrolment, now_ms, started)) {
+			enrolment->state = ENROLMENT_STARTING;
+			alone = enrolment->is_alone;
+			started++;
+		}
+		if (enrolment->state != ENROLMENT_PENDING)
+			rc = config_add_enrolled(config, &enrolment->is);
+	}
+	enrolments->started = started;
+	begin_withdrawals(enrolments);
+	return rc;
+}
+
+static void serve(struct enrolments *enrolments, struct enrolment *enrolment)
+{
+	enrolment->state = ENROLMENT_SERVED;
+	enrolment->is_alone = enrolment->is_restored = false;
+	enrolment->failures = 0;
+	enrolment->reason[0] = '\0';
+	tell(enrolments, enrolment->is.serial, 0, "served");
+}
+
+/* fail - @why is told if it was alone, and so the only one it can be about */
+static void fail(struct enrolments *enrolments, struct enrolment *enrolment, bool was_alone, const char *why, uint64_t now_ms)
+{
+	enrolment->state = ENROLMENT_PENDING;
+	enrolment->is_alone = true;
+	if (!was_alone)
+		return;
+	snprintf(enrolment->reason, sizeof(enrolment->reason), "%s", why);
+	enrolment->retry_ms = now_ms + ((uint64_t)RETRY_FIRST_MS << enrolment->failures);
+	if (++enrolment->failures < ENROLMENT_TRIES_MAX)
+		return;
+	log_enrolment(LOG_LEVEL_ERROR, "enrolment_failed", enrolment, why);
+	tell(enrolments, enrolment->is.serial, EIO, why);
+	free_enrolment(enrolment);
+	enrolments_note(enrolments);
+}
+
+/* settle_withdrawals - they are gone, or another change is to take them away */
+static void settle_withdrawals(struct enrolments *enrolments, bool well, uint64_t now_ms, uint64_t settled_ms)
+{
+	vec_each(leaving, &enrolments->leaving) {
+		if (leaving->in_change && well)
+			leaving->until_ms = settled_ms;
+		leaving->in_change = false;
+	}
+	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
+		struct enrolment_waiter *waiter = waiter_of(link);
+		next = link->next;
+		if (!well || !waiter->in_change)
+			continue;
+		enrolments->answer(enrolments->ctx, waiter->ticket, 0, "");
+		list_remove(link);
+		free(waiter);
+	}
+	if (!well && enrolments->withdrawn_in_change) {
+		enrolments->withdrawn = true;
+		enrolments->withdraw_ms = now_ms + RETRY_FIRST_MS;
+	}
+	enrolments->withdrawn_in_change = false;
+}
+
+void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t now_ms, uint64_t settled_ms)
+{
+	uint32_t started = enrolments->started;
+	for (struct list *link = enrolments->all.next, *next; link != &enrolments->all; link = next) {
+		struct enrolment *enrolment = enrolment_of(link);
+		next = link->next;
+		if (enrolment->state != ENROLMENT_STARTING)
+			continue;
+		if (why)
+			fail(enrolments, enrolment, started == 1, why, now_ms);
+		else
+			serve(enrolments, enrolment);
+	}
+	settle_withdrawals(enrolments, !why, now_ms, settled_ms);
+	if (!why && started)
+		enrolments_note(enrolments);
+}
+
+uint64_t enrolments_act(struct enrolments *enrolments, uint64_t now_ms)
+{
+	uint64_t next_ms = 0;
+	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
+		struct enrolment_waiter *waiter = waiter_of(link);
+		next = link->next;
+		if (waiter->deadline_ms > now_ms) {
+			if (waiter->deadline_ms != UINT64_MAX && (next_ms == 0 || waiter->deadline_ms < next_ms))
+				next_ms = waiter->deadline_ms;
+			continue;
+		}
+		enrolments->answer(enrolments->ctx, waiter->ticket, 0, "pending");
+		list_remove(link);
+		free(waiter);
+	}
+	return next_ms;
+}
+
+/* ---- looking on ---- */
+
+bool enrolments_are_restored(const struct enrolments *enrolments)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next)
+		if (enrolment_of(link)->is_restored)
+			return false;
+	return true;
+}
+
+void enrolments_list(const struct enrolments *enrolments, const char *prefix, FILE *out)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
+		const struct enrolment *enrolment = enrolment_of(link);
+		if (strncmp(enrolment->is.uid, prefix, strlen(prefix)) == 0)
+			fprintf(out, "%s\t%s\t%s\t%llu\t%d\t%s\t%s\n", enrolment->is.uid, enrolment->is.policy, enrolment->name,
+			        (unsigned long long)enrolment->inode, (int)enrolment->pid,
+			        enrolment->state == ENROLMENT_SERVED ? "served" : "pending", enrolment->reason);
+	}
+}
