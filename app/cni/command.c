@@ -18,7 +18,7 @@
 struct cni_run {
 	const struct cni_environment *environment;
 	struct cni_request request;
-	char uid[CNI_UID_MAX]; /* of commands about one attachment */
+	char uid[CNI_UID_MAX]; /* of commands about one attachment; "": it has none, as it is too long */
 	json_t *result;        /* of the plugins before; owned; NULL where it is not needed */
 	struct varlink_client daemon;
 	bool is_connected;
@@ -44,9 +44,11 @@ static bool is_nobody_there(int error)
 }
 
 /* code_of - what a runtime is told of a call of the daemon's that has failed */
-static int code_of(int error)
+static int code_of(const struct cni_run *run, int error)
 {
-	return error == -EREMOTEIO ? CNI_REFUSED : CNI_TRY_LATER;
+	/* NamespaceRefused and EnrolmentFailed have a reason; the others, as Busy, pass. */
+	return error == -EREMOTEIO && json_object_get(run->daemon.refusal, "reason") ? CNI_REFUSED
+	                                                                             : CNI_TRY_LATER;
 }
 
 /* goes_on - it was no success, and shall be one all the same: for whoever reads the runtime's log */
@@ -94,7 +96,7 @@ static int add(struct cni_run *run, struct err *err)
 	int r = enrol(run, fd, err);
 	close(fd);
 	if (r < 0 && !run->request.may_proceed)
-		return code_of(r);
+		return code_of(run, r);
 	if (r < 0)
 		goes_on(run, "starts unserved", err);
 	cni_print_result(run->result, run->out);
@@ -109,12 +111,14 @@ static int add(struct cni_run *run, struct err *err)
  */
 static int del(struct cni_run *run, struct err *err)
 {
+	if (!run->uid[0])
+		return 0; /* it was never enrolled */
 	int r = reach(run, err);
 	if (is_nobody_there(r))
 		return goes_on(run, "nothing to withdraw", err);
 	if (r == 0)
 		r = cni_daemon_withdraw(&run->daemon, run->uid, err);
-	return r < 0 ? code_of(r) : 0;
+	return r < 0 ? code_of(run, r) : 0;
 }
 
 /* ---- CHECK ---- */
@@ -139,7 +143,7 @@ static int compare(const json_t *row, json_int_t inode, struct err *err)
 	const char *reason = json_string_value(json_object_get(row, "reason"));
 	if (!row)
 		return cni_fail(err, CNI_NOT_SERVED, "the daemon does not know this attachment");
-	if (json_integer_value(json_object_get(row, "namespace_inode")) != inode)
+	if (json_integer_value(json_object_get(row, "netns_inode")) != inode)
 		return cni_fail(err, CNI_NOT_SERVED,
 		                "the daemon serves another namespace for this attachment");
 	if (!state || strcmp(state, "served") != 0)
@@ -162,7 +166,7 @@ static int check(struct cni_run *run, struct err *err)
 	r = reach(run, err);
 	if (r == 0)
 		r = cni_daemon_list(&run->daemon, run->uid, &list, err);
-	code = r < 0 ? code_of(r) : compare(find_uid(list, run->uid), (json_int_t)there.st_ino, err);
+	code = r < 0 ? code_of(run, r) : compare(find_uid(list, run->uid), (json_int_t)there.st_ino, err);
 	json_decref(list);
 	/* A pod that may be unserved is as it should be. */
 	return code && run->request.may_proceed ? goes_on(run, "unserved", err) : code;
@@ -209,11 +213,13 @@ static int collect_valid(const struct cni_request *request, json_t *uids, struct
 	{
 		const char *container = json_string_value(json_object_get(one, "containerID"));
 		const char *ifname = json_string_value(json_object_get(one, "ifname"));
-		if (!container || !ifname || cni_uid(request->network, container, ifname, uid) < 0)
+		if (!container || !ifname)
 			return cni_fail(
 			        err, CNI_BAD_CONFIG,
 			        "cni.dev/valid-attachments, %zu: expected a containerID and an ifname", i);
-		if (json_object_set_new(uids, uid, json_true()) < 0)
+		/* One that has none was never enrolled. */
+		if (cni_uid(request->network, container, ifname, uid) == 0 &&
+		    json_object_set_new(uids, uid, json_true()) < 0)
 			return cni_fail(err, CNI_IO, "out of memory");
 	}
 	return 0;
@@ -250,7 +256,7 @@ static int sweep(struct cni_run *run, const json_t *valid, struct err *err)
 	if (r == 0)
 		r = withdraw_others(run, list, valid, err);
 	json_decref(list);
-	return r < 0 ? code_of(r) : 0;
+	return r < 0 ? code_of(run, r) : 0;
 }
 
 static int collect_garbage(struct cni_run *run, struct err *err)
@@ -301,6 +307,14 @@ static int check_environment(const struct command *command, const struct cni_env
 	               : 0;
 }
 
+/* set_uid - none when it is too long */
+static void set_uid(struct cni_run *run)
+{
+	const struct cni_environment *environment = run->environment;
+	if (cni_uid(run->request.network, environment->container, environment->ifname, run->uid) < 0)
+		run->uid[0] = '\0';
+}
+
 /* check_request - is it one that @command can be carried out for? */
 static int check_request(const struct command *command, struct cni_run *run, struct err *err)
 {
@@ -308,9 +322,13 @@ static int check_request(const struct command *command, struct cni_run *run, str
 	if (cni_version_index(request->version) < command->since)
 		return cni_fail(err, CNI_BAD_VERSION, "cniVersion %s has no %s", request->version,
 		                command->name);
-	if (command->needs_attachment &&
-	    cni_uid(request->network, run->environment->container, run->environment->ifname, run->uid) < 0)
-		return cni_fail(err, CNI_BAD_ENVIRONMENT, "CNI_CONTAINERID: too long");
+	if (command->needs_attachment)
+		set_uid(run);
+	if (command->needs_netns && !run->uid[0])
+		return cni_fail(
+		        err, CNI_BAD_ENVIRONMENT,
+		        "CNI_CONTAINERID: too long; the daemon takes at most %d bytes of cni/%s/CONTAINER/%s",
+		        CNI_UID_MAX - 1, request->network, run->environment->ifname);
 	return command->needs_result ? cni_request_result(request, &run->result, err) : 0;
 }
 

@@ -48,14 +48,15 @@ int cni_daemon_withdraw(struct varlink_client *daemon, const char *uid, struct e
 	return r;
 }
 
-/* take - a reply into the list; a daemon that has none replies once, without a uid */
+/* take - the enrolments of one reply into the list */
 static int take(void *ctx, const json_t *reply, struct err *err)
 {
 	json_t *list = ctx;
-	if (!json_object_get(reply, "uid"))
-		return 0;
-	return json_array_append_new(list, json_deep_copy(reply)) < 0 ? err_set(err, ENOMEM, "out of memory")
-	                                                              : 0;
+	const json_t *some = json_object_get(reply, "enrolments");
+	for (size_t i = 0; i < json_array_size(some); i++)
+		if (json_array_append(list, json_array_get(some, i)) < 0)
+			return err_set(err, ENOMEM, "out of memory");
+	return 0;
 }
 
 int cni_daemon_list(struct varlink_client *daemon, const char *prefix, json_t **ret, struct err *err)

@@ -28,7 +28,7 @@ int cni_daemon_enrol(struct varlink_client *daemon, const struct cni_request *re
 /* cni_daemon_withdraw - from now on it does not serve @uid, if it ever did */
 int cni_daemon_withdraw(struct varlink_client *daemon, const char *uid, struct err *err);
 
-/* cni_daemon_list - those whose uid begins with @prefix, as an array of what Enrolled replies; the caller's to json_decref() */
+/* cni_daemon_list - those whose uid begins with @prefix, as an array of Enrolment (docs/CONTROL.md); the caller's to json_decref() */
 int cni_daemon_list(struct varlink_client *daemon, const char *prefix, json_t **ret, struct err *err);
 
 #endif

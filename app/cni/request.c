@@ -148,33 +148,28 @@ void cni_request_free(struct cni_request *request)
 
 /* ---- names ---- */
 
-/* append - "/" and @text, escaped, behind the @length bytes of @uid; the new length, CNI_UID_MAX when that is too long */
+/* append - @text, escaped, behind the @length bytes of @uid; the new length, CNI_UID_MAX when that is too long */
 static size_t append(char uid[CNI_UID_MAX], size_t length, const char *text)
 {
-	enum { ESCAPE_SIZE = 4 };
-	if (length + 1 >= CNI_UID_MAX)
-		return CNI_UID_MAX;
-	uid[length++] = '/';
-	for (; *text && length + ESCAPE_SIZE <= CNI_UID_MAX; text++) {
-		if (is_plain(*text))
-			uid[length++] = *text;
-		else
-			length += (size_t)snprintf(uid + length, ESCAPE_SIZE, "%%%02X", (unsigned char)*text);
-	}
-	return *text ? CNI_UID_MAX : length;
+	for (; *text && length < CNI_UID_MAX; text++)
+		length += (size_t)snprintf(uid + length, CNI_UID_MAX - length,
+		                           is_plain(*text) ? "%c" : "%%%02X", (unsigned char)*text);
+	return length < CNI_UID_MAX ? length : CNI_UID_MAX;
 }
 
 int cni_uid(const char *network, const char *container, const char *ifname, char ret[CNI_UID_MAX])
 {
+	const char *const parts[] = {network, container ? container : "", container ? ifname : NULL};
 	char uid[CNI_UID_MAX] = "cni";
-	size_t length = append(uid, strlen(uid), network);
-	length = append(uid, length, container ? container : "");
-	if (container)
-		length = append(uid, length, ifname);
+	size_t length = strlen(uid);
+	for (size_t i = 0; i < ARRAY_COUNT(parts) && parts[i] && length < CNI_UID_MAX; i++) {
+		uid[length++] = '/';
+		length = append(uid, length, parts[i]);
+	}
 	if (length >= CNI_UID_MAX)
 		return -ENAMETOOLONG;
-	uid[length] = '\0';
-	memcpy(ret, uid, length + 1);
+	memcpy(ret, uid, length);
+	ret[length] = '\0';
 	return 0;
 }
 
@@ -196,8 +191,10 @@ bool cni_pod_name(const char *args, char ret[CNI_NAME_MAX])
 	size_t space_length, pod_length;
 	const char *space = find_argument(args, "K8S_POD_NAMESPACE", &space_length);
 	const char *pod = find_argument(args, "K8S_POD_NAME", &pod_length);
-	if (space_length == 0 || pod_length == 0 || space_length + pod_length + 2 > CNI_NAME_MAX)
-		return false;
-	snprintf(ret, CNI_NAME_MAX, "%.*s/%.*s", (int)space_length, space, (int)pod_length, pod);
-	return true;
+	snprintf(ret, CNI_NAME_MAX, "%.*s%s%.*s", (int)space_length, space, space_length ? "/" : "",
+	         (int)pod_length, pod);
+	for (char *c = ret; *c; c++)
+		if (!is_plain(*c) && *c != '/')
+			*c = '_';
+	return pod_length > 0;
 }

@@ -13,8 +13,8 @@ enum {
 	CNI_CONFIG_MAX = 1024 * 1024, /* bytes of JSON; a result of the plugins before is in it */
 	CNI_DEADLINE_MS = 10000,      /* unless the configuration has `deadline_ms` */
 	CNI_DEADLINE_MAX_MS = 600000,
-	CNI_UID_MAX = 1024,
-	CNI_NAME_MAX = 512,
+	CNI_UID_MAX = 108, /* what the daemon takes, as of names; a container's id has 64 */
+	CNI_NAME_MAX = 128,
 };
 
 /* Borrowed from the environment; NULL: not set, or empty. */
@@ -56,7 +56,10 @@ void cni_request_free(struct cni_request *request);
  */
 int cni_uid(const char *network, const char *container, const char *ifname, char ret[CNI_UID_MAX]);
 
-/* cni_pod_name - NAMESPACE/POD from CNI_ARGS as Kubernetes sets them; false: it is not in there */
+/*
+ * cni_pod_name - NAMESPACE/POD from CNI_ARGS as Kubernetes sets them, or only POD, as podman does
+ * Cut where it is longer than the daemon keeps; what does not belong into such names is written as `_`. false: there is none.
+ */
 bool cni_pod_name(const char *args, char ret[CNI_NAME_MAX]);
 
 #endif

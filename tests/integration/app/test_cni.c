@@ -109,7 +109,7 @@ static enum varlink_outcome withdraw(const struct varlink_service *service, stru
 	if (here.mood == IS_SLOW)
 		usleep(SLOW_MS * 1000);
 	if (here.mood == REFUSES)
-		return varlink_fail(call, "io.nsrelay.Control.Busy", "reason", "later", NULL, NULL);
+		return varlink_fail(call, "io.nsrelay.Control.Busy", "advice", "later", NULL, NULL);
 	if (i < here.count)
 		here.rows[i] = here.rows[--here.count];
 	return VARLINK_LAST;
@@ -120,11 +120,15 @@ static enum varlink_outcome enrolled(const struct varlink_service *service, stru
 {
 	size_t i = call->place[0]++;
 	(void)service;
+	json_begin_array(out, "enrolments");
 	if (i < here.count) {
+		json_begin_object(out, NULL);
 		json_text(out, "uid", here.rows[i].uid);
 		json_text(out, "state", "served");
-		json_number(out, "namespace_inode", here.rows[i].inode);
+		json_number(out, "netns_inode", here.rows[i].inode);
+		json_end(out);
 	}
+	json_end(out);
 	return i + 1 < here.count ? VARLINK_CONTINUES : VARLINK_LAST;
 }
 
@@ -390,7 +394,7 @@ static void garbage_that_stays_keeps_no_other(void **state)
 	here.mood = REFUSES;
 	start();
 	json_t *config = garbage();
-	expect("GC", here.host, config, 100);
+	expect("GC", here.host, config, 11);
 	assert_int_equal(here.withdrawals, 2);
 	json_decref(config);
 }

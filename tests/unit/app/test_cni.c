@@ -133,14 +133,20 @@ static void a_result_of_the_plugins_before_is_needed(void **state)
 	             "prevResult has");
 }
 
-/* expect_success - @command says @text, and nothing else */
-static void expect_success(const char *command, const char *config, const char *text)
+/* expect_success_in - @command says @text, and nothing else */
+static void expect_success_in(struct cni_environment environment, const char *command, const char *config,
+                              const char *text)
 {
 	int status;
-	char *said = answer(nobody, command, config, &status);
+	char *said = answer(environment, command, config, &status);
 	assert_int_equal(status, EXIT_SUCCESS);
 	assert_string_equal(said, text);
 	free(said);
+}
+
+static void expect_success(const char *command, const char *config, const char *text)
+{
+	expect_success_in(nobody, command, config, text);
 }
 
 static void without_a_daemon_it_is_as_the_network_says(void **state)
@@ -182,6 +188,22 @@ static void a_result_gets_the_version_that_it_lacks(void **state)
 	               "{\"ips\":[],\"cniVersion\":\"0.4.0\"}\n");
 }
 
+static void a_name_that_is_too_long_keeps_no_pod_from_ending(void **state)
+{
+	char longest[CNI_UID_MAX];
+	struct cni_environment pod = nobody;
+	(void)state;
+	memset(longest, 'c', sizeof(longest));
+	longest[sizeof(longest) - strlen("cni/net//eth0")] = '\0';
+	pod.container = longest;
+	expect_error_in(pod, "ADD", "{\"cniVersion\": \"1.1.0\", " NETWORK ", " RESULT "}",
+	                CNI_BAD_ENVIRONMENT, "too long");
+	expect_success_in(pod, "DEL", "{\"cniVersion\": \"1.1.0\", " NETWORK "}", "");
+	longest[strlen(longest) - 1] = '\0';
+	expect_error_in(pod, "ADD", "{\"cniVersion\": \"1.1.0\", " NETWORK ", " RESULT "}", CNI_TRY_LATER,
+	                "connect");
+}
+
 static void garbage_is_not_collected_without_a_list(void **state)
 {
 	(void)state;
@@ -205,7 +227,9 @@ static void no_two_attachments_have_the_same_uid(void **state)
 	assert_true(cni_uid("net", longest, "e", uid) < 0);
 	assert_true(cni_pod_name("IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-1", name));
 	assert_string_equal(name, "shop/web-1");
-	assert_false(cni_pod_name("K8S_POD_NAME=web-1", name));
+	assert_true(cni_pod_name("K8S_POD_NAME=web 1", name));
+	assert_string_equal(name, "web_1");
+	assert_false(cni_pod_name("K8S_POD_NAMESPACE=shop", name));
 	assert_false(cni_pod_name(NULL, name));
 }
 
@@ -222,6 +246,7 @@ int main(void)
 	        cmocka_unit_test(without_a_daemon_there_is_nothing_to_withdraw),
 	        cmocka_unit_test(a_pod_ends_whatever_its_result_was),
 	        cmocka_unit_test(a_result_gets_the_version_that_it_lacks),
+	        cmocka_unit_test(a_name_that_is_too_long_keeps_no_pod_from_ending),
 	        cmocka_unit_test(garbage_is_not_collected_without_a_list),
 	        cmocka_unit_test(no_two_attachments_have_the_same_uid),
 	};
