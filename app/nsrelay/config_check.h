@@ -13,7 +13,7 @@
  */
 enum { CONFIG_RELAYS_MAX = 4096, CONFIG_LISTENERS_MAX = 4096, CONFIG_BACKENDS_MAX = 16384 };
 
-/* And what a relay may have of destinations, and of networks and of ports in them: at most 1 MiB of tables for each of these. */
+/* And what a relay may have of destinations, and of networks and of ports in them: at most 1.2 MiB of tables for each of the two. */
 enum { CONFIG_DESTINATIONS_MAX = 1024, CONFIG_DESTINATION_NETWORKS_MAX = 4096, CONFIG_DESTINATION_PORTS_MAX = 4096 };
 
 enum config_part { CONFIG_PART_RELAY, CONFIG_PART_LISTENER, CONFIG_PART_BACKEND };
@@ -29,7 +29,7 @@ typedef void config_complaint_fn(void *context, enum config_part part, size_t in
 /*
  * config_check - look for two relays of one name, a listener that overlaps an earlier one, a relay whose
  * backend or mirror is its own listener, rules for a namespace
- * it does not listen in, a burst without a rate, backups that are never tried, and more than the limits above
+ * it does not listen in, destinations of a relay that does not know them, a burst without a rate, backups that are never tried, and more than the limits above
  */
 void config_check(const struct config *config, config_complaint_fn *complain, void *context);
 

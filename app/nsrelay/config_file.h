@@ -12,6 +12,7 @@
  *	  - name: NAME
  *	    listen: ENDPOINT | [ ENDPOINT... ]
  *	    to: POOL | ENDPOINT | [ ENDPOINT... ]       endpoints make a pool with the relay's name
+ *	    destinations: [ { networks, ports, to: POOL | original, refuse }... ]   the first that fits
  *	    timeouts, tcp, lane, proxy_protocol         see setting.c
  *	pools: { NAME: { backends: [ ENDPOINT | { address: ENDPOINT, weight, backup }... ], balance, retries } }
  *	defaults: { timeouts, tcp, lane, proxy_protocol }  of all relays, each may set its own
