@@ -4,16 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/cni/daemon.h"
 #include "app/cni/result.h"
 #include "base/check.h"
+
+enum { RETRY_MS = 50 };
 
 struct cni_run {
 	const struct cni_environment *environment;
@@ -30,11 +34,26 @@ typedef int command_fn(struct cni_run *run, struct err *err);
 
 /* ---- the daemon ---- */
 
+static void leave(struct cni_run *run)
+{
+	if (run->is_connected)
+		varlink_disconnect(&run->daemon);
+	run->is_connected = false;
+}
+
 static int reach(struct cni_run *run, struct err *err)
 {
+	leave(run);
 	int r = cni_daemon_connect(&run->daemon, &run->request, err);
 	run->is_connected = r == 0;
 	return r;
+}
+
+int64_t cni_now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* is_nobody_there - @error of reach(): no daemon runs, so that nothing is served */
@@ -74,8 +93,8 @@ static int open_namespace(const char *path, int *ret_fd, struct err *err)
 
 /* ---- ADD ---- */
 
-/* enrol - or leave nothing behind, whether or not the runtime gets to call DEL after an ADD that failed */
-static int enrol(struct cni_run *run, int namespace_fd, struct err *err)
+/* enrol_once - or leave nothing behind, whether or not the runtime gets to call DEL after an ADD that failed */
+static int enrol_once(struct cni_run *run, int namespace_fd, struct err *err)
 {
 	char name[CNI_NAME_MAX];
 	bool has_name = cni_pod_name(run->environment->args, name);
@@ -86,6 +105,20 @@ static int enrol(struct cni_run *run, int namespace_fd, struct err *err)
 	if (r == -EAGAIN && !run->request.may_proceed)
 		cni_daemon_withdraw(&run->daemon, run->uid, NULL);
 	return r;
+}
+
+/* enrol - a daemon that is being started again will be there by the deadline, and may be asked twice */
+static int enrol(struct cni_run *run, int namespace_fd, struct err *err)
+{
+	int64_t deadline_ms = cni_now_ms() + run->request.deadline_ms;
+	for (;;) {
+		int r = enrol_once(run, namespace_fd, err);
+		int64_t left_ms = deadline_ms - cni_now_ms() - RETRY_MS;
+		if ((!is_nobody_there(r) && r != -ECONNRESET) || left_ms <= 0)
+			return r;
+		poll(NULL, 0, RETRY_MS);
+		run->request.deadline_ms = (int)left_ms;
+	}
 }
 
 static int add(struct cni_run *run, struct err *err)
@@ -349,8 +382,7 @@ static int carry_out(struct cni_run *run, const char *text, size_t size, struct 
 
 static void finish(struct cni_run *run)
 {
-	if (run->is_connected)
-		varlink_disconnect(&run->daemon);
+	leave(run);
 	json_decref(run->result);
 	cni_request_free(&run->request);
 }

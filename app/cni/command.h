@@ -9,6 +9,7 @@
 #ifndef NSRELAY_APP_CNI_COMMAND_H
 #define NSRELAY_APP_CNI_COMMAND_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "app/cni/request.h"
@@ -19,5 +20,8 @@
  */
 int cni_command_run(const struct cni_environment *environment, const char *text, size_t size, FILE *out,
                     FILE *log);
+
+/* cni_now_ms - CLOCK_MONOTONIC */
+int64_t cni_now_ms(void);
 
 #endif

@@ -8,7 +8,12 @@
 
 int cni_daemon_connect(struct varlink_client *daemon, const struct cni_request *request, struct err *err)
 {
-	return varlink_connect_within(daemon, request->socket, request->deadline_ms, err);
+	int r = varlink_connect_within(daemon, request->socket, request->deadline_ms, err);
+	if (r != -ENOENT && r != -ECONNREFUSED)
+		return r;
+	return err_set(err, -r,
+	               "no nsrelay answers at %s (%s); is it running, with that path in its `control`?",
+	               request->socket, strerror(-r));
 }
 
 /* ask - one question; @parameters are taken, NULL is a lack of memory or a text that is no UTF-8 */

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app/cni/command.h"
@@ -19,20 +18,13 @@ static const char *variable(const char *name)
 	return value && *value ? value : NULL;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* read_input - up to @max bytes of standard input; 0 or a code, with @err */
 static int read_input(char *text, size_t max, size_t *ret_size, struct err *err)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-	int64_t deadline_ms = now_ms() + INPUT_PATIENCE_MS;
+	int64_t deadline_ms = cni_now_ms() + INPUT_PATIENCE_MS;
 	for (size_t size = 0; size < max;) {
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - cni_now_ms();
 		if (left_ms <= 0 || poll(&input, 1, (int)left_ms) == 0)
 			return cni_fail(err, CNI_IO, "standard input does not end");
 		ssize_t n = read(STDIN_FILENO, text + size, max - size);

@@ -207,7 +207,7 @@ static int tear_down(void **state)
 
 /* ---- a runtime ---- */
 
-static void start(void)
+static void start_host(void)
 {
 	testns_require_root();
 	if (access(PLUGINS "bridge", X_OK) < 0) {
@@ -215,6 +215,11 @@ static void start(void)
 		skip();
 	}
 	here.host = testns_new();
+}
+
+static void start(void)
+{
+	start_host();
 	start_daemon();
 }
 
@@ -417,6 +422,30 @@ static void a_pod_that_is_served_too_late_is_withdrawn(void **state)
 	json_decref(result);
 }
 
+/* start_late - the daemon, once a pod waits for it */
+static void *start_late(void *arg)
+{
+	(void)arg;
+	usleep(SLOW_MS * 1000);
+	start_daemon();
+	return NULL;
+}
+
+static void a_daemon_that_is_being_started_is_waited_for(void **state)
+{
+	json_t *result = small_result("1.0.0");
+	pthread_t late;
+	(void)state;
+	start_host();
+	json_t *config = configuration(1, "1.0.0", result);
+	assert_int_equal(pthread_create(&late, NULL, start_late, NULL), 0);
+	expect("ADD", here.host, config, 0);
+	pthread_join(late, NULL);
+	assert_int_equal(here.count, 1);
+	json_decref(config);
+	json_decref(result);
+}
+
 static void a_pod_that_is_refused_does_not_start_unless_it_may(void **state)
 {
 	json_t *result = small_result("1.0.0");
@@ -455,6 +484,8 @@ int main(void)
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(garbage_that_stays_keeps_no_other, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(a_pod_that_is_served_too_late_is_withdrawn, set_up,
+	                                        tear_down),
+	        cmocka_unit_test_setup_teardown(a_daemon_that_is_being_started_is_waited_for, set_up,
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(a_pod_that_is_refused_does_not_start_unless_it_may, set_up,
 	                                        tear_down),
