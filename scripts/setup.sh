@@ -10,8 +10,8 @@ declare -A PACKAGES=(
 	[build]="cmake ninja-build gcc g++ libc6-dev pkg-config
 		liburing-dev libmnl-dev libcap-dev libfyaml-dev libjansson-dev libncurses-dev libseccomp-dev libmicrohttpd-dev libcmocka-dev
 		libbenchmark-dev nlohmann-json3-dev scdoc systemtap-sdt-dev"
-	[test]="clang clang-tidy containernetworking-plugins libclang-rt-14-dev shellcheck iproute2 nftables strace procps valgrind
-		tcpdump syslog-ng-core prometheus bpftrace fish man-db mandoc zsh"
+	[test]="clang clang-tidy libclang-rt-14-dev shellcheck iproute2 nftables strace procps valgrind tcpdump syslog-ng-core prometheus
+		bpftrace fish man-db mandoc zsh busybox-static containerd containernetworking-plugins podman runc"
 	[demo]="iproute2 curl netcat-openbsd iperf3 python3"
 	[figures]="iproute2 iperf3 procps haproxy nginx-light libnginx-mod-stream passt socat systemd"
 )

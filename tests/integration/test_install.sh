@@ -93,5 +93,9 @@ done
 for page in nsrelay.1 nsctl.1 nsrelay.yaml.5 nstopology.yaml.5; do
 	check_with scdoc "the page $page is there" is_there "share/man/man${page##*.}/$page"
 done
+if grep -qx 'NSRELAY_CNI:BOOL=ON' "$BUILD/CMakeCache.txt"; then
+	check "nsrelay-cni runs" env CNI_COMMAND=VERSION "$ROOT$PREFIX/libexec/cni/nsrelay-cni" </dev/null
+	check_with scdoc "the page nsrelay-cni.8 is there" is_there share/man/man8/nsrelay-cni.8
+fi
 check_with scdoc "man finds a page" man -w -M "$ROOT$PREFIX/share/man" 5 nsrelay.yaml
 ((FAILURES == 0))
