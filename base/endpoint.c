@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash_index.h"
 #include "base/units.h"
 
 enum {
@@ -132,6 +133,12 @@ const char *netns_ref_format(const struct netns_ref *ref, char *buf, size_t size
 bool netns_ref_equal(const struct netns_ref *a, const struct netns_ref *b)
 {
 	return a->kind == b->kind && a->pid == b->pid && a->serial == b->serial && strcmp(a->text, b->text) == 0;
+}
+
+uint32_t netns_ref_hash(const struct netns_ref *ref)
+{
+	const uint32_t numbers[] = {(uint32_t)ref->kind, (uint32_t)ref->pid, ref->serial};
+	return hash_index_bytes(ref->text, strlen(ref->text), hash_index_bytes(numbers, sizeof(numbers), 0));
 }
 
 bool netns_ref_fits(const struct netns_ref *wanted, const struct netns_ref *ref)

@@ -67,6 +67,9 @@ const char *netns_ref_format(const struct netns_ref *ref, char *buf, size_t size
 
 bool netns_ref_equal(const struct netns_ref *a, const struct netns_ref *b);
 
+/* netns_ref_hash - for a table of what netns_ref_equal() compares (base/hash_index.h) */
+uint32_t netns_ref_hash(const struct netns_ref *ref);
+
 /* netns_ref_fits - is @ref what was asked for by @wanted? As netns_ref_equal(), but that no user knows serials. */
 bool netns_ref_fits(const struct netns_ref *wanted, const struct netns_ref *ref);
 

@@ -38,6 +38,8 @@ static void text_survives_reading_and_writing(void **state)
 		"path:/run/netns/x/[::]:80",
 		"host/0.0.0.0:80",
 		"unix:/run/app.sock",
+		"@pods/[::]:15001",
+		"@cni/net/0123456789abcdef/eth0/0.0.0.0:15001",
 	};
 	char text[ENDPOINT_TEXT_MAX];
 	for (size_t i = 0; i < ARRAY_COUNT(same); i++) {
@@ -54,6 +56,20 @@ static void longest_text_fits(void **state)
 	strcat(in, "/[1111:2222:3333:4444:5555:6666:7777:8888]:65535");
 	struct endpoint endpoint = endpoint_of(in);
 	assert_string_equal(endpoint_format(&endpoint, out, sizeof(out)), in);
+}
+
+static void enrolment_is_told_from_its_successors_but_not_by_users(void **state)
+{
+	struct netns_ref wanted = endpoint_of("@pod/[::]:1").netns, first = wanted, second = wanted;
+	(void)state;
+	first.serial = 1;
+	second.serial = 2;
+	assert_false(netns_ref_equal(&first, &second));
+	assert_true(netns_ref_hash(&first) != netns_ref_hash(&second));
+	assert_true(netns_ref_fits(&wanted, &first) && netns_ref_fits(&wanted, &second));
+	assert_false(netns_ref_fits(&first, &second));
+	refused("@/[::]:1", "names no enrolment");
+	refused("@a b/[::]:1", "names no enrolment");
 }
 
 static void nothing_before_the_slash_is_the_own_namespace(void **state)
@@ -233,6 +249,7 @@ static void any_socket_address_has_a_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(enrolment_is_told_from_its_successors_but_not_by_users),
 		cmocka_unit_test(text_survives_reading_and_writing),
 		cmocka_unit_test(longest_text_fits),
 		cmocka_unit_test(nothing_before_the_slash_is_the_own_namespace),
