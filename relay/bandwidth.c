@@ -146,7 +146,7 @@ static uint8_t kind_of(const struct config_limits *config, enum side source)
 static void set_listener(struct bandwidth *bandwidth, const struct plan *plan, uint32_t listener)
 {
 	const struct config_limits *config = &plan->config->relays[plan->listeners[listener].relay].limits;
-	bandwidth->netns_of[listener] = plan_first_alike(plan, listener);
+	bandwidth->netns_of[listener] = plan->listeners[listener].alike;
 	for (int i = 0; i < SIDE_COUNT; i++)
 		bandwidth->kinds[listener][i] = kind_of(config, (enum side)i);
 }

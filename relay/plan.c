@@ -26,12 +26,15 @@ bool plan_same_target(const struct plan_target *a, const struct plan_target *b)
 /* find_target - the number of @wanted, added when it is new */
 static uint32_t find_target(struct plan *plan, struct plan_target wanted)
 {
-	for (uint32_t i = 0; i < plan->target_count; i++) {
+	const struct hash_index *index = &plan->targets_by_place;
+	uint32_t hash = netns_ref_hash(&wanted.endpoint->netns);
+	for (uint32_t i = hash_index_first(index, hash); i != HASH_INDEX_END; i = hash_index_next(index, i)) {
 		if (plan_same_target(&plan->targets[i], &wanted))
 			return i;
 	}
 	wanted.number = plan->target_count;
 	plan->targets[plan->target_count] = wanted;
+	hash_index_add(&plan->targets_by_place, hash, plan->target_count);
 	return plan->target_count++;
 }
 
@@ -159,17 +162,6 @@ uint32_t plan_first_route(const struct plan *plan, uint32_t pool)
 	return PLAN_NO_ROUTE;
 }
 
-uint32_t plan_first_alike(const struct plan *plan, uint32_t listener)
-{
-	const struct plan_listener *wanted = &plan->listeners[listener];
-	for (uint32_t i = 0; i < listener; i++) {
-		const struct plan_listener *other = &plan->listeners[i];
-		if (other->relay == wanted->relay && netns_ref_equal(&other->endpoint->netns, &wanted->endpoint->netns))
-			return i;
-	}
-	return listener;
-}
-
 static void map_mirror(struct plan *plan, size_t relay_index)
 {
 	const struct config_relay *relay = &plan->config->relays[relay_index];
@@ -219,10 +211,25 @@ size_t plan_count_listeners(const struct config *config)
 	return count;
 }
 
+/* place_listener - find out which is the first one like it, and have it found by others */
+static void place_listener(struct plan *plan, uint32_t index)
+{
+	struct plan_listener *listener = &plan->listeners[index];
+	const struct hash_index *places = &plan->listeners_by_place;
+	uint32_t hash = netns_ref_hash(&listener->endpoint->netns) + listener->relay;
+	listener->alike = index;
+	for (uint32_t i = hash_index_first(places, hash); i != HASH_INDEX_END; i = hash_index_next(places, i)) {
+		const struct plan_listener *other = &plan->listeners[i];
+		if (other->relay == listener->relay && netns_ref_equal(&other->endpoint->netns, &listener->endpoint->netns))
+			listener->alike = other->alike;
+	}
+	hash_index_add(&plan->listeners_by_place, hash, index);
+}
+
 static void add_listener(struct plan *plan, size_t relay, const struct endpoint *endpoint)
 {
-	plan->listeners[plan->listener_count++] =
-		(struct plan_listener){.relay = (uint32_t)relay, .endpoint = endpoint};
+	plan->listeners[plan->listener_count] = (struct plan_listener){.relay = (uint32_t)relay, .endpoint = endpoint};
+	place_listener(plan, plan->listener_count++);
 }
 
 /* add_everywhere - @listener in each namespace of its policy; *@place: the next free one of plan.enrolled */
@@ -276,7 +283,9 @@ static int allocate(struct plan *plan)
 	plan->relay_names = calloc(config->relay_count + 1, sizeof(*plan->relay_names));
 	plan->destinations = calloc(config->relay_count + 1, sizeof(*plan->destinations));
 	plan->mirror_targets = calloc(config->relay_count + 1, sizeof(*plan->mirror_targets));
-	return plan->listeners && plan->enrolled && plan->targets && plan->routes && plan->names && plan->relay_names &&
+	return hash_index_init(&plan->listeners_by_place, (uint32_t)listeners + 1) == 0 &&
+			       hash_index_init(&plan->targets_by_place, (uint32_t)targets + 1) == 0 && plan->listeners &&
+			       plan->enrolled && plan->targets && plan->routes && plan->names && plan->relay_names &&
 			       plan->destinations && plan->mirror_targets
 		       ? 0
 		       : -ENOMEM;
@@ -337,13 +346,17 @@ int plan_keep_listener(struct plan *plan, uint32_t relay, const struct endpoint 
 	if (!targets)
 		return -ENOMEM;
 	plan->targets = targets;
+	if (hash_index_reserve(&plan->listeners_by_place, plan->listener_count + 1) < 0 ||
+	    hash_index_reserve(&plan->targets_by_place, plan->target_count + 2 + 1) < 0)
+		return -ENOMEM;
 	struct endpoint *copy = malloc(sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
 	*copy = *endpoint;
 	kept[plan->kept_count++] = copy;
-	struct plan_listener *listener = &listeners[plan->listener_count++];
+	struct plan_listener *listener = &listeners[plan->listener_count];
 	*listener = (struct plan_listener){.relay = relay, .endpoint = copy, .leftover = true, .until_ms = until_ms};
+	place_listener(plan, plan->listener_count++);
 	map_originals(plan, listener);
 	return 0;
 }
@@ -359,6 +372,8 @@ int plan_keep_route(struct plan *plan, uint32_t relay, uint32_t pool)
 	if (!targets)
 		return -ENOMEM;
 	plan->targets = targets;
+	if (hash_index_reserve(&plan->targets_by_place, plan->target_count + (uint32_t)backends + 1) < 0)
+		return -ENOMEM;
 	if (add_route(plan, relay, pool) < 0)
 		return -ENOMEM;
 	plan->routes[plan->route_count - 1].leftover = true;
@@ -392,5 +407,7 @@ void plan_fini(struct plan *plan)
 	free(plan->listeners);
 	free(plan->enrolled);
 	free(plan->targets);
+	hash_index_fini(&plan->listeners_by_place);
+	hash_index_fini(&plan->targets_by_place);
 	*plan = (struct plan){0};
 }

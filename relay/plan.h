@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash_index.h"
 #include "relay/config.h"
 #include "relay/destination.h"
 
 struct plan_listener {
 	uint32_t relay;                  /* index into config.relays */
 	const struct endpoint *endpoint; /* borrowed from the configuration, or plan.kept */
+	uint32_t alike;                  /* the first listener of the same relay in the same namespace */
 	bool leftover;                   /* not asked for any more: who came by it is still here (relay/succession.h) */
 	uint64_t until_ms;               /* CLOCK_MONOTONIC: of a namespace that is enrolled no more, when the connections
 	                                    by it end; else 0 */
@@ -73,6 +75,7 @@ struct plan {
 	struct plan_destinations *destinations; /* [relay] */
 	uint32_t *mirror_targets;   /* [relay] -> target; PLAN_NO_TARGET: its connections are not mirrored */
 	struct endpoint *enrolled;  /* of listeners in enrolled namespaces; owned */
+	struct hash_index listeners_by_place, targets_by_place;
 	uint32_t own_target_count;  /* those behind are of leftovers alone */
 	struct endpoint **kept;     /* of leftover listeners; owned */
 	uint32_t kept_count;
@@ -86,9 +89,6 @@ uint32_t plan_find_destination(const struct plan *plan, uint32_t relay, const st
 
 /* plan_first_route - that leads to @pool; PLAN_NO_ROUTE: none does */
 uint32_t plan_first_route(const struct plan *plan, uint32_t pool);
-
-/* plan_first_alike - the first listener of the same relay in the same namespace as @listener */
-uint32_t plan_first_alike(const struct plan *plan, uint32_t listener);
 
 /* plan_target_of - for connections by @listener to @backend of @route's pool; @family: where they wanted to go */
 uint32_t plan_target_of(const struct plan *plan, uint32_t listener, uint32_t route, uint32_t backend, sa_family_t family);

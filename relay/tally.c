@@ -157,7 +157,7 @@ static uint32_t arrival_rows(const struct plan *plan, struct tally *ret)
 {
 	uint32_t count = 1, most = 1 + rows_max(plan->config);
 	for (uint32_t i = 0; i < plan->listener_count; i++) {
-		uint32_t first = plan_first_alike(plan, i), row = TALLY_OTHER;
+		uint32_t first = plan->listeners[i].alike, row = TALLY_OTHER;
 		if (first == i && count < most)
 			row = count++;
 		if (!ret)

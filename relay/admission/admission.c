@@ -334,7 +334,7 @@ int admission_init(struct admission *admission, const struct plan *plan, uint32_
 		rc = init_relay(&admission->relays[i], &config->relays[i], seed);
 	for (uint32_t i = 0; rc == 0 && i < plan->listener_count; i++) {
 		const struct plan_listener *listener = &plan->listeners[i];
-		admission->listeners[i].netns = plan_first_alike(plan, i);
+		admission->listeners[i].netns = plan->listeners[i].alike;
 		admission->listeners[i].rules = rules_of(&config->relays[listener->relay],
 		                                         &listener->endpoint->netns);
 	}

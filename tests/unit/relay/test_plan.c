@@ -2,6 +2,7 @@
 #include "relay/plan.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -203,6 +204,52 @@ static void empty_configuration_is_an_empty_plan(void **state)
 
 #define PLAN_TEST(name) cmocka_unit_test_setup_teardown(name, open_config, close_plan)
 
+static void enrol(const char *uid, uint32_t serial, const char *policy)
+{
+	struct config_enrolled enrolled = {.serial = serial};
+	snprintf(enrolled.uid, sizeof(enrolled.uid), "%s", uid);
+	snprintf(enrolled.policy, sizeof(enrolled.policy), "%s", policy);
+	assert_int_equal(config_add_enrolled(&config, &enrolled), 0);
+}
+
+static void a_policys_listener_is_in_each_namespace_enrolled_under_it(void **state)
+{
+	char text[ENDPOINT_TEXT_MAX];
+	(void)state;
+	size_t pool = add_pool((const char *const[]){NULL});
+	struct endpoint original = {.addr.family = AF_UNSPEC}, second = endpoint_of("@pods/[::]:2");
+	assert_int_equal(config_pool_add_backend(&config.pools[pool], &original), 0);
+	struct config_relay *relay = add_relay(pool, "@pods/[::]:1");
+	relay->intercept = CONFIG_INTERCEPT_REDIRECT;
+	assert_int_equal(config_relay_add_listener(relay, &second), 0);
+	add_relay(POOL("b/127.0.0.1:1"), "@others/[::]:1");
+	enrol("one", 1, "pods");
+	enrol("else", 2, "others");
+	enrol("two", 3, "pods");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.listener_count, 5);
+	assert_int_equal(plan_count_listeners(&config), 5);
+	static const char *const expected[] = {"@one/[::]:1", "@two/[::]:1", "@one/[::]:2", "@two/[::]:2", "@else/[::]:1"};
+	static const uint32_t alike[] = {0, 1, 0, 1, 4};
+	for (uint32_t i = 0; i < 5; i++) {
+		assert_string_equal(endpoint_format(plan.listeners[i].endpoint, text, sizeof(text)), expected[i]);
+		assert_int_equal(plan.listeners[i].alike, alike[i]);
+	}
+	assert_int_equal(plan.listeners[1].endpoint->netns.serial, 3);
+	assert_int_equal(plan.target_count, 5); /* two namespaces, two families; and a backend's */
+	assert_int_equal(plan.listeners[0].originals[0], plan.listeners[2].originals[0]);
+	assert_true(plan.listeners[0].originals[0] != plan.listeners[1].originals[0]);
+}
+
+static void a_policy_without_namespaces_has_no_listener(void **state)
+{
+	(void)state;
+	add_relay(POOL("b/127.0.0.1:1"), "@pods/[::]:1");
+	assert_int_equal(plan_init(&plan, &config), 0);
+	assert_int_equal(plan.listener_count, 0);
+	assert_int_equal(plan_count_listeners(&config), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +261,8 @@ int main(void)
 		PLAN_TEST(each_unix_path_is_a_target_whatever_the_settings),
 		PLAN_TEST(mirrors_share_targets_with_each_other_and_with_no_backend),
 		PLAN_TEST(pool_without_backends_needs_nothing),
+		PLAN_TEST(a_policys_listener_is_in_each_namespace_enrolled_under_it),
+		PLAN_TEST(a_policy_without_namespaces_has_no_listener),
 		PLAN_TEST(empty_configuration_is_an_empty_plan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

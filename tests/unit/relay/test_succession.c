@@ -247,6 +247,36 @@ static void leftover_that_comes_back_is_itself_again(void **state)
 	assert_int_equal(after_config.relay_count, 2);
 }
 
+static void enrol(struct config *config, const char *uid, uint32_t serial)
+{
+	struct config_enrolled enrolled = {.serial = serial, .policy = "pods"};
+	snprintf(enrolled.uid, sizeof(enrolled.uid), "%s", uid);
+	assert_int_equal(config_add_enrolled(config, &enrolled), 0);
+}
+
+static void who_is_enrolled_no_more_leaves_a_listener_with_an_end(void **state)
+{
+	(void)state;
+	before_config.enrolled_drain_ms = after_config.enrolled_drain_ms = 5;
+	add_relay(&before_config, "one", "@pods/[::]:1", POOL(&before_config, "p", "a/127.0.0.1:1"));
+	add_relay(&after_config, "one", "@pods/[::]:1", POOL(&after_config, "p", "a/127.0.0.1:1"));
+	enrol(&before_config, "stays", 1);
+	enrol(&before_config, "goes", 2);
+	enrol(&before_config, "becomes another", 3);
+	enrol(&after_config, "stays", 1);
+	enrol(&after_config, "becomes another", 4);
+	fresh[1] = true;
+	succeed();
+	assert_int_equal(after.listener_count, 4);
+	assert_int_equal(map.listeners[0], 0);
+	assert_int_equal(map.listeners[1], 2);
+	assert_int_equal(map.listeners[2], 3);
+	assert_int_equal(after.listeners[0].until_ms, 0);
+	assert_int_equal(after.listeners[2].until_ms, 77 + 5 + 1);
+	assert_true(after.listeners[2].leftover && after.listeners[3].leftover);
+	assert_int_equal(after.listeners[3].endpoint->netns.serial, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +287,7 @@ int main(void)
 		succession_test(listener_with_a_new_socket_succeeds_nobody),
 		succession_test(leftover_that_is_in_use_stays),
 		succession_test(leftover_that_is_not_in_use_goes),
+		succession_test(who_is_enrolled_no_more_leaves_a_listener_with_an_end),
 		succession_test(leftover_that_comes_back_is_itself_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
