@@ -11,15 +11,20 @@
 void spaces_init(struct spaces *spaces)
 {
 	list_init(&spaces->all);
+	spaces->last = &spaces->all;
 }
 
 static struct space *find(struct spaces *spaces, const struct netns_ref *ref)
 {
-	for (struct list *link = spaces->all.next; link != &spaces->all; link = link->next) {
+	struct list *link = spaces->last;
+	do { /* all of them, and once the head, which is none */
 		struct space *space = LIST_ENTRY(link, struct space, link);
-		if (!space->stale && netns_ref_equal(&space->ref, ref))
+		if (link != &spaces->all && !space->stale && netns_ref_equal(&space->ref, ref)) {
+			spaces->last = link;
 			return space;
-	}
+		}
+		link = link->next;
+	} while (link != spaces->last);
 	return NULL;
 }
 
@@ -31,7 +36,7 @@ static struct space *add_space(struct spaces *spaces, const struct netns_ref *re
 		close(fd);
 		return NULL;
 	}
-	*space = (struct space){.ref = *ref, .fd = fd};
+	*space = (struct space){.spaces = spaces, .ref = *ref, .fd = fd};
 	list_append(&spaces->all, &space->link);
 	return space;
 }
@@ -100,6 +105,8 @@ void space_release(struct space *space)
 	CHECK(space->users > 0);
 	if (--space->users > 0)
 		return;
+	if (space->spaces->last == &space->link)
+		space->spaces->last = space->link.next;
 	list_remove(&space->link);
 	if (space->fd >= 0)
 		close(space->fd);

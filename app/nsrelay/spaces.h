@@ -15,8 +15,13 @@
 #include "base/err.h"
 #include "base/list.h"
 
+struct spaces;
+struct steered;
+
 struct space {
 	struct list link;
+	struct spaces *spaces;
+	struct steered *steered; /* its rules (app/nsrelay/steering.c); NULL: none */
 	struct netns_ref ref;
 	int fd;
 	uint32_t users;
@@ -25,6 +30,7 @@ struct space {
 
 struct spaces {
 	struct list all;
+	struct list *last; /* the one that was found last: the next is mostly it, or the one behind it */
 };
 
 void spaces_init(struct spaces *spaces);

@@ -23,6 +23,7 @@ struct steered {
 	struct space *space; /* held */
 	struct nl *nft;      /* an owned table's owner; NULL: none is open */
 	struct intercept wanted;
+	struct intercept next; /* what the configuration has, while it is read */
 	uint64_t remove_ms; /* it is withdrawn, and goes then; 0: it is not */
 };
 
@@ -89,11 +90,15 @@ static int take_listener(struct intercept *wanted, const struct config_relay *re
 	return steer_to(&wanted->inbound, endpoint, &relay->scope);
 }
 
+/* Nobody is steered. */
+static const struct intercept nothing = {
+	.table = "nsrelay", .route_table = ROUTE_TABLE, .rule_priority = RULE_PRIORITY};
+
 /* want - what @setup has for the namespace @space; to be given to intercept_fini(), also on failure */
 static int want(const struct setup *setup, const struct space *space, struct intercept *ret)
 {
-	*ret = (struct intercept){.table = "nsrelay", .route_table = ROUTE_TABLE, .rule_priority = RULE_PRIORITY};
 	int rc = 0;
+	*ret = nothing;
 	for (uint32_t i = 0; rc == 0 && i < setup->plan.listener_count; i++) {
 		const struct config_relay *relay = &setup->config.relays[setup->plan.listeners[i].relay];
 		if (relay->steer && setup->opened.listeners[i].space == space)
@@ -142,6 +147,8 @@ static int in_namespace(struct steered *steered,
 	if (!steered->wanted.owned) {
 		nl_close(steered->nft);
 		steered->nft = NULL;
+	} else {
+		nl_rest(steered->nft);
 	}
 	return rc;
 }
@@ -152,6 +159,7 @@ static void drop(struct steered *steered)
 	if (steered->nft)
 		nl_close(steered->nft);
 	intercept_fini(&steered->wanted);
+	steered->space->steered = NULL;
 	space_release(steered->space);
 	free(steered);
 }
@@ -175,16 +183,6 @@ static void take_away(struct steered *steered)
 	forget(steered);
 }
 
-static struct steered *find(const struct steering *steering, const struct space *space)
-{
-	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
-		struct steered *steered = LIST_ENTRY(link, struct steered, link);
-		if (steered->space == space)
-			return steered;
-	}
-	return NULL;
-}
-
 /* begin - @wanted is taken, also on failure */
 static int begin(struct steering *steering, struct space *space, struct intercept *wanted, struct err *err)
 {
@@ -194,6 +192,7 @@ static int begin(struct steering *steering, struct space *space, struct intercep
 		return err_set(err, ENOMEM, "steer connections: out of memory");
 	}
 	*steered = (struct steered){.space = space, .wanted = *wanted};
+	space->steered = steered;
 	space_hold(space);
 	list_append(&steering->all, &steered->link);
 	int rc = in_namespace(steered, intercept_apply, err);
@@ -256,7 +255,7 @@ static int prepare(struct steering *steering, const struct setup *setup, uint32_
 {
 	struct space *space = setup->opened.listeners[listener].space;
 	struct intercept wanted;
-	if (!setup->config.relays[setup->plan.listeners[listener].relay].steer || find(steering, space))
+	if (!setup->config.relays[setup->plan.listeners[listener].relay].steer || space->steered)
 		return 0;
 	if (want(setup, space, &wanted) < 0) {
 		intercept_fini(&wanted);
@@ -279,19 +278,33 @@ int steering_prepare(struct steering *steering, const struct setup *setup, struc
 	return rc < 0 ? rc : 0;
 }
 
+/* read_next - what @setup has for all namespaces, into .next; false: no memory */
+static bool read_next(struct steering *steering, const struct setup *setup)
+{
+	bool whole = true;
+	for (struct list *link = steering->all.next; link != &steering->all; link = link->next)
+		LIST_ENTRY(link, struct steered, link)->next = nothing;
+	for (uint32_t i = 0; i < setup->plan.listener_count; i++) {
+		const struct config_relay *relay = &setup->config.relays[setup->plan.listeners[i].relay];
+		const struct space *space = setup->opened.listeners[i].space;
+		if (relay->steer && space->steered)
+			whole &= take_listener(&space->steered->next, relay, setup->plan.listeners[i].endpoint) == 0;
+	}
+	return whole;
+}
+
 void steering_commit(struct steering *steering, const struct setup *setup, uint64_t now_ms)
 {
+	bool whole = read_next(steering, setup); /* else all stays as it is */
 	for (struct list *link = steering->all.next; link != &steering->all; link = link->next) {
 		struct steered *steered = LIST_ENTRY(link, struct steered, link);
-		struct intercept wanted;
-		int rc = want(setup, steered->space, &wanted);
-		if (rc == 0 && steers(&wanted)) {
-			become(steered, &wanted);
+		if (whole && steers(&steered->next)) {
+			become(steered, &steered->next);
 			continue;
 		}
-		if (rc == 0) /* without memory it stays as it is */
+		if (whole)
 			withdraw(steered, now_ms + drain_ms(setup, steered->space) + 1);
-		intercept_fini(&wanted);
+		intercept_fini(&steered->next);
 	}
 	plan_look(steering, now_ms);
 }

@@ -44,13 +44,15 @@ static bool same(const struct targets *targets, uint32_t number, const struct br
 }
 
 /* find - the row of that kind; targets->count: there is none */
-static uint32_t find(const struct targets *targets, const struct broker_target *wanted,
-                     const struct space *space, bool mirrors)
+static uint32_t find(struct targets *targets, const struct broker_target *wanted, const struct space *space,
+                     bool mirrors)
 {
-	uint32_t number = 0;
-	while (number < targets->count && !same(targets, number, wanted, space, mirrors))
-		number++;
-	return number;
+	for (uint32_t i = 0; i < targets->count; i++) {
+		uint32_t number = (targets->last + i) % targets->count;
+		if (same(targets, number, wanted, space, mirrors))
+			return targets->last = number;
+	}
+	return targets->count;
 }
 
 /* take_free - a row that is free; targets->count - 1 after it has grown; -ENOMEM */

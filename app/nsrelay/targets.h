@@ -36,6 +36,7 @@ struct targets {
 	struct broker_target *made; /* what the broker reads; owned */
 	struct target_row *rows;    /* the same rows; owned */
 	uint32_t count;
+	uint32_t last; /* the row that was found last: the next is mostly behind it */
 };
 
 /*

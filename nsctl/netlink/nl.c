@@ -29,7 +29,7 @@ struct nl {
 	uint32_t sequence; /* of the last request */
 	size_t send_room, receive_room;
 	char where[NETNS_TEXT_MAX];
-	unsigned char buffer[DATAGRAM_MAX];
+	unsigned char *buffer; /* DATAGRAM_MAX bytes; owned; NULL: it rests */
 };
 
 /* ---- handle ---- */
@@ -83,6 +83,7 @@ int nl_open(int ns_fd, int protocol, const char *where, struct nl **ret, struct 
 	if (!nl)
 		return err_set(err, ENOMEM, "namespace %s: out of memory", where);
 	nl->sequence = 0;
+	nl->buffer = NULL;
 	nl->send_room = nl->receive_room = ROOM_DEFAULT;
 	rc = open_socket_in(ns_fd, protocol, &nl->socket, err);
 	if (rc < 0) {
@@ -100,7 +101,14 @@ void nl_close(struct nl *nl)
 	if (!nl)
 		return;
 	mnl_socket_close(nl->socket);
+	free(nl->buffer);
 	free(nl);
+}
+
+void nl_rest(struct nl *nl)
+{
+	free(nl->buffer);
+	nl->buffer = NULL;
 }
 
 const char *nl_where(const struct nl *nl)
@@ -237,12 +245,14 @@ static ssize_t receive(struct nl *nl, int flags)
 {
 	ssize_t size;
 
+	if (!nl->buffer && !(nl->buffer = malloc(DATAGRAM_MAX)))
+		return -ENOMEM;
 	do
-		size = recv(mnl_socket_get_fd(nl->socket), nl->buffer, sizeof(nl->buffer), MSG_TRUNC | flags);
+		size = recv(mnl_socket_get_fd(nl->socket), nl->buffer, DATAGRAM_MAX, MSG_TRUNC | flags);
 	while (size < 0 && errno == EINTR);
 	if (size < 0)
 		return -errno;
-	return (size_t)size > sizeof(nl->buffer) ? -EMSGSIZE : size;
+	return size > DATAGRAM_MAX ? -EMSGSIZE : size;
 }
 
 /* keep_explanation - @header_size: of what comes before the attributes */

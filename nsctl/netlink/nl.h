@@ -41,6 +41,9 @@ struct nl;
  */
 int nl_open(int ns_fd, int protocol, const char *where, struct nl **ret, struct err *err);
 void nl_close(struct nl *nl);
+
+/* nl_rest - give memory back of a handle that is not used for a while; the socket stays */
+void nl_rest(struct nl *nl);
 const char *nl_where(const struct nl *nl);
 
 /* ---- requests ---- */

@@ -113,6 +113,37 @@ static void mistakes_in_steering_are_refused(void **state)
 	RIG_REFUSE(cases);
 }
 
+static void listeners_may_be_in_every_namespace_of_a_policy(void **state)
+{
+	(void)state;
+	struct config config = rig_accept("enrolment: { drain: 3s }\nrelays: [ { name: a, listen: [ '@pods/[::]:1', '@more/[::]:1' ], "
+					  "to: api/127.0.0.1:1 } ]\n");
+	assert_true(config_is_everywhere(&config.relays[0].listeners[0]));
+	assert_true(config_has_policy(&config, "pods") && config_has_policy(&config, "more"));
+	assert_false(config_has_policy(&config, "pod"));
+	assert_int_equal(config.enrolled_drain_ms, 3000);
+	assert_int_equal(config.enrolled_count, 0);
+	config_fini(&config);
+}
+
+static void nothing_else_may(void **state)
+{
+	(void)state;
+	static const struct mistake cases[] = {
+		{"relays: [ { name: a, listen: '/[::]:1', to: '@pods/127.0.0.1:1' } ]\n", 1, 45, "'@pods/127.0.0.1:1'",
+		 "backend @pods/127.0.0.1:1 is in every namespace of a policy; expected one namespace, or 'original'"},
+		{"relays: [ { name: a, listen: '/[::]:1', to: api/127.0.0.1:1, mirror: { to: '@pods/127.0.0.1:1' } } ]\n", 1, 19, "a",
+		 "the mirror of the relay 'a' is in every namespace of a policy"},
+		{"relays: [ { name: a, listen: '@pods/[::]:1', to: api/127.0.0.1:1, deny_namespaces: '@pods' } ]\n", 1, 19, "a",
+		 "the relay 'a' allows or denies '@pods', which is every namespace of a policy"},
+		{"relays: [ { name: a, listen: '@cni/net/[::]:1', to: api/127.0.0.1:1 } ]\n", 1, 30, "'@cni/net/[::]:1'",
+		 "'cni/net' is no policy's name; expected one of letters"},
+		{"relays: [ { name: a, listen: [ '@pods/[::]:1', '@pods/0.0.0.0:1' ], to: api/127.0.0.1:1 } ]\n", 1, 48,
+		 "'@pods/0.0.0.0:1'", "@pods/0.0.0.0:1 overlaps @pods/[::]:1 of relay 'a'"},
+	};
+	RIG_REFUSE(cases);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +152,8 @@ int main(void)
 		cmocka_unit_test_teardown(relay_without_it_has_the_defaults, rig_teardown),
 		cmocka_unit_test_teardown(mistakes_are_refused, rig_teardown),
 		cmocka_unit_test_teardown(connections_are_steered_by_the_relays_own_rules, rig_teardown),
+		cmocka_unit_test_teardown(listeners_may_be_in_every_namespace_of_a_policy, rig_teardown),
+		cmocka_unit_test_teardown(nothing_else_may, rig_teardown),
 		cmocka_unit_test_teardown(mistakes_in_steering_are_refused, rig_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
