@@ -291,6 +291,17 @@ static uint32_t new_target(const struct worker *worker, const struct handover *h
 	                      wanted_family(worker, session));
 }
 
+/*
+ * is_served_as_before - do sockets of @old_target serve a session that has its new indices? What is
+ * `original` has no target once its relay intercepts no more.
+ */
+static bool is_served_as_before(const struct worker *worker, const struct handover *h,
+                                const struct session *session, uint32_t old_target)
+{
+	uint32_t target = new_target(worker, h, session);
+	return old_target != PLAN_NO_TARGET && target != PLAN_NO_TARGET && h->map.targets[old_target] == target;
+}
+
 /* join_limits - those of the new one */
 static void join_limits(const struct worker *worker, struct session *session)
 {
@@ -317,7 +328,7 @@ static bool is_lost(const struct worker *worker, const struct handover *h, const
 	if (session->state == SESSION_QUEUED)
 		return !h->tables.balance.pools[route->pool].waiting;
 	const struct config_backend *backend = &plan->config->pools[route->pool].backends[session->backend];
-	return backend->leftover || h->map.targets[old_target] != new_target(worker, h, session);
+	return backend->leftover || !is_served_as_before(worker, h, session, old_target);
 }
 
 /* set_lost - out of whatever line it is in; worker_go_on() has it begin again */
@@ -347,7 +358,7 @@ static void translate_backend(const struct worker *worker, const struct handover
 	session->route = route;
 	session->backend = (uint16_t)backend;
 	session->first_backend = (uint16_t)(first != SUCCESSION_NONE ? first : backend);
-	session->stale |= h->map.targets[*ret_old_target] != new_target(worker, h, session);
+	session->stale |= !is_served_as_before(worker, h, session, *ret_old_target);
 }
 
 static void translate_session(struct worker *worker, const struct handover *h, struct session *session)

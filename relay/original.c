@@ -63,10 +63,11 @@ static bool is_here(const struct worker *worker, const struct session *session, 
 bool original_find(struct worker *worker, const struct session *session)
 {
 	struct sockaddr_storage addr = {0};
-	if (!worker_relay(worker, session)->intercept)
+	struct session_peer *original = worker->originals ? slot_of(worker, session) : NULL;
+	if (original) /* it may be another one's that has ended, and be asked for under another configuration */
+		*original = (struct session_peer){0};
+	if (!original || !worker_relay(worker, session)->intercept)
 		return true;
-	struct session_peer *original = slot_of(worker, session);
-	*original = (struct session_peer){0};
 	if (ask(worker, session, &addr) < 0)
 		return false;
 	peer_set(original, (const struct sockaddr *)&addr);

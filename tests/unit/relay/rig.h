@@ -84,7 +84,7 @@ struct rig_request {
 	uint64_t ready_ns;
 };
 
-enum { RIG_REQUESTS_MAX = 64, RIG_TARGETS_MAX = 64 };
+enum { RIG_REQUESTS_MAX = 64, RIG_TARGETS_MAX = 4096 };
 
 /* The source of upstream sockets; a test may change the first part at any time. */
 struct rig_source {

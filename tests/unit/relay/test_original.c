@@ -106,6 +106,25 @@ static void connections_of_before_and_after_a_change_are_kept(void **state)
 	rig_close(&rig);
 }
 
+/* Where they went is a backend that has gone, in a relay that leads nobody there any more: it has no sockets for it. */
+static void they_outlive_the_interception(void **state)
+{
+	(void)state;
+	open_rig(CONFIG_INTERCEPT_REDIRECT, CONFIG_SOURCE_OWN);
+	struct rig_pair pair = pair_with(1);
+	rig.options.intercept = CONFIG_INTERCEPT_OFF;
+	for (int i = 0; i < 2; i++) {
+		rig_change(&rig);
+		rig_transfer(&rig, pair.client, 100);
+		rig_transfer(&rig, pair.server, 100);
+	}
+	fake_peer_shutdown(pair.client->conn);
+	fake_peer_shutdown(pair.server->conn);
+	rig_run(&rig, SETTLED_NS);
+	assert_int_equal(rig.sessions_closed, 1);
+	rig_close(&rig);
+}
+
 /* What it waits for was asked for under the configuration before. */
 static void one_that_waits_for_a_socket_is_kept_as_well(void **state)
 {
@@ -137,6 +156,28 @@ static void one_that_came_before_the_relay_intercepted_is_told_no(void **state)
 	rig_close(&rig);
 }
 
+/* Its slot had been that of one who wanted to go to server 1. */
+static void and_is_not_taken_for_another_one(void **state)
+{
+	(void)state;
+	open_rig(CONFIG_INTERCEPT_REDIRECT, CONFIG_SOURCE_OWN);
+	struct rig_pair earlier = pair_with(1);
+	fake_peer_reset(earlier.client->conn);
+	rig_run(&rig, SETTLED_NS);
+	assert_int_equal(rig.sessions_closed, 1);
+	rig.options.intercept = CONFIG_INTERCEPT_OFF;
+	rig_change(&rig);
+	rig.source.delay_ns = DELAY_NS;
+	rig_dial(&rig, RIG_AUTO);
+	rig_turn(&rig);
+	rig.options.intercept = CONFIG_INTERCEPT_REDIRECT;
+	rig_change(&rig);
+	rig_run(&rig, 4 * DELAY_NS);
+	assert_int_equal(rig_counter(&rig, COUNTER_CLOSED + CAUSE_CONNECT_FAILED), 1);
+	assert_null(rig_accept(&rig, 1));
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,8 +187,10 @@ int main(void)
 		cmocka_unit_test_teardown(client_of_the_listener_itself_is_refused, forget_clients),
 		cmocka_unit_test_teardown(so_is_one_of_its_port_under_tproxy, forget_clients),
 		cmocka_unit_test_teardown(connections_of_before_and_after_a_change_are_kept, forget_clients),
+		cmocka_unit_test_teardown(they_outlive_the_interception, forget_clients),
 		cmocka_unit_test_teardown(one_that_waits_for_a_socket_is_kept_as_well, forget_clients),
 		cmocka_unit_test_teardown(one_that_came_before_the_relay_intercepted_is_told_no, forget_clients),
+		cmocka_unit_test_teardown(and_is_not_taken_for_another_one, forget_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
