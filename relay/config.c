@@ -220,6 +220,16 @@ int config_add_enrolled(struct config *config, const struct config_enrolled *enr
 	return 0;
 }
 
+int config_add_watch(struct config *config, const struct config_watch *watch)
+{
+	struct config_watch *items = grow(config->watch, config->watch_count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	config->watch = items;
+	items[config->watch_count++] = *watch;
+	return 0;
+}
+
 bool config_has_policy(const struct config *config, const char *policy)
 {
 	for (size_t i = 0; i < config->relay_count; i++) {
@@ -363,7 +373,10 @@ int config_copy(const struct config *config, struct config *ret)
 	copy.relays = NULL;
 	copy.pools = NULL;
 	copy.enrolled = NULL;
-	copy.relay_count = copy.pool_count = copy.enrolled_count = 0;
+	copy.watch = NULL;
+	copy.relay_count = copy.pool_count = copy.enrolled_count = copy.watch_count = 0;
+	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
+		r = config_add_watch(&copy, &config->watch[i]);
 	for (size_t i = 0; r == 0 && i < config->enrolled_count; i++)
 		r = config_add_enrolled(&copy, &config->enrolled[i]);
 	for (size_t i = 0; r == 0 && i < config->pool_count; i++) {
@@ -455,8 +468,10 @@ void config_fini(struct config *config)
 	free(config->relays);
 	free(config->pools);
 	free(config->enrolled);
+	free(config->watch);
 	config->relays = NULL;
 	config->pools = NULL;
 	config->enrolled = NULL;
-	config->relay_count = config->pool_count = config->enrolled_count = 0;
+	config->watch = NULL;
+	config->relay_count = config->pool_count = config->enrolled_count = config->watch_count = 0;
 }

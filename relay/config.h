@@ -291,6 +291,12 @@ struct config_enrolled {
 	char policy[CONFIG_NAME_MAX];
 };
 
+/* Names in /run/netns that are enrolled as they appear: the first pattern that fits. */
+struct config_watch {
+	char policy[CONFIG_NAME_MAX];
+	char pattern[NETNS_TEXT_MAX]; /* fnmatch(3) */
+};
+
 /* Where metrics are told to who asks by HTTP, and how many at the most. */
 struct config_metrics {
 	char address[CONFIG_ADDRESS_MAX];  /* ADDRESS:PORT in the program's own namespace; "": none */
@@ -318,6 +324,8 @@ struct config {
 	uint32_t drain_ms;        /* how long connections may go on after SIGTERM */
 	struct config_enrolled *enrolled; /* owned; of no file: who is enrolled comes and goes while the daemon runs */
 	size_t enrolled_count;
+	struct config_watch *watch; /* owned */
+	size_t watch_count;
 	uint32_t enrolled_drain_ms; /* how long connections of a namespace may go on that is enrolled no more */
 	char user[32];            /* who the relay process runs as; "": nsrelay if there is one, else nobody */
 	char control_path[CONFIG_SOCKET_PATH_MAX]; /* of the control socket; "": none */
@@ -359,6 +367,9 @@ int config_namespaces_add(struct config_namespaces *namespaces, const struct net
 
 /* config_add_enrolled - append a copy; 0 or -ENOMEM */
 int config_add_enrolled(struct config *config, const struct config_enrolled *enrolled);
+
+/* config_add_watch - the same */
+int config_add_watch(struct config *config, const struct config_watch *watch);
 
 /* config_is_everywhere - is that in every namespace that is enrolled under a policy? Of listeners of a configuration. */
 static inline bool config_is_everywhere(const struct endpoint *listener)

@@ -106,6 +106,7 @@ struct inspect {
 	struct events *events;           /* NULL: nobody asks for them */
 	pthread_mutex_t lock;            /* inspect_lock() */
 	_Atomic bool ending;             /* told to drain or to stop */
+	_Atomic bool incomplete;         /* namespaces that were enrolled before are yet to be served */
 	uint64_t changes;                /* how often the plan has become another */
 	int doorbell_fd;                 /* eventfd, the asker's: rung when a slice is given back or a thread ends */
 };

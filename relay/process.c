@@ -208,6 +208,9 @@ static void obey(struct relay *relay, const struct control_message *control, con
 	case CONTROL_ENROLMENT:
 		take_answer(relay, control, text, fds, count);
 		return;
+	case CONTROL_COMPLETE:
+		atomic_store_explicit(&relay->inspect.incomplete, false, memory_order_relaxed);
+		break;
 	case CONTROL_RELEASE:
 		command_all(relay, (struct message){.type = WORKER_RELEASE});
 		break;
@@ -331,6 +334,7 @@ static int prepare_inspect(struct relay *relay, struct err *err)
 	requests_init(&relay->requests, process->control_fd, relay->inspect.doorbell_fd);
 	relay->inspect.requests = &relay->requests;
 	relay->inspect.events = &relay->events;
+	relay->inspect.incomplete = process->incomplete;
 	for (uint32_t i = 0; i < process->limits->threads; i++)
 		relay->inspect.threads[i].mailbox = &relay->threads[i].mailbox;
 	return 0;

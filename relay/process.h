@@ -26,6 +26,7 @@ enum control_type {
 	CONTROL_REQUEST,   /* from the relay: a command follows as text (relay/request.h); value: its ticket */
 	CONTROL_ANSWER,    /* to the relay: a reason follows as text; value: the ticket, 0: a signal's; reserved: positive errno */
 	CONTROL_ENROLMENT, /* to the relay: the same to a command about enrolments, which changes nothing for others */
+	CONTROL_COMPLETE,  /* to the relay: all namespaces that were enrolled before the daemon was started are served */
 	CONTROL_RELEASE,   /* to the relay: close the listeners that are left over; nobody can begin to connect to them */
 };
 
@@ -53,6 +54,7 @@ struct relay_process {
 	const int (*mirror_pipe_fds)[2]; /* another one, for mirrors; NULL: there are none */
 	/* Read a configuration that is known to be right; -errno. In this program's own words: the text may be of any length. */
 	int (*load)(const char *text, size_t size, struct config *ret);
+	bool incomplete;	       /* CONTROL_COMPLETE is to come */
 	int control_fd;		       /* taken; its end of file means "stop now" */
 
 	/* Called when every thread has its ring and before any of them accepts: the moment to give up what is left of

@@ -35,6 +35,7 @@ static const void *owner_of(const struct defaults *defaults, const struct settin
 		const void *owner;
 	} owners[] = {
 	        {&setting_daemon, &defaults->config},       {&setting_relay, &defaults->relay},
+	        {&setting_enrolment, &defaults->config},
 	        {&setting_sni, &defaults->relay},           {&setting_proxy, &defaults->relay},
 	        {&setting_mirror, &defaults->relay.mirror}, {&setting_pool, &defaults->pool},
 	        {&setting_health, &defaults->pool},         {&setting_ejection, &defaults->pool},

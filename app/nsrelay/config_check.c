@@ -141,6 +141,19 @@ static void check_policies(const struct checker *checker)
 	}
 }
 
+/* check_watched - a policy that no listener names is a slip */
+static void check_watched(const struct checker *checker)
+{
+	for (size_t i = 0; i < checker->config->watch_count; i++)
+		if (!config_has_policy(checker->config, checker->config->watch[i].policy)) {
+			complain(checker, CONFIG_PART_RELAY, 0,
+				 "names are watched for the policy '%s', which no relay listens for; expected a listener "
+				 "@%s/ADDRESS:PORT",
+				 checker->config->watch[i].policy, checker->config->watch[i].policy);
+			return;
+		}
+}
+
 /* check_backend_place - what is everywhere is no place to connect to */
 static void check_backend_place(const struct checker *checker, size_t pool_index, size_t index)
 {
@@ -489,6 +502,7 @@ void config_check(const struct config *config, config_complaint_fn *complaint, v
 	check_listeners(&checker);
 	check_policies(&checker);
 	check_places(&checker);
+	check_watched(&checker);
 	for (size_t i = 0; i < config->relay_count; i++) {
 		check_ways(&checker, &config->relays[i]);
 		check_mirror(&checker, i);

@@ -622,7 +622,49 @@ static void read_relays(struct schema_reader *reader, const struct yaml_node *no
 		schema_read_items(reader, node, read_relay, target);
 }
 
+/* read_pattern - of names that are enrolled under the policy that is the key */
+static void read_pattern(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct config_watch *watch = target;
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "a name in /run/netns, or a pattern such as web-*"))
+		return;
+	if (!*node->text || strchr(node->text, '/') || strlen(node->text) >= sizeof(watch->pattern)) {
+		report_add(&reader->report, node->at,
+		           "'%.64s' fits no name; expected a name in /run/netns, or a pattern such as web-*", node->text);
+		return;
+	}
+	memcpy(watch->pattern, node->text, strlen(node->text) + 1);
+	reader->out_of_memory |= config_add_watch(&loader_of(reader)->config, watch) < 0;
+}
+
+static void read_watch(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	struct err err = ERR_INIT;
+	(void)target;
+	if (node->kind == YAML_NULL || !schema_check_kind(reader, node, YAML_MAPPING, "a mapping of POLICY: PATTERN"))
+		return;
+	for (const struct yaml_node *child = node->first; child; child = child->next) {
+		struct config_watch watch = {0};
+		if (value_parse(&setting_name_type, child->key->text, watch.policy, &err) < 0)
+			report_add(&reader->report, child->key->at, "%s", err.text);
+		else
+			schema_read_items(reader, child, read_pattern, &watch);
+	}
+}
+
+static const struct schema_field enrolment_fields[] = {
+        {"watch", read_watch, NULL, "{ POLICY: PATTERN, or a list }",
+         "names in /run/netns that are enrolled under the policy as they appear, and withdrawn as they vanish", NULL},
+};
+static const struct schema enrolment_schema = SCHEMA("enrolment", enrolment_fields, &setting_enrolment);
+
+static void read_enrolment(struct schema_reader *reader, const struct yaml_node *node, void *target)
+{
+	schema_read_mapping(reader, node, &enrolment_schema, target);
+}
+
 static const struct schema_field file_fields[] = {
+        {"enrolment", read_enrolment, NULL, "mapping", "namespaces that come and go while the daemon runs", &enrolment_schema},
         {"namespaces", read_namespaces, NULL, "{ NAME: mapping }",
          "names for namespaces that are not in /run/netns, or under another name", &namespace_schema},
         {"pools", read_pools, NULL, "{ NAME: mapping }", "backends that relays share by name", &pool_schema},
@@ -633,7 +675,7 @@ static const struct schema_field file_fields[] = {
 const struct schema config_file_schema = SCHEMA("the file", file_fields, &setting_daemon);
 
 const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
-        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema,
+        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema, &enrolment_schema,
         &destination_schema,
 };
 

@@ -44,7 +44,7 @@ int config_text_load(const char *text, size_t size, const char *name, struct con
  * What a file may hold that is no setting: the keys of these schemas' fields. config_tree.c writes
  * each, and its test looks whether one was forgotten.
  */
-enum { CONFIG_SCHEMA_COUNT = 8 };
+enum { CONFIG_SCHEMA_COUNT = 9 };
 extern const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT];
 
 /*

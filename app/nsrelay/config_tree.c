@@ -288,11 +288,37 @@ static int end(const struct config_tree *tree)
 	return tree->out_of_memory ? -ENOMEM : 0;
 }
 
+static bool is_first_of_policy(const struct config *config, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(config->watch[i].policy, config->watch[index].policy) == 0)
+			return false;
+	return true;
+}
+
+/* add_watch - to what the settings of enrolment have made already. Patterns of one policy are together: which of several
+ * policies a name fits first is by their order, which stays. */
+static void add_watch(struct config_tree *tree, struct yaml_node *root, const struct config *config)
+{
+	if (config->watch_count == 0)
+		return;
+	struct yaml_node *watch = add_mapping(tree, find_mapping(tree, root, "enrolment"), "watch");
+	for (size_t i = 0; i < config->watch_count; i++) {
+		if (!is_first_of_policy(config, i))
+			continue;
+		struct yaml_node *list = add(tree, watch, config->watch[i].policy, YAML_SEQUENCE, NULL);
+		for (size_t j = i; j < config->watch_count; j++)
+			if (strcmp(config->watch[j].policy, config->watch[i].policy) == 0)
+				add_text(tree, list, NULL, config->watch[j].pattern);
+	}
+}
+
 static void add_daemon(struct config_tree *tree, struct yaml_node *root, const struct config *config)
 {
 	struct config defaults;
 	config_init(&defaults);
 	add_settings(tree, root, &setting_daemon, (struct owner){config, &defaults});
+	add_watch(tree, root, config);
 }
 
 int config_tree_init(struct config_tree *tree, const struct config *config, bool all)

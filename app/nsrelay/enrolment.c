@@ -53,10 +53,11 @@ static void tell(struct enrolments *enrolments, uint32_t serial, int error, cons
 static void wait_for(struct enrolments *enrolments, uint32_t serial, uint64_t ticket, uint64_t deadline_ms)
 {
 	struct enrolment_waiter *waiter = ticket ? calloc(1, sizeof(*waiter)) : NULL;
-	if (!waiter) {
+	if (ticket && !waiter) {
 		enrolments->answer(enrolments->ctx, ticket, ENOMEM, "out of memory");
-		return;
 	}
+	if (!waiter)
+		return;
 	*waiter = (struct enrolment_waiter){.ticket = ticket, .deadline_ms = deadline_ms, .serial = serial};
 	list_append(&enrolments->waiters, &waiter->link);
 }
@@ -227,21 +228,24 @@ static void take_words(struct enrolment *enrolment, const struct enrolment_wish 
 	snprintf(enrolment->snapshot, sizeof(enrolment->snapshot), "%s", wish->snapshot);
 }
 
-/* is_alike - nothing would change but words */
-static bool is_alike(const struct enrolment *enrolment, const struct enrolment *draft)
-{
-	return enrolment->cookie == draft->cookie && enrolment->pid == draft->pid &&
-	       strcmp(enrolment->is.policy, draft->is.policy) == 0;
-}
-
 /* again - it is there already */
 static void again(struct enrolments *enrolments, struct enrolment *enrolment, const struct enrolment_wish *wish)
 {
 	take_words(enrolment, wish);
-	if (enrolment->state == ENROLMENT_SERVED)
+	if (enrolment->state == ENROLMENT_SERVED && wish->ticket)
 		enrolments->answer(enrolments->ctx, wish->ticket, 0, "served");
 	else
 		wait_for(enrolments, enrolment->is.serial, wish->ticket, wish->deadline_ms);
+}
+
+/* is_known - is @draft, whose namespace is @fd, what is enrolled by its uid? That is held, so its inode is no other one's. */
+static bool is_known(struct enrolments *enrolments, const struct enrolment *draft, int fd)
+{
+	struct netns_id id, its;
+	const struct enrolment *same = find_uid(enrolments, draft->is.uid);
+	return same && same->pid == draft->pid && strcmp(same->is.policy, draft->is.policy) == 0 &&
+	       netns_identify(fd, &id, NULL) == 0 && netns_identify(same->space->fd, &its, NULL) == 0 &&
+	       netns_id_equal(&id, &its);
 }
 
 /* enrol - @draft, whose namespace is @fd; both are taken */
@@ -249,21 +253,16 @@ static int enrol(struct enrolments *enrolments, const struct enrolment *draft, i
                  struct err *err)
 {
 	struct enrolment *same = find_uid(enrolments, wish->uid), *other = find_cookie(enrolments, draft->cookie);
-	int rc = 0;
-	bool known = same && is_alike(same, draft);
-	if (known)
-		again(enrolments, same, wish);
-	else if (other && other != same)
-		rc = err_set(err, EEXIST, "this namespace is enrolled as '%s' already; expected one uid for it", other->is.uid);
-	if (known || rc < 0) {
+	if (other && other != same) {
 		close(fd);
 		if (draft->pid_fd >= 0)
 			close(draft->pid_fd);
-		return rc;
+		return err_set(err, EEXIST, "this namespace is enrolled as '%s' already; expected one uid for it",
+		               other->is.uid);
 	}
 	if (same)
 		drop(enrolments, same, "its uid means another namespace, process or policy");
-	rc = enrolments_insert(enrolments, draft, fd, err);
+	int rc = enrolments_insert(enrolments, draft, fd, err);
 	if (rc == 0)
 		wait_for(enrolments, enrolments->last_serial, wish->ticket, wish->deadline_ms);
 	return rc;
@@ -276,6 +275,11 @@ int enrolments_add(struct enrolments *enrolments, const struct enrolment_wish *w
 	int ns_fd = netns_open_fd(fd, &draft.pid, err);
 	if (ns_fd < 0)
 		return ns_fd;
+	if (is_known(enrolments, &draft, ns_fd)) {
+		close(ns_fd);
+		again(enrolments, find_uid(enrolments, wish->uid), wish);
+		return 0;
+	}
 	int rc = examine(ns_fd, &draft, err);
 	if (rc == 0 && draft.pid && (draft.pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) < 0)
 		rc = err_set_errno(err, "hold process %d", (int)draft.pid);
@@ -302,7 +306,7 @@ static void answer_withdrawn(struct enrolments *enrolments, uint64_t ticket)
 {
 	if (enrolments->withdrawn)
 		wait_for(enrolments, 0, ticket, UINT64_MAX);
-	else
+	else if (ticket)
 		enrolments->answer(enrolments->ctx, ticket, 0, "");
 }
 

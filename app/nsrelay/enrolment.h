@@ -97,7 +97,7 @@ struct enrolments {
 /* What somebody asks for. */
 struct enrolment_wish {
 	const char *uid, *policy, *name, *snapshot; /* name, snapshot: "" when there is none */
-	uint64_t ticket, deadline_ms;
+	uint64_t ticket, deadline_ms; /* ticket 0: nobody is told */
 };
 
 /* enrolments_init - @path: of the file with those from before, and those to come; "": none. Errors: epoll_create1(2). */
@@ -114,7 +114,7 @@ void enrolments_restore(struct enrolments *enrolments);
 /*
  * enrolments_add - have the namespace @fd served: a network namespace, or the process (pidfd) that is in it, with whose end it
  * is withdrawn
- * @fd: borrowed
+ * @fd: borrowed. What is known by that uid and is the same is looked at, and not entered again.
  * The answer comes when it is served, at the deadline ("pending"), or when it is given up. What is enrolled alike already is
  * answered at once; a uid with another namespace means that one from now on.
  * Errors, nothing is changed then: EINVAL (@fd is neither, or a namespace that cannot be had), EEXIST (it is enrolled under

@@ -167,6 +167,9 @@ static enum MHD_Result answer_ready(struct metrics *metrics, struct MHD_Connecti
 {
 	if (atomic_load_explicit(&metrics->inspect->ending, memory_order_relaxed))
 		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "draining: no new connections are accepted\n");
+	if (atomic_load_explicit(&metrics->inspect->incomplete, memory_order_relaxed))
+		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+		                   "starting: not all namespaces that were enrolled before are served yet\n");
 	return answer_text(connection, MHD_HTTP_OK, "ok\n");
 }
 

@@ -135,6 +135,7 @@ static int run(const struct relay_child *child, const struct pipes *pipes, struc
 		.pipe_fds = pipes->flows,
 		.mirror_pipe_fds = pipes->mirrors,
 		.load = load,
+		.incomplete = child->incomplete,
 		.control_fd = child->control_fd,
 		.seal = child->user ? sandbox_seal : NULL,
 		.observers = observers,

@@ -26,6 +26,7 @@ struct relay_child {
 	int serve_fd;                    /* the control socket; taken; -1: none */
 	int metrics_fds[METRICS_LISTENERS]; /* where metrics are asked for; taken; -1: none */
 	uid_t supervisor_uid;            /* may ask there too */
+	bool incomplete; /* CONTROL_COMPLETE is to come */
 	pid_t supervisor_pid;
 };
 

@@ -149,7 +149,7 @@ static const struct setting enrolment_settings[] = {
 	{"drain", DAEMON(enrolled_drain_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long connections may go on of a namespace that is enrolled no more; 0s: they are reset"},
 };
-static const struct setting_map enrolment_map = MAP(enrolment_settings);
+const struct setting_map setting_enrolment = MAP(enrolment_settings);
 
 static const struct setting daemon_settings[] = {
 	{"threads", .option = "threads", DAEMON(threads), COUNT(0, THREADS_MAX),
@@ -158,7 +158,7 @@ static const struct setting daemon_settings[] = {
 	 .help = "relayed at the same time; 0: as many as file descriptors permit"},
 	{"drain", .option = "drain-timeout", DAEMON(drain_ms), MS(0, DURATION_MAX_MS),
 	 .help = "how long connections may go on after SIGTERM"},
-	{"enrolment", .map = &enrolment_map},
+	{"enrolment", .map = &setting_enrolment},
 	{"user", .option = "user", NAME(0, config, user),
 	 .help = "who the relay process runs as; none: nsrelay if there is one, else nobody", .needs_restart = true},
 	{"control", .map = &control_map},

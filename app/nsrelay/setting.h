@@ -30,7 +30,7 @@ struct setting_map {
 	size_t count;
 };
 
-extern const struct setting_map setting_daemon; /* owner: struct config */
+extern const struct setting_map setting_daemon, setting_enrolment; /* owner: struct config */
 extern const struct setting_map setting_relay;  /* owner: struct config_relay */
 extern const struct setting_map setting_pool;    /* owner: struct config_pool */
 extern const struct setting_map setting_health;  /* the same owner */

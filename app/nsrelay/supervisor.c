@@ -71,6 +71,7 @@ static _Noreturn void become_relay(struct supervisor *s, struct relay_child *chi
 	close(s->signal_fd);
 	/* Which only the broker may use. */
 	enrolments_close(&s->enrolments);
+	watching_fini(&s->watching);
 	steering_close(&s->steering);
 	spaces_close(&s->spaces);
 	sandbox_close_inherited();
@@ -223,7 +224,9 @@ static int start_relay(struct supervisor *s, struct err *err)
 		.metrics_fds = {s->metrics_fds[0], s->metrics_fds[1]},
 		.supervisor_uid = geteuid(),
 		.supervisor_pid = getpid(),
+		.incomplete = !enrolments_are_restored(&s->enrolments),
 	};
+	s->is_complete = !child.incomplete;
 	if (rc == 0)
 		rc = s->sandbox ? start_process(s, &child, err) : start_thread(s, &child, err);
 	/* A process has its own copies of the ends; a thread has these. */
@@ -405,10 +408,10 @@ static void take_signal(struct supervisor *s)
 
 static void relay_is_ready(struct supervisor *s)
 {
-	if (!s->stopping) {
+	if (!s->stopping)
 		log_ready(s);
+	if (!s->stopping && s->is_complete)
 		notify_systemd("READY=1");
-	}
 	s->is_ready = s->was_ready = true;
 }
 
@@ -501,12 +504,13 @@ static void serve(struct supervisor *s, uint32_t channel)
 
 /* ---- the loop ---- */
 
-enum { POLL_SIGNAL, POLL_CONTROL, POLL_ENROLMENTS, POLL_CHANNELS };
+enum { POLL_SIGNAL, POLL_CONTROL, POLL_ENROLMENTS, POLL_NAMES, POLL_CHANNELS };
 
 static nfds_t fill_poll(const struct supervisor *s, struct pollfd *fds)
 {
 	fds[POLL_SIGNAL] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
 	fds[POLL_CONTROL] = (struct pollfd){.fd = s->control_fd, .events = POLLIN | (s->unsent.type ? POLLOUT : 0)};
+	fds[POLL_NAMES] = (struct pollfd){.fd = s->watching.fd, .events = POLLIN};
 	fds[POLL_ENROLMENTS] = (struct pollfd){.fd = s->enrolments.epoll_fd, .events = POLLIN};
 	for (uint32_t i = 0; i < s->setup->limits.threads; i++)
 		fds[POLL_CHANNELS + i] = (struct pollfd){
@@ -537,6 +541,17 @@ static int poll_timeout(const struct supervisor *s)
 	return at > now ? (int)(at - now) : 0;
 }
 
+/* look_whether_complete - everybody from before is served, or given up: now it is ready for those who wait for that */
+static void look_whether_complete(struct supervisor *s)
+{
+	if (s->is_complete || !s->is_ready || !enrolments_are_restored(&s->enrolments))
+		return;
+	s->is_complete = true;
+	supervisor_tell(s, CONTROL_COMPLETE, 0);
+	if (!s->stopping)
+		notify_systemd("READY=1");
+}
+
 static void act_on_time(struct supervisor *s)
 {
 	struct err err = ERR_INIT;
@@ -549,7 +564,9 @@ static void act_on_time(struct supervisor *s)
 		if (s->pid)
 			kill(s->pid, SIGKILL);
 	}
-	s->change_ms = sooner(sooner(change_act(s), enrolments_act(&s->enrolments, supervisor_now())),
+	look_whether_complete(s);
+	uint64_t look_ms = watching_act(&s->watching, &s->setup->config, &s->enrolments, supervisor_now());
+	s->change_ms = sooner(sooner(sooner(change_act(s), look_ms), enrolments_act(&s->enrolments, supervisor_now())),
 			      sooner(targets_expire(&s->targets, supervisor_now()),
 				     steering_act(&s->steering, supervisor_now())));
 }
@@ -573,6 +590,8 @@ static int loop(struct supervisor *s)
 			take_signal(s);
 		if (fds[POLL_ENROLMENTS].revents)
 			enrolments_look(&s->enrolments);
+		if (fds[POLL_NAMES].revents)
+			watching_heard(&s->watching, supervisor_now());
 		act_on_time(s);
 	}
 	return s->result;
@@ -703,9 +722,11 @@ static int start_enrolments(struct supervisor *s, struct err *err)
 	if (s->setup->config.control_path[0])
 		snprintf(path, sizeof(path), "%s.enrolled", s->setup->config.control_path);
 	int rc = enrolments_init(&s->enrolments, &s->spaces, path, answer_enrolment, s, err);
-	if (rc == 0)
-		enrolments_restore(&s->enrolments);
-	return rc;
+	if (rc < 0)
+		return rc;
+	enrolments_restore(&s->enrolments);
+	watching_configure(&s->watching, &s->setup->config, supervisor_now());
+	return 0;
 }
 
 static int start(struct supervisor *s, struct config *config, struct err *err)
@@ -740,6 +761,7 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	spaces_init(&s.spaces);
 	steering_init(&s.steering);
 	change_init(&s);
+	watching_init(&s.watching);
 	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)
 		s.channels[i] = (struct broker_channel)BROKER_CHANNEL_INIT;
@@ -759,5 +781,6 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 	setup_free(s.setup, 0);
 	targets_fini(&s.targets);
 	enrolments_fini(&s.enrolments);
+	watching_fini(&s.watching);
 	return rc;
 }

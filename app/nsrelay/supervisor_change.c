@@ -253,8 +253,10 @@ static void commit(struct supervisor *s)
 	log_configure((enum log_level)config->log_level, (enum log_format)config->log_format,
 	              config->log_rate);
 	s->change.settled_ms = closes ? now_ms + SETTLE_MS : now_ms;
-	if (!s->change.enrols)
+	if (!s->change.enrols) {
 		log_changed(s);
+		watching_configure(&s->watching, config, now_ms);
+	}
 	over(s, 0, "");
 }
 

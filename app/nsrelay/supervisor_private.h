@@ -14,6 +14,7 @@
 #include "app/nsrelay/setup.h"
 #include "app/nsrelay/socket_file.h"
 #include "app/nsrelay/steering.h"
+#include "app/nsrelay/watching.h"
 #include "io/probe.h"
 #include "nsctl/broker.h"
 #include "relay/process.h"
@@ -53,6 +54,7 @@ struct supervisor {
 	struct targets targets;
 	struct steering steering;
 	struct enrolments enrolments;
+	struct watching watching;
 	struct broker broker;
 	struct broker_channel channels[LIMIT_THREADS];
 	enum broker_wait waits[LIMIT_THREADS];
@@ -67,6 +69,7 @@ struct supervisor {
 	pthread_t thread;              /* of the relay, without a sandbox */
 	int thread_result;
 	bool is_ready;  /* this relay accepts */
+	bool is_complete; /* it has been told that all who were enrolled before are served */
 	bool was_ready; /* one of them did: from then on deaths are survived */
 	bool stopping;
 	bool done; /* the loop ends, with this: */

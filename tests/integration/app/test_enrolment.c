@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "app/varlink/client.h"
+#include "nsctl/netns.h"
+#include "tests/integration/app/manager.h"
 #include "tests/integration/app/nsctlproc.h"
 #include "tests/lib/relayproc.h"
 
@@ -492,6 +494,83 @@ static void example_serves_who_is_enrolled(void **state)
 	assert_int_equal(rmdir("/run/nsrelay"), 0);
 }
 
+/* says_ready - what /readyz says */
+static bool says_ready(const char *status)
+{
+	static const char question[] = "GET /readyz HTTP/1.0\r\n\r\n";
+	char answer[512] = "";
+	int host = testns_keep_fd(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	int fd = testns_connect(host, "127.0.0.1:9100");
+	testns_write(fd, question, strlen(question));
+	ssize_t n = recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL);
+	testns_close(fd);
+	testns_close(host);
+	return n > 0 && strncmp(answer + strlen("HTTP/1.x "), status, 3) == 0;
+}
+
+static void it_is_ready_when_those_from_before_are_served(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(testns_run(-1, TESTNS_ARGV("ip", "link", "set", "lo", "up")), 0); /* of the test's own namespace */
+	testns_spawn(here.pod, TESTNS_ARGV("sleep", "100")); /* or nobody could find it */
+	enrol("pod", here.pod);
+	assert_int_equal(relayproc_stop(here.relay), 0);
+	int taken = testns_listen(here.pod, "[::]:15001");
+	manager_listen("/run/notify");
+	here.relay = relayproc_start_config(HEAD "metrics: { listen: 127.0.0.1:9100 }\n" RELAYS);
+	assert_true(says_ready("503"));
+	assert_int_equal(count_enrolled("", "pending"), 1);
+	testns_close(taken);
+	manager_await_word("READY=1");
+	assert_int_equal(count_enrolled("", "served"), 1);
+	AWAIT(says_ready("200"));
+}
+
+/* ---- names ---- */
+
+#define WATCH "enrolment: { watch: { pods: [ 'web-*', db ] } }\n"
+
+static void names_that_appear_are_enrolled_and_withdrawn_as_they_vanish(void **state)
+{
+	struct err err = ERR_INIT;
+	(void)state;
+	testns_require_root();
+	here.server = testns_new();
+	here.pod = testns_new_named("web-1");
+	testns_join(here.pod, here.server);
+	testns_new_named("other");
+	here.relay = relayproc_start_config(HEAD WATCH RELAYS);
+	AWAIT(count_enrolled("netns/web-1", "served") == 1);
+	assert_relayed(here.pod, "10.0.0.2:80", testns_listen(here.server, "10.0.0.2:80"));
+	testns_new_named("db");
+	testns_new_named("web-2");
+	AWAIT(count_enrolled("netns/", "served") == 3);
+	assert_int_equal(count_enrolled("netns/other", "served"), 0);
+	assert_success(netns_delete("web-1", &err), &err);
+	AWAIT(count_enrolled("", "served") == 2);
+	AWAIT(rules(here.pod) == 0);
+	int again = testns_new_named("web-1"); /* another namespace */
+	AWAIT(count_enrolled("netns/web-1", "served") == 1);
+	assert_int_equal(rules(again), 11);
+	assert_int_equal(rules(here.pod), 0);
+}
+
+static void file_that_is_no_namespace_is_looked_at_for_a_while(void **state)
+{
+	struct relayproc_record record;
+	char text[256];
+	(void)state;
+	testns_require_root();
+	testns_new_named("db");
+	assert_int_equal(symlink("/dev/null", "/run/netns/web-1"), 0);
+	here.relay = relayproc_start_config(HEAD WATCH RELAYS);
+	AWAIT(count_enrolled("netns/db", "served") == 1);
+	relayproc_await_record(here.relay, "a namespace is not enrolled", &record);
+	assert_non_null(strstr(relayproc_text(&record, "error", text, sizeof(text)), "is not a network namespace"));
+	assert_int_equal(unlink("/run/netns/web-1"), 0);
+}
+
 /* ---- many ---- */
 
 static void many_at_once_are_served_but_the_bad_one(void **state)
@@ -539,6 +618,9 @@ int main(void)
 		relayproc_test(one_that_keeps_failing_is_given_up_and_stops_nobody),
 		relayproc_test(pods_without_ipv6_and_with_rules_of_their_own_are_served),
 		relayproc_test(killed_daemon_finds_them_again),
+		manager_test(it_is_ready_when_those_from_before_are_served),
+		relayproc_test(names_that_appear_are_enrolled_and_withdrawn_as_they_vanish),
+		relayproc_test(file_that_is_no_namespace_is_looked_at_for_a_while),
 		relayproc_test(example_serves_who_is_enrolled),
 		relayproc_test(many_at_once_are_served_but_the_bad_one),
 	};

@@ -140,6 +140,8 @@ static void what_a_name_stood_for_is_written(void **state)
 	"  deny: 10.1.0.0/16\n"                                                                              \
 	"  allow_namespaces: web\n"                                                                          \
 	"  deny_namespaces: web\n"                                                                           \
+	"- { name: b, listen: '@pods/[::]:1', to: p }\n"                                                       \
+	"enrolment: { watch: { pods: [ 'web-*', db ] } }\n"                                                   \
 	"pools: { p: { backends: [ { address: /1.2.3.4:1 } ], health: {}, ejection: {} } }\n"
 
 static void count_settings(const char *text, const struct setting_map *map)
