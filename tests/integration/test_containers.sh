@@ -43,13 +43,21 @@ processes() {
 	grep -lsz "^$MARK\$" /proc/[0-9]*/environ | sed 's|/environ||'
 }
 
+cgroups() {
+	find /sys/fs/cgroup -depth -type d -path "*nsrelay-demo-$DEMO_PID*"
+}
+
 expect_nothing_left() {
-	local process
-	for process in $(processes); do
-		failed "still runs: $(xargs -0 <"$process/cmdline")"
+	local thing
+	for thing in $(processes); do
+		failed "still runs: $(xargs -0 <"$thing/cmdline")"
+		kill -s KILL "${thing##*/}" 2>/dev/null
 	done
 	# Containers are in these as long as they live.
-	find /sys/fs/cgroup -path "*nsrelay-demo-$DEMO_PID*" -printf '  left behind: %p\n' | grep . && failed "there are cgroups of the demo"
+	for thing in $(cgroups); do
+		failed "left behind: $thing"
+		rmdir "$thing"
+	done
 	! ip link show pods0 >"$OUTPUT" 2>&1 || failed "there is a bridge of the demo"
 }
 
