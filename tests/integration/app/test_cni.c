@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * nsrelay-cni by the plugins' protocol, behind Debian's bridge and host-local as examples/cni.conflist has them. The "host" is
- * a namespace of the test's; the daemon is a thread that serves the methods and remembers.
+ * a namespace of the test's; the daemon is a thread that serves the methods and remembers, or fails them, and once nsrelay.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/varlink/server.h"
+#include "tests/lib/relayproc.h"
 #include "tests/lib/testns.h"
 
 #define PLUGINS "/usr/lib/cni/"
@@ -473,6 +475,42 @@ static void a_daemon_that_is_stuck_holds_nobody(void **state)
 	json_decref(result);
 }
 
+static void the_daemon_itself_takes_each_command(void **state)
+{
+	json_t *result = small_result("1.1.0");
+	(void)state;
+	start_host();
+	testns_hide_run();
+	int pod = testns_new(), other = testns_new();
+	int own = testns_keep_fd(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	assert_int_equal(mkdir("/run/nsrelay", 0755), 0);
+	struct relayproc *relay = relayproc_start_example("enrolment.yaml", "");
+	strcpy(here.socket, "/run/nsrelay/control.sock");
+	json_t *config = configuration(1, "1.1.0", result);
+	json_t *valid = json_pack("[{s:s, s:s}]", "containerID", "c1", "ifname", "eth0");
+	expect("STATUS", here.host, config, 0);
+	expect("CHECK", pod, config, 101);
+	expect("ADD", own, config, 100);
+	expect("ADD", pod, config, 0);
+	expect("ADD", pod, config, 0);
+	expect("CHECK", pod, config, 0);
+	expect("CHECK", other, config, 101);
+	json_object_set(config, "cni.dev/valid-attachments", valid);
+	expect("GC", here.host, config, 0);
+	expect("CHECK", pod, config, 0);
+	json_array_clear(valid);
+	expect("GC", here.host, config, 0);
+	expect("CHECK", pod, config, 101);
+	expect("ADD", other, config, 0);
+	expect("DEL", other, config, 0);
+	expect("DEL", other, config, 0);
+	expect("CHECK", other, config, 101);
+	assert_int_equal(relayproc_stop(relay), 0);
+	json_decref(valid);
+	json_decref(config);
+	json_decref(result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +525,7 @@ int main(void)
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(a_daemon_that_is_being_started_is_waited_for, set_up,
 	                                        tear_down),
+	        cmocka_unit_test_setup_teardown(the_daemon_itself_takes_each_command, set_up, tear_down),
 	        cmocka_unit_test_setup_teardown(a_pod_that_is_refused_does_not_start_unless_it_may, set_up,
 	                                        tear_down),
 	        cmocka_unit_test_setup_teardown(a_daemon_that_is_stuck_holds_nobody, set_up, tear_down),
