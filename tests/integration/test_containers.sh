@@ -110,6 +110,28 @@ without_the_daemon_a_container_starts_only_if_it_may() {
 	expect_nothing_left
 }
 
+# A container that starts while there is no daemon, but soon will be.
+# shellcheck disable=SC2016 # the demo's shell expands it
+readonly NEW_DAEMON='
+	kill -s KILL $(pidof nsrelay)
+	ctr run --rm --cni --cgroup "$NSRELAY_DEMO_CGROUP/late" --rootfs /run/rootfs late \
+		/bin/sh -c "printf \"GET /cgi-bin/who HTTP/1.0\r\n\r\n\" | nc -w 5 10.88.0.2 80" </dev/null &
+	until pidof nsrelay-cni >/dev/null; do sleep .05; done
+	nsrelay run --config "$1" >/run/logs/again 2>&1 &
+	wait %1
+	echo "the late one ended with $?"
+	until [[ $(grep -cE "msg=closed relay=(in|out)bound client=\[::ffff:10\.88\.0\.4\]" /run/logs/again) == 2 ]]; do sleep .05; done
+	echo "both relays had it"'
+
+the_daemon_may_be_killed_while_containers_run_and_start() {
+	demo bash -c "$NEW_DAEMON" bash "$(dirname "$DEMO")/../enrolment.yaml"
+	expect_end 0 || return
+	expect_output '^10\.88\.0\.4$'
+	expect_output '^the late one ended with 0$'
+	expect_output '^both relays had it$'
+	expect_nothing_left
+}
+
 interrupted_it_leaves_nothing() {
 	demo sh -c 'echo waiting && exec sleep 600'
 	await_output '^(waiting|skipped.*)$'
@@ -138,6 +160,7 @@ main() {
 	claim containers_of_containerd_call_each_other_through_it
 	claim containers_of_podman_call_each_other_through_it
 	claim without_the_daemon_a_container_starts_only_if_it_may
+	claim the_daemon_may_be_killed_while_containers_run_and_start
 	claim interrupted_it_leaves_nothing
 	((FAILURES == 0)) || exit 1
 	[[ ${RAN:-} ]] || exit $SKIPPED
