@@ -215,11 +215,34 @@ static void count_peers(struct script *script)
 		script->peers++;
 }
 
+/* Where intercepted clients want to go: to a server, at an address that some entry has, or none. */
+enum { SERVICE = 0x0a600001 /* 10.96.0.1 */, FORBIDDEN = 0xc0000201 /* 192.0.2.1 */, ELSEWHERE = 0xc6336401 /* 198.51.100.1 */ };
+
+static struct config_destinations some_destinations(void)
+{
+	static struct cidr services = {.first = {.version = 4, .bytes = {10, 96}}, .prefix = 12};
+	static struct cidr forbidden = {.first = {.version = 4, .bytes = {192, 0, 2}}, .prefix = 24};
+	static struct config_port_range port = {FAKE_SERVER_PORT + 2, FAKE_SERVER_PORT + 2};
+	static struct config_destination entries[] = {
+		{.networks = {&forbidden, 1}, .refuse = true},
+		{.ports = {&port, 1}, .pool = RIG_BULK},
+		{.networks = {&services, 1}, .pool = RIG_INTERACTIVE},
+	};
+	return (struct config_destinations){entries, fake_random(ARRAY_COUNT(entries) + 1)};
+}
+
+static void choose_destination(void)
+{
+	uint32_t address = ONE_OF(SERVICE, SERVICE, FORBIDDEN, ELSEWHERE);
+	fake_clients_want(fake_chance(50) ? 0 : address, (uint16_t)(FAKE_SERVER_PORT + fake_random(5)));
+}
+
 /* dial - a client that begins as its relay wants it to, as a rule */
 static void dial(struct script *script)
 {
 	const struct rig_options *options = &script->rig.options;
 	enum rig_relay relay = fake_random(RIG_RELAYS);
+	choose_destination();
 	struct rig_peer *client = rig_dial(&script->rig, relay);
 	if (!client)
 		return;
@@ -245,6 +268,8 @@ static void change_configuration(struct script *script)
 	options->queue = (struct config_queue){.length = ONE_OF(0, 2, 64), .timeout_ms = ONE_OF(0, 5, 500)};
 	options->limits = some_limits();
 	options->without_second = fake_chance(500);
+	options->intercept = ONE_OF(CONFIG_INTERCEPT_OFF, CONFIG_INTERCEPT_REDIRECT);
+	options->destinations = some_destinations();
 	options->timeouts.idle_ms = ONE_OF(0, 1000, 60000);
 	rig_change(&script->rig);
 }
@@ -341,6 +366,8 @@ static struct rig_options some_options(uint64_t seed)
 		};
 	options.accept = some_accept();
 	options.sni = some_sni();
+	options.intercept = ONE_OF(CONFIG_INTERCEPT_OFF, CONFIG_INTERCEPT_OFF, CONFIG_INTERCEPT_REDIRECT);
+	options.destinations = some_destinations();
 	options.connections = ONE_OF(4, 16, 64);
 	options.spill_chunks = ONE_OF(4, 64, 1024);
 	options.sq_entries = ONE_OF(1, 4, 64);
