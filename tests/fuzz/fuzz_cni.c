@@ -16,6 +16,11 @@ static void check_request(const struct cni_request *request)
 	CHECK(cni_version_index(request->version) >= 0);
 	CHECK(request->deadline_ms >= 1 && request->deadline_ms <= CNI_DEADLINE_MAX_MS);
 	CHECK(*request->network && *request->socket);
+	json_t *result = NULL;
+	struct err err = ERR_INIT;
+	int code = cni_request_result(request, &result, &err);
+	CHECK(code ? code < CNI_REFUSED && *err.text : json_is_string(json_object_get(result, "cniVersion")));
+	json_decref(result);
 	if (cni_uid(request->network, request->socket, request->network, uid) == 0)
 		CHECK(strncmp(uid, "cni/", 4) == 0 && strlen(uid) < CNI_UID_MAX);
 }
@@ -31,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	cni_pod_name(text, name);
+	CHECK(!strpbrk(name, " \t\n")); /* the daemon takes none */
 	int code = cni_request_read(text, size, &request, &err);
 	if (code == 0)
 		check_request(&request);
