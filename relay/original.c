@@ -25,9 +25,7 @@ static bool is_ipv4(const struct worker *worker, const struct session *session)
 
 bool original_wants_peer(const struct worker *worker, const struct session *session)
 {
-	const struct config_relay *relay = worker_relay(worker, session);
-	bool has_ways = relay->destinations.count > 0; /* to pools that may choose by it */
-	return has_ways || (relay->intercept == CONFIG_INTERCEPT_REDIRECT && !is_ipv4(worker, session));
+	return worker_relay(worker, session)->intercept == CONFIG_INTERCEPT_REDIRECT && !is_ipv4(worker, session);
 }
 
 /* ask - REDIRECT has translated the destination, so that conntrack knows it; TPROXY has left it as it was */

@@ -23,7 +23,7 @@ struct worker;
 /* original_memory - bytes for each connection: of a slot of worker.originals; 0 when no relay intercepts */
 size_t original_memory(const struct config *config);
 
-/* original_wants_peer - does asking, or a way by destination, take the client's address, and be it for its family? */
+/* original_wants_peer - does asking take the client's address, and be it for its family? */
 bool original_wants_peer(const struct worker *worker, const struct session *session);
 
 /* original_find - ask the kernel, if the session's relay intercepts; false: it has no destination but this relay */

@@ -121,9 +121,19 @@ void session_accept(struct worker *worker, uint32_t listener, int fd)
 		session_abort(worker, session, CAUSE_NOT_INTERCEPTED);
 }
 
-void session_admitted(struct worker *worker, struct session *session)
+/* take_route - by its destination, as original_route() has it; the pool may choose by the client's address */
+static uint32_t take_route(const struct worker *worker, struct session *session)
 {
 	uint32_t route = original_route(worker, session);
+	bool is_taken = route != PLAN_NO_ROUTE && route != PLAN_REFUSED;
+	if (is_taken && session->peer.family == AF_UNSPEC && upstream_wants_peer(worker, session))
+		note_peer(session);
+	return route;
+}
+
+void session_admitted(struct worker *worker, struct session *session)
+{
+	uint32_t route = take_route(worker, session);
 	if (route == PLAN_REFUSED) {
 		session_abort(worker, session, CAUSE_DESTINATION_REFUSED);
 		return;

@@ -3,6 +3,7 @@
  * Routes by where intercepted clients wanted to go, over the fake kernel. The relay RIG_AUTO leads to wherever that was; by
  * destination its clients go to server 3 or 4, and by the server's name to 4.
  */
+#include "base/log.h"
 #include "tests/lib/clienthello.h"
 #include "tests/unit/relay/rig.h"
 
@@ -40,6 +41,7 @@ static int close_rig(void **state)
 	(void)state;
 	rig_close(&rig);
 	fake_clients_want(0, 0);
+	log_set_level(LOG_LEVEL_INFO);
 	return 0;
 }
 
@@ -88,6 +90,31 @@ static void what_is_refused_is_reset_and_goes_nowhere(void **state)
 	struct rig_peer *client = dial(FORBIDDEN, SMTP);
 	assert_refused(1);
 	assert_true(fake_peer_was_reset(client->conn));
+}
+
+/* assert_asked - was the client's address asked for, where nobody but its destination's pool, by @balance, may want it? */
+static void assert_asked(enum config_balance balance, sa_family_t expected)
+{
+	struct rig_options options = with_destinations();
+	options.balance = balance;
+	rig_open(&rig, &options);
+	rig.shared.balance.pools[0].policy = CONFIG_BALANCE_ROUND_ROBIN;
+	log_set_level(LOG_LEVEL_WARNING);
+	struct rig_peer *client = dial(ELSEWHERE, 443);
+	assert_served_by(client, SERVICE_SERVER);
+	assert_int_equal(rig_session(&rig, client)->peer.family, expected);
+}
+
+static void pool_gets_the_address_that_it_chooses_by(void **state)
+{
+	(void)state;
+	assert_asked(CONFIG_BALANCE_SOURCE_HASH, AF_INET);
+}
+
+static void and_it_is_not_asked_for_otherwise(void **state)
+{
+	(void)state;
+	assert_asked(CONFIG_BALANCE_ROUND_ROBIN, AF_UNSPEC);
 }
 
 /* ---- and the server's name ---- */
@@ -219,6 +246,8 @@ int main(void)
 	        ROUTES_TEST(destination_decides_where_a_client_goes),
 	        ROUTES_TEST(who_fits_none_goes_to_the_own_pool),
 	        ROUTES_TEST(what_is_refused_is_reset_and_goes_nowhere),
+	        ROUTES_TEST(pool_gets_the_address_that_it_chooses_by),
+	        ROUTES_TEST(and_it_is_not_asked_for_otherwise),
 	        ROUTES_TEST(destination_comes_before_the_name),
 	        ROUTES_TEST(who_has_a_destination_is_not_waited_for),
 	        ROUTES_TEST(who_fits_none_goes_by_its_name),
