@@ -79,7 +79,7 @@ look_around() {
 }
 
 cgroups() {
-	find /sys/fs/cgroup -depth -type d -path "*$NSRELAY_DEMO_CGROUP*" "$@"
+	find /sys/fs/cgroup -depth -type d \( -path "*$NSRELAY_DEMO_CGROUP" -o -path "*$NSRELAY_DEMO_CGROUP/*" \) "$@"
 }
 
 remove_cgroups() {

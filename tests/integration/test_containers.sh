@@ -44,7 +44,7 @@ processes() {
 }
 
 cgroups() {
-	find /sys/fs/cgroup -depth -type d -path "*nsrelay-demo-$DEMO_PID*"
+	find /sys/fs/cgroup -depth -type d \( -path "*/nsrelay-demo-$DEMO_PID" -o -path "*/nsrelay-demo-$DEMO_PID/*" \)
 }
 
 expect_nothing_left() {
