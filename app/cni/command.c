@@ -93,7 +93,7 @@ static int open_namespace(const char *path, int *ret_fd, struct err *err)
 
 /* ---- ADD ---- */
 
-/* enrol_once - or leave nothing behind, whether or not the runtime gets to call DEL after an ADD that failed */
+/* enrol_once - what is pending is withdrawn, whether or not the runtime gets to call DEL after an ADD that failed */
 static int enrol_once(struct cni_run *run, int namespace_fd, struct err *err)
 {
 	char name[CNI_NAME_MAX];
