@@ -7,59 +7,26 @@
 #include <string.h>
 
 #include "app/nsrelay/config_check.h"
+#include "app/nsrelay/config_enrolment.h"
 #include "app/nsrelay/config_lists.h"
+#include "app/nsrelay/config_loader.h"
+#include "app/nsrelay/config_publish.h"
 #include "app/text/schema.h"
 #include "app/text/suggest.h"
 #include "app/text/text_file.h"
 #include "base/vec.h"
 
-/* A name of `namespaces:` and what it stands for. */
-struct declaration {
-	const char *name;
-	struct netns_ref ref;
-};
-
-/* Where a part of the configuration comes from. */
-struct origin {
-	const struct yaml_node *node;
-	size_t pool, position; /* of a backend: a fragment adds some in the midst of those that there are */
-};
-
-struct loader {
-	struct schema_reader reader;
-	struct config config;
-	struct config_relay defaults;
-	struct declaration *declarations;
-	size_t declaration_count;
-	size_t declared_pool_count; /* those after it belong to one relay each */
-	bool is_fragment;
-
-	/* Of what there was before a fragment. */
-	size_t base_counts[CONFIG_PART_BACKEND];
-	size_t base_pool_count;
-
-	/* In the order in which things were added, so that a complaint finds its place. */
-	VEC(struct origin) origins[CONFIG_PART_BACKEND + 1];
-};
-
 /* The pool of a relay whose `to:` is missing or wrong. */
 static const size_t NO_POOL = SIZE_MAX;
 
-static struct loader *loader_of(struct schema_reader *reader)
-{
-	return (struct loader *)reader; /* its first member */
-}
-
-/* remember - the next @part of the configuration comes from @node */
-static void remember(struct loader *loader, enum config_part part, const struct yaml_node *node)
+void loader_remember(struct loader *loader, enum config_part part, const struct yaml_node *node)
 {
 	struct origin *origin = vec_push(&loader->origins[part]);
 	if (schema_is_there(&loader->reader, origin))
 		origin->node = node;
 }
 
-/* remember_backend - the last one of @pool comes from @node */
-static void remember_backend(struct loader *loader, const struct config_pool *pool, const struct yaml_node *node)
+void loader_remember_backend(struct loader *loader, const struct config_pool *pool, const struct yaml_node *node)
 {
 	struct origin *origin = vec_push(&loader->origins[CONFIG_PART_BACKEND]);
 	if (schema_is_there(&loader->reader, origin))
@@ -103,8 +70,7 @@ static void read_namespaces(struct schema_reader *reader, const struct yaml_node
 		read_namespace(loader, child, &loader->declarations[loader->declaration_count++]);
 }
 
-/* resolve - put what was declared under a name in the name's place */
-static void resolve(const struct loader *loader, struct netns_ref *ref)
+void loader_resolve(const struct loader *loader, struct netns_ref *ref)
 {
 	for (size_t i = 0; ref->kind == NETNS_NAME && i < loader->declaration_count; i++) {
 		if (strcmp(loader->declarations[i].name, ref->text) == 0) {
@@ -123,7 +89,7 @@ static bool read_endpoint(struct loader *loader, const struct yaml_node *node, s
 		report_add(&loader->reader.report, node->at, "%s", err.text);
 		return false;
 	}
-	resolve(loader, &ret->netns);
+	loader_resolve(loader, &ret->netns);
 	return true;
 }
 
@@ -170,7 +136,7 @@ static void read_backend(struct schema_reader *reader, const struct yaml_node *n
 		return;
 	}
 	pool->backends[pool->backend_count - 1] = draft.backend;
-	remember_backend(loader_of(reader), pool, draft.address);
+	loader_remember_backend(loader_of(reader), pool, draft.address);
 }
 
 static void read_backends(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -305,7 +271,7 @@ static void read_listener(struct schema_reader *reader, const struct yaml_node *
 	if (!read_endpoint(loader, node, &endpoint))
 		return;
 	reader->out_of_memory |= config_relay_add_listener(target, &endpoint) < 0;
-	remember(loader, CONFIG_PART_LISTENER, node);
+	loader_remember(loader, CONFIG_PART_LISTENER, node);
 }
 
 static void read_listen(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -449,7 +415,7 @@ static size_t original_pool(struct loader *loader, const struct yaml_node *node)
 	if (config_pool_add_backend(pool, &original) < 0)
 		loader->reader.out_of_memory = true;
 	else
-		remember_backend(loader, pool, node);
+		loader_remember_backend(loader, pool, node);
 	return loader->config.pool_count - 1;
 }
 
@@ -564,7 +530,7 @@ static void read_listed_namespace(struct schema_reader *reader, const struct yam
 		report_add(&reader->report, node->at, "%s", err.text);
 		return;
 	}
-	resolve(loader_of(reader), &netns);
+	loader_resolve(loader_of(reader), &netns);
 	reader->out_of_memory |= config_namespaces_add(target, &netns) < 0;
 }
 
@@ -612,7 +578,7 @@ static void read_relay(struct schema_reader *reader, const struct yaml_node *nod
 		return;
 	*relay = loader->defaults;
 	const struct yaml_node *name = yaml_get(node, "name");
-	remember(loader, CONFIG_PART_RELAY, name ? name : node);
+	loader_remember(loader, CONFIG_PART_RELAY, name ? name : node);
 	schema_read_mapping(reader, node, &relay_schema, relay);
 }
 
@@ -622,61 +588,23 @@ static void read_relays(struct schema_reader *reader, const struct yaml_node *no
 		schema_read_items(reader, node, read_relay, target);
 }
 
-/* read_pattern - of names that are enrolled under the policy that is the key */
-static void read_pattern(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct config_watch *watch = target;
-	if (!schema_check_kind(reader, node, YAML_SCALAR, "a name in /run/netns, or a pattern such as web-*"))
-		return;
-	if (!*node->text || strchr(node->text, '/') || strlen(node->text) >= sizeof(watch->pattern)) {
-		report_add(&reader->report, node->at,
-		           "'%.64s' fits no name; expected a name in /run/netns, or a pattern such as web-*", node->text);
-		return;
-	}
-	memcpy(watch->pattern, node->text, strlen(node->text) + 1);
-	reader->out_of_memory |= config_add_watch(&loader_of(reader)->config, watch) < 0;
-}
-
-static void read_watch(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	struct err err = ERR_INIT;
-	(void)target;
-	if (node->kind == YAML_NULL || !schema_check_kind(reader, node, YAML_MAPPING, "a mapping of POLICY: PATTERN"))
-		return;
-	for (const struct yaml_node *child = node->first; child; child = child->next) {
-		struct config_watch watch = {0};
-		if (value_parse(&setting_name_type, child->key->text, watch.policy, &err) < 0)
-			report_add(&reader->report, child->key->at, "%s", err.text);
-		else
-			schema_read_items(reader, child, read_pattern, &watch);
-	}
-}
-
-static const struct schema_field enrolment_fields[] = {
-        {"watch", read_watch, NULL, "{ POLICY: PATTERN, or a list }",
-         "names in /run/netns that are enrolled under the policy as they appear, and withdrawn as they vanish", NULL},
-};
-static const struct schema enrolment_schema = SCHEMA("enrolment", enrolment_fields, &setting_enrolment);
-
-static void read_enrolment(struct schema_reader *reader, const struct yaml_node *node, void *target)
-{
-	schema_read_mapping(reader, node, &enrolment_schema, target);
-}
-
 static const struct schema_field file_fields[] = {
-        {"enrolment", read_enrolment, NULL, "mapping", "namespaces that come and go while the daemon runs", &enrolment_schema},
+        {"enrolment", config_read_enrolment, NULL, "mapping", "namespaces that come and go while the daemon runs",
+         &config_enrolment_schema},
         {"namespaces", read_namespaces, NULL, "{ NAME: mapping }",
          "names for namespaces that are not in /run/netns, or under another name", &namespace_schema},
         {"pools", read_pools, NULL, "{ NAME: mapping }", "backends that relays share by name", &pool_schema},
         {"defaults", read_defaults, NULL, "mapping",
          "settings of all relays: any of those below that are not of a kind of their own, as timeouts", NULL},
-        {"relays", read_relays, "a list of at least one relay", "list", "what is relayed", &relay_schema},
+        {"relays", read_relays, NULL, "list", "what is relayed: at least one, unless ports are published", &relay_schema},
+        {"publish", config_read_publish, NULL, "list", "ports of the program's own namespace that lead into others",
+         &config_publish_schema},
 };
 const struct schema config_file_schema = SCHEMA("the file", file_fields, &setting_daemon);
 
 const struct schema *const config_file_schemas[CONFIG_SCHEMA_COUNT] = {
-        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema, &enrolment_schema,
-        &destination_schema,
+        &relay_schema, &pool_schema, &backend_schema, &mirror_schema, &proxy_schema, &intercept_schema, &sni_schema,
+        &config_enrolment_schema, &destination_schema,
 };
 
 static const struct schema_field fragment_fields[] = {
@@ -684,6 +612,7 @@ static const struct schema_field fragment_fields[] = {
         {"pools", read_pools, NULL, "", "", NULL},
         {"defaults", read_defaults, NULL, "", "", NULL},
         {"relays", read_relays, NULL, "", "", NULL},
+        {"publish", config_read_publish, NULL, "", "", NULL},
 };
 static const struct schema fragment_schema = SCHEMA("a fragment", fragment_fields, NULL);
 
@@ -729,6 +658,9 @@ static int read_root(struct loader *loader, const struct yaml_node *root)
 		                               : "a list of at least one relay under 'relays:'");
 	if (loader->reader.out_of_memory)
 		return -ENOMEM;
+	if (root && root->kind == YAML_MAPPING && !loader->is_fragment && !yaml_get(root, "relays") && !yaml_get(root, "publish"))
+		report_add(&loader->reader.report, root->at,
+		           "there is no 'relays' in the file; expected a list of at least one relay, or of ports to 'publish'");
 	config_check(&loader->config, complain, loader);
 	return loader->reader.report.count ? -EINVAL : 0;
 }

@@ -218,7 +218,7 @@ static void a_wrong_fragment_is_reported_with_its_place(void **state)
 	assert_added("relays:\n- { name: new, listen: x/0.0.0.0:80, to: [ y/1.2.3.4:1, x/127.0.0.1:80 ] }\n",
 		     "fragment:2:57: error: backend x/127.0.0.1:80 is reached by listener x/0.0.0.0:80");
 	assert_added("threads: 2\n", "fragment:1:1: error: unknown key 'threads' in a fragment; expected one of namespaces, "
-				     "pools, defaults, relays\n");
+				     "pools, defaults, relays, publish\n");
 	assert_added("", "error: a fragment is empty; expected 'pools:' or 'relays:'\n");
 }
 
