@@ -80,8 +80,8 @@ static const char *published_name(const struct published *from, uint32_t index, 
 		inet_ntop(AF_INET, &endpoint.addr.in4.sin_addr, address, sizeof(address));
 	else
 		inet_ntop(AF_INET6, &endpoint.addr.in6.sin6_addr, address, sizeof(address));
-	for (char *at = address; *at; at++)
-		*at = *at == ':' ? '_' : *at; /* which no name has */
+	for (char *colon = address; (colon = strchr(colon, ':'));)
+		*colon = '_'; /* no name has colons */
 	if (from->is_any)
 		snprintf(buf, CONFIG_NAME_MAX, "publish-%u", port);
 	else

@@ -45,7 +45,7 @@ const char *control_reason(const struct answer *answer)
 enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
                                     const char *command, int fd)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	enum varlink_outcome outcome = control_request(service, call, command, fd, &answer);
 	if (outcome != VARLINK_LAST)
 		return outcome;

@@ -63,7 +63,7 @@ static const struct varlink_field enrol_returns[] = {
 
 static enum varlink_outcome enrol(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	int64_t deadline_ms = varlink_number(call, "deadline_ms", DEADLINE_MS);
 	enum varlink_outcome outcome = ask(service, call, call->has_file ? call->file : -1, &answer,
 	                                   "enrol %s %s %" PRId64 " %s %s", varlink_text(call, "uid"),
@@ -112,7 +112,7 @@ static const struct varlink_field keep_takes[] = {
 
 static enum varlink_outcome keep(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	(void)out;
 	return finish(call,
 	              ask(service, call, -1, &answer, "keep %s %s", varlink_text(call, "uid"), varlink_text(call, "snapshot")),
@@ -135,7 +135,7 @@ static const struct varlink_field sweep_takes[] = {
 
 static enum varlink_outcome sweep(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	(void)out;
 	return finish(call,
 	              ask(service, call, -1, &answer, "sweep %s %s", varlink_text(call, "snapshot"), or_none(call, "prefix")),
@@ -154,7 +154,7 @@ static const struct varlink_field withdraw_takes[] = {{.name = "uid", .kind = VA
 
 static enum varlink_outcome withdraw(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	(void)out;
 	return finish(call, ask(service, call, -1, &answer, "withdraw %s", varlink_text(call, "uid")), &answer);
 }
@@ -234,7 +234,7 @@ static bool write_rows(struct varlink_call *call, struct json *out)
 
 static enum varlink_outcome list(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
-	struct answer answer;
+	struct answer answer = {.fd = -1};
 	if (call->place[PLACE_FILE] == 0) {
 		enum varlink_outcome outcome = ask(service, call, -1, &answer, "enrolled %s", or_none(call, "prefix"));
 		if (outcome != VARLINK_LAST)

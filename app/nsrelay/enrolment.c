@@ -17,7 +17,6 @@ int enrolments_init(struct enrolments *enrolments, struct spaces *spaces, const 
 {
 	*enrolments = (struct enrolments){.spaces = spaces, .answer = answer, .ctx = ctx};
 	list_init(&enrolments->all);
-	list_init(&enrolments->waiters);
 	snprintf(enrolments->path, sizeof(enrolments->path), "%s", path);
 	enrolments->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return enrolments->epoll_fd < 0 ? err_set_errno(err, "enrolment") : 0;
@@ -28,45 +27,64 @@ static struct enrolment *enrolment_of(struct list *link)
 	return LIST_ENTRY(link, struct enrolment, link);
 }
 
-static struct enrolment_waiter *waiter_of(struct list *link)
-{
-	return LIST_ENTRY(link, struct enrolment_waiter, link);
-}
-
 /* ---- telling ---- */
 
-/* tell - and forget them: those that wait for the enrolment @serial */
+/* Which waiters are told. */
+struct told {
+	bool (*fits)(const struct enrolment_waiter *waiter, const struct told *told);
+	uint32_t serial;
+	uint64_t now_ms;
+};
+
+static bool waits_for(const struct enrolment_waiter *waiter, const struct told *told)
+{
+	return waiter->serial == told->serial;
+}
+
+static bool is_overdue(const struct enrolment_waiter *waiter, const struct told *told)
+{
+	return waiter->deadline_ms <= told->now_ms;
+}
+
+static bool is_in_change(const struct enrolment_waiter *waiter, const struct told *told)
+{
+	(void)told;
+	return waiter->in_change;
+}
+
+/* tell_all - and forget them */
+static void tell_all(struct enrolments *enrolments, const struct told *told, int error, const char *text)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < enrolments->waiters.count; i++) {
+		const struct enrolment_waiter *waiter = &enrolments->waiters.items[i];
+		if (told->fits(waiter, told))
+			enrolments->answer(enrolments->ctx, waiter->ticket, error, text);
+		else
+			enrolments->waiters.items[kept++] = *waiter;
+	}
+	enrolments->waiters.count = kept;
+}
+
+/* tell - those that wait for the enrolment @serial */
 static void tell(struct enrolments *enrolments, uint32_t serial, int error, const char *text)
 {
-	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
-		struct enrolment_waiter *waiter = waiter_of(link);
-		next = link->next;
-		if (waiter->serial != serial)
-			continue;
-		enrolments->answer(enrolments->ctx, waiter->ticket, error, text);
-		list_remove(link);
-		free(waiter);
-	}
+	tell_all(enrolments, &(struct told){.fits = waits_for, .serial = serial}, error, text);
 }
 
 /* wait_for - without memory the answer is that */
 static void wait_for(struct enrolments *enrolments, uint32_t serial, uint64_t ticket, uint64_t deadline_ms)
 {
-	struct enrolment_waiter *waiter = ticket ? calloc(1, sizeof(*waiter)) : NULL;
-	if (ticket && !waiter) {
+	struct enrolment_waiter *waiter = ticket ? vec_push(&enrolments->waiters) : NULL;
+	if (waiter)
+		*waiter = (struct enrolment_waiter){.ticket = ticket, .deadline_ms = deadline_ms, .serial = serial};
+	else if (ticket)
 		enrolments->answer(enrolments->ctx, ticket, ENOMEM, "out of memory");
-	}
-	if (!waiter)
-		return;
-	*waiter = (struct enrolment_waiter){.ticket = ticket, .deadline_ms = deadline_ms, .serial = serial};
-	list_append(&enrolments->waiters, &waiter->link);
 }
 
 void enrolments_forget_waiters(struct enrolments *enrolments)
 {
-	struct list *link;
-	while ((link = list_shift(&enrolments->waiters)))
-		free(waiter_of(link));
+	vec_clear(&enrolments->waiters);
 }
 
 static void log_enrolment(enum log_level level, const char *event, const struct enrolment *enrolment, const char *reason)
@@ -83,13 +101,22 @@ static void log_enrolment(enum log_level level, const char *event, const struct 
 
 /* ---- one goes ---- */
 
-static void free_enrolment(struct enrolment *enrolment)
+/* close_enrolment - what it holds, and itself */
+static void close_enrolment(const struct enrolments *enrolments, struct enrolment *enrolment)
+{
+	space_release(enrolment->space);
+	if (enrolment->pid_fd >= 0) {
+		/* Closing is not enough: whoever sent it has the same file open. */
+		epoll_ctl(enrolments->epoll_fd, EPOLL_CTL_DEL, enrolment->pid_fd, NULL);
+		close(enrolment->pid_fd);
+	}
+	free(enrolment);
+}
+
+static void free_enrolment(const struct enrolments *enrolments, struct enrolment *enrolment)
 {
 	list_remove(&enrolment->link);
-	space_release(enrolment->space);
-	if (enrolment->pid_fd >= 0)
-		close(enrolment->pid_fd); /* which takes it out of the epoll as well */
-	free(enrolment);
+	close_enrolment(enrolments, enrolment);
 }
 
 /* note_leaving - without memory a listener may come to stand beside one that closes, which costs connections of that moment */
@@ -109,18 +136,18 @@ static void drop(struct enrolments *enrolments, struct enrolment *enrolment, con
 		enrolments->withdrawn = true;
 	}
 	tell(enrolments, enrolment->is.serial, ECANCELED, "it was withdrawn meanwhile");
-	free_enrolment(enrolment);
+	free_enrolment(enrolments, enrolment);
 	enrolments_note(enrolments);
 }
 
 static void end_all(struct enrolments *enrolments)
 {
-	struct list *link;
 	enrolments_forget_waiters(enrolments);
-	while ((link = list_shift(&enrolments->all))) {
-		list_init(link);
-		free_enrolment(enrolment_of(link));
+	for (struct list *link = enrolments->all.next, *next; link != &enrolments->all; link = next) {
+		next = link->next;
+		close_enrolment(enrolments, enrolment_of(link));
 	}
+	list_init(&enrolments->all);
 	vec_clear(&enrolments->leaving);
 }
 
@@ -213,7 +240,7 @@ int enrolments_insert(struct enrolments *enrolments, const struct enrolment *dra
 	if (rc == 0)
 		rc = watch_process(enrolments, enrolment, err);
 	if (rc < 0) {
-		free_enrolment(enrolment);
+		free_enrolment(enrolments, enrolment);
 		return rc;
 	}
 	log_enrolment(LOG_LEVEL_INFO, "enrolled", enrolment, NULL);
@@ -318,19 +345,23 @@ void enrolments_withdraw(struct enrolments *enrolments, const char *uid, uint64_
 	answer_withdrawn(enrolments, ticket);
 }
 
-uint32_t enrolments_sweep(struct enrolments *enrolments, const char *prefix, const char *snapshot, uint64_t ticket)
+/* find_stray - one whose uid begins with @prefix and that is not in @snapshot; NULL: there is none */
+static struct enrolment *find_stray(const struct enrolments *enrolments, const char *prefix, const char *snapshot)
 {
-	uint32_t count = 0;
-	for (struct list *link = enrolments->all.next, *next; link != &enrolments->all; link = next) {
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
 		struct enrolment *enrolment = enrolment_of(link);
-		next = link->next;
-		if (strncmp(enrolment->is.uid, prefix, strlen(prefix)) != 0 || strcmp(enrolment->snapshot, snapshot) == 0)
-			continue;
-		drop(enrolments, enrolment, "it is not in the snapshot");
-		count++;
+		if (strncmp(enrolment->is.uid, prefix, strlen(prefix)) == 0 && strcmp(enrolment->snapshot, snapshot) != 0)
+			return enrolment;
 	}
+	return NULL;
+}
+
+void enrolments_sweep(struct enrolments *enrolments, const char *prefix, const char *snapshot, uint64_t ticket)
+{
+	struct enrolment *stray;
+	while ((stray = find_stray(enrolments, prefix, snapshot)))
+		drop(enrolments, stray, "it is not in the snapshot");
 	answer_withdrawn(enrolments, ticket);
-	return count;
 }
 
 void enrolments_look(struct enrolments *enrolments)
@@ -398,8 +429,8 @@ static void begin_withdrawals(struct enrolments *enrolments)
 {
 	vec_each(leaving, &enrolments->leaving)
 		leaving->in_change = !leaving->until_ms;
-	for (struct list *link = enrolments->waiters.next; link != &enrolments->waiters; link = link->next)
-		waiter_of(link)->in_change = waiter_of(link)->serial == 0;
+	vec_each(waiter, &enrolments->waiters)
+		waiter->in_change = waiter->serial == 0;
 	enrolments->withdrawn_in_change = enrolments->withdrawn;
 	enrolments->withdrawn = false;
 }
@@ -436,7 +467,7 @@ static void serve(struct enrolments *enrolments, struct enrolment *enrolment)
 }
 
 /* fail - @why is told if it was alone, and so the only one it can be about */
-static void fail(struct enrolments *enrolments, struct enrolment *enrolment, bool was_alone, const char *why, uint64_t now_ms)
+static void fail(struct enrolment *enrolment, bool was_alone, const char *why, uint64_t now_ms)
 {
 	enrolment->state = ENROLMENT_PENDING;
 	enrolment->is_alone = true;
@@ -444,11 +475,23 @@ static void fail(struct enrolments *enrolments, struct enrolment *enrolment, boo
 		return;
 	snprintf(enrolment->reason, sizeof(enrolment->reason), "%s", why);
 	enrolment->retry_ms = now_ms + ((uint64_t)RETRY_FIRST_MS << enrolment->failures);
-	if (++enrolment->failures < ENROLMENT_TRIES_MAX)
-		return;
-	log_enrolment(LOG_LEVEL_ERROR, "enrolment_failed", enrolment, why);
-	tell(enrolments, enrolment->is.serial, EIO, why);
-	free_enrolment(enrolment);
+	enrolment->failures++;
+}
+
+/* find_hopeless - one that has been tried often enough; NULL: there is none */
+static struct enrolment *find_hopeless(const struct enrolments *enrolments)
+{
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next)
+		if (enrolment_of(link)->failures >= ENROLMENT_TRIES_MAX)
+			return enrolment_of(link);
+	return NULL;
+}
+
+static void give_up(struct enrolments *enrolments, struct enrolment *enrolment)
+{
+	log_enrolment(LOG_LEVEL_ERROR, "enrolment_failed", enrolment, enrolment->reason);
+	tell(enrolments, enrolment->is.serial, EIO, enrolment->reason);
+	free_enrolment(enrolments, enrolment);
 	enrolments_note(enrolments);
 }
 
@@ -460,15 +503,8 @@ static void settle_withdrawals(struct enrolments *enrolments, bool well, uint64_
 			leaving->until_ms = settled_ms;
 		leaving->in_change = false;
 	}
-	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
-		struct enrolment_waiter *waiter = waiter_of(link);
-		next = link->next;
-		if (!well || !waiter->in_change)
-			continue;
-		enrolments->answer(enrolments->ctx, waiter->ticket, 0, "");
-		list_remove(link);
-		free(waiter);
-	}
+	if (well)
+		tell_all(enrolments, &(struct told){.fits = is_in_change}, 0, "");
 	if (!well && enrolments->withdrawn_in_change) {
 		enrolments->withdrawn = true;
 		enrolments->withdraw_ms = now_ms + RETRY_FIRST_MS;
@@ -479,16 +515,17 @@ static void settle_withdrawals(struct enrolments *enrolments, bool well, uint64_
 void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t now_ms, uint64_t settled_ms)
 {
 	uint32_t started = enrolments->started;
-	for (struct list *link = enrolments->all.next, *next; link != &enrolments->all; link = next) {
-		struct enrolment *enrolment = enrolment_of(link);
-		next = link->next;
-		if (enrolment->state != ENROLMENT_STARTING)
+	struct enrolment *hopeless;
+	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
+		if (enrolment_of(link)->state != ENROLMENT_STARTING)
 			continue;
 		if (why)
-			fail(enrolments, enrolment, started == 1, why, now_ms);
+			fail(enrolment_of(link), started == 1, why, now_ms);
 		else
-			serve(enrolments, enrolment);
+			serve(enrolments, enrolment_of(link));
 	}
+	while ((hopeless = find_hopeless(enrolments)))
+		give_up(enrolments, hopeless);
 	settle_withdrawals(enrolments, !why, now_ms, settled_ms);
 	if (!why && started)
 		enrolments_note(enrolments);
@@ -496,20 +533,11 @@ void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t 
 
 uint64_t enrolments_act(struct enrolments *enrolments, uint64_t now_ms)
 {
-	uint64_t next_ms = 0;
-	for (struct list *link = enrolments->waiters.next, *next; link != &enrolments->waiters; link = next) {
-		struct enrolment_waiter *waiter = waiter_of(link);
-		next = link->next;
-		if (waiter->deadline_ms > now_ms) {
-			if (waiter->deadline_ms != UINT64_MAX && (next_ms == 0 || waiter->deadline_ms < next_ms))
-				next_ms = waiter->deadline_ms;
-			continue;
-		}
-		enrolments->answer(enrolments->ctx, waiter->ticket, 0, "pending");
-		list_remove(link);
-		free(waiter);
-	}
-	return next_ms;
+	uint64_t next_ms = UINT64_MAX;
+	tell_all(enrolments, &(struct told){.fits = is_overdue, .now_ms = now_ms}, 0, "pending");
+	vec_each(waiter, &enrolments->waiters)
+		next_ms = waiter->deadline_ms < next_ms ? waiter->deadline_ms : next_ms;
+	return next_ms == UINT64_MAX ? 0 : next_ms;
 }
 
 /* ---- looking on ---- */

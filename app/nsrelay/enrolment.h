@@ -38,7 +38,7 @@ enum {
 	ENROLMENT_NAME_MAX = 128,   /* its NUL included, as all of these */
 	ENROLMENT_SNAPSHOT_MAX = 64,
 	ENROLMENT_REASON_MAX = 256,
-	ENROLMENT_TRIES_MAX = 6, /* 50 ms after the first failure, then twice as long each time: 1.5 s in all */
+	ENROLMENT_TRIES_MAX = 8, /* 50 ms after the first failure, then twice as long each time: 6.4 s in all */
 };
 
 enum enrolment_state { ENROLMENT_PENDING, ENROLMENT_STARTING, ENROLMENT_SERVED };
@@ -63,7 +63,6 @@ struct enrolment {
 
 /* Somebody who is told what becomes of it. */
 struct enrolment_waiter {
-	struct list link;
 	uint64_t ticket, deadline_ms;
 	uint32_t serial; /* of the enrolment; 0: that those that were withdrawn are gone */
 	bool in_change;  /* (serial 0) the change that is under way takes them away */
@@ -80,7 +79,7 @@ typedef void enrolment_answer_fn(void *ctx, uint64_t ticket, int error, const ch
 
 struct enrolments {
 	struct list all;     /* struct enrolment, in the order in which they came */
-	struct list waiters;
+	VEC(struct enrolment_waiter) waiters;
 	VEC(struct enrolment_leaving) leaving;
 	struct spaces *spaces;       /* borrowed */
 	enrolment_answer_fn *answer;
@@ -128,8 +127,8 @@ int enrolments_keep(struct enrolments *enrolments, const char *uid, const char *
 /* enrolments_withdraw - the answer comes when its listeners close; of what is not enrolled at once */
 void enrolments_withdraw(struct enrolments *enrolments, const char *uid, uint64_t ticket);
 
-/* enrolments_sweep - the same of all whose uid begins with @prefix and which are not in @snapshot; returns how many */
-uint32_t enrolments_sweep(struct enrolments *enrolments, const char *prefix, const char *snapshot, uint64_t ticket);
+/* enrolments_sweep - the same of all whose uid begins with @prefix and which are not in @snapshot */
+void enrolments_sweep(struct enrolments *enrolments, const char *prefix, const char *snapshot, uint64_t ticket);
 
 /* enrolments_look - withdraw those whose process has ended */
 void enrolments_look(struct enrolments *enrolments);

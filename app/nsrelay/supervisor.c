@@ -760,7 +760,6 @@ int supervisor_run(struct config *config, const char *config_path, bool sandbox,
 		.config_path = config_path, .sandbox = sandbox, .signal_fd = -1, .serve_fd = -1, .metrics_fds = {-1, -1}, .control_fd = -1, .enrolments.epoll_fd = -1};
 	spaces_init(&s.spaces);
 	steering_init(&s.steering);
-	change_init(&s);
 	watching_init(&s.watching);
 	s.targets.spaces = &s.spaces;
 	for (uint32_t i = 0; i < LIMIT_THREADS; i++)

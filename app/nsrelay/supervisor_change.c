@@ -84,9 +84,10 @@ static void refuse(struct supervisor *s, const char *why)
 /* take_wish - the oldest one; NULL: nobody wishes anything */
 static struct change_wish *take_wish(struct supervisor *s)
 {
-	struct list *link = list_shift(&s->change.wishes);
-	s->change.wish_count -= link ? 1 : 0;
-	return link ? LIST_ENTRY(link, struct change_wish, link) : NULL;
+	struct change_wish *wish = s->change.wish_count ? s->change.wishes[0] : NULL;
+	if (wish)
+		memmove(&s->change.wishes[0], &s->change.wishes[1], --s->change.wish_count * sizeof(struct change_wish *));
+	return wish;
 }
 
 static void free_wish(struct change_wish *wish)
@@ -328,12 +329,6 @@ static void begin(struct supervisor *s, const struct change_wish *wish)
 
 /* ---- what others call ---- */
 
-void change_init(struct supervisor *s)
-{
-	s->change = (struct change_state){0};
-	list_init(&s->change.wishes);
-}
-
 void change_want(struct supervisor *s)
 {
 	s->change.wanted |= !s->stopping;
@@ -353,8 +348,7 @@ void change_requested(struct supervisor *s, uint64_t ticket, const char *command
 	wish->ticket = ticket;
 	wish->fd = fd;
 	strcpy(wish->command, command);
-	list_append(&s->change.wishes, &wish->link);
-	s->change.wish_count++;
+	s->change.wishes[s->change.wish_count++] = wish;
 }
 
 /* act - at most one change; when it is over, but for the relay's part, the next may begin: now */
@@ -418,5 +412,5 @@ void change_forget(struct supervisor *s)
 	change_drop_wishes(s);
 	setup_free(s->change.next, 0);
 	free(s->change.text);
-	change_init(s);
+	s->change = (struct change_state){0};
 }

@@ -22,7 +22,6 @@
 
 /* A change of the configuration that the relay's control socket has asked for. */
 struct change_wish {
-	struct list link;
 	uint64_t ticket; /* who asked, and is to be told how it went */
 	int fd;          /* what came with it; owned; -1: nothing */
 	char command[];  /* "reload", or one of app/nsrelay/edit.h */
@@ -31,7 +30,7 @@ struct change_wish {
 /* Changes of the configuration, one after the other. */
 struct change_state {
 	bool wanted;         /* the file is to be read again, for a signal, as soon as nothing else is under way */
-	struct list wishes;  /* struct change_wish, oldest first */
+	struct change_wish *wishes[LIMIT_REQUESTS]; /* oldest first; owned */
 	uint32_t wish_count;
 	uint64_t ticket;     /* who asked for the one under way; 0: nobody */
 	bool enrols;         /* it is for who is enrolled alone */
@@ -103,8 +102,6 @@ void change_want(struct supervisor *s);
 /* change_requested - by the relay's control socket (relay/request.h): @command, with the file @fd, which is taken; -1: none */
 void change_requested(struct supervisor *s, uint64_t ticket, const char *command, int fd);
 
-/* change_init - nothing is asked for */
-void change_init(struct supervisor *s);
 
 /* change_act - do what is due. Returns when there is something to do next, 0: not before something happens */
 uint64_t change_act(struct supervisor *s);

@@ -60,11 +60,14 @@ void watching_configure(struct watching *watching, const struct config *config, 
 void watching_heard(struct watching *watching, uint64_t now_ms)
 {
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t n;
-	while ((n = read(watching->fd, events, sizeof(events))) > 0) {
-		const struct inotify_event *event = (const void *)events;
-		if (event->mask & IN_IGNORED) /* the folder itself has gone */
-			watching->has_folder = false;
+	ssize_t size;
+	while ((size = read(watching->fd, events, sizeof(events))) > 0) {
+		const struct inotify_event *event;
+		for (ssize_t at = 0; at < size; at += (ssize_t)(sizeof(*event) + event->len)) {
+			event = (const void *)(events + at);
+			if (event->mask & IN_IGNORED) /* the folder itself has gone */
+				watching->has_folder = false;
+		}
 	}
 	watching->pause_ms = LOOK_FIRST_MS;
 	look_soon(watching, now_ms);

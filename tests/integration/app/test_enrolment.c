@@ -20,19 +20,10 @@
 
 #include "app/varlink/client.h"
 #include "nsctl/netns.h"
+#include "tests/integration/app/enrolling.h"
 #include "tests/integration/app/manager.h"
 #include "tests/integration/app/nsctlproc.h"
 #include "tests/lib/relayproc.h"
-
-#define CONTROL  "/run/control.sock"
-#define CALL(it) "io.nsrelay.Control." it
-#define HEAD     "control: { path: " CONTROL " }\nlog: { level: info }\nthreads: 2\n"
-#define RELAYS                                                                                                          \
-	"relays:\n"                                                                                                     \
-	"- { name: out, listen: '@pods/[::]:15001', to: original, intercept: { mode: redirect, steer: outbound } }\n"   \
-	"- { name: in, listen: '@pods/[::]:15006', to: original, intercept: { mode: redirect, steer: inbound } }\n"
-
-enum { STEP_MS = 20 };
 
 static struct {
 	int pod, server;
@@ -54,97 +45,6 @@ static void begin(void)
 	begin_with(HEAD RELAYS);
 }
 
-static void nap(void)
-{
-	poll(NULL, 0, STEP_MS);
-}
-
-#define AWAIT(condition)                                                                                                \
-	do {                                                                                                            \
-		int naps = TESTNS_PATIENCE_MS / STEP_MS;                                                                \
-		while (!(condition) && naps-- > 0)                                                                      \
-			nap();                                                                                          \
-		assert_true(condition);                                                                                 \
-	} while (0)
-
-/* ---- calls ---- */
-
-/* call - the reply, or NULL and why not in @err */
-static json_t *call(const char *method, json_t *given, int fd, struct err *err)
-{
-	json_t *reply = NULL;
-	assert_non_null(given);
-	return varlink_call(CONTROL, method, given, fd, &reply, err) < 0 ? NULL : reply;
-}
-
-/* succeed - the call; what it returned is forgotten */
-static void succeed(const char *method, json_t *given)
-{
-	struct err err = ERR_INIT;
-	json_t *reply = call(method, given, -1, &err);
-	if (!reply)
-		fail_msg("%s", err.text);
-	json_decref(reply);
-}
-
-static void fail_saying(const char *method, json_t *given, int fd, const char *error, const char *why)
-{
-	struct err err = ERR_INIT;
-	json_t *reply = call(method, given, fd, &err);
-	assert_null(reply);
-	if (!strstr(err.text, error) || !strstr(err.text, why))
-		fail_msg("`%s` does not say `%s: %s`", err.text, error, why);
-}
-
-/* enrol_as - @fd, with further parameters; the state is @expected */
-static void enrol_as(json_t *given, int fd, const char *expected)
-{
-	struct err err = ERR_INIT;
-	json_t *reply = call(CALL("Enrol"), given, fd, &err);
-	if (!reply)
-		fail_msg("%s", err.text);
-	assert_string_equal(json_string_value(json_object_get(reply, "state")), expected);
-	json_decref(reply);
-}
-
-static void enrol(const char *uid, int fd)
-{
-	enrol_as(json_pack("{s:s}", "uid", uid), fd, "served");
-}
-
-static void withdraw(const char *uid)
-{
-	succeed(CALL("Withdraw"), json_pack("{s:s}", "uid", uid));
-}
-
-static int add_rows(void *ctx, const json_t *reply, struct err *err)
-{
-	(void)err;
-	return json_array_extend(ctx, json_object_get(reply, "enrolments"));
-}
-
-/* enrolled - all of @prefix; to be given to json_decref() */
-static json_t *enrolled(const char *prefix)
-{
-	struct varlink_client client;
-	struct err err = ERR_INIT;
-	json_t *rows = json_array();
-	assert_success(varlink_connect(&client, CONTROL, &err), &err);
-	assert_success(varlink_each(&client, CALL("Enrolled"), json_pack("{s:s}", "prefix", prefix), add_rows, rows, &err), &err);
-	varlink_disconnect(&client);
-	return rows;
-}
-
-static size_t count_enrolled(const char *prefix, const char *state)
-{
-	json_t *rows = enrolled(prefix);
-	size_t count = 0;
-	for (size_t i = 0; i < json_array_size(rows); i++)
-		count += strcmp(json_string_value(json_object_get(json_array_get(rows, i), "state")), state) == 0;
-	json_decref(rows);
-	return count;
-}
-
 /* ---- what there is in a namespace ---- */
 
 static bool says(int ns_fd, const char *command, const char *text)
@@ -152,13 +52,6 @@ static bool says(int ns_fd, const char *command, const char *text)
 	char script[256];
 	snprintf(script, sizeof(script), "%s | grep -q -- '%s'", command, text);
 	return testns_run(ns_fd, TESTNS_ARGV("sh", "-c", script)) == 0;
-}
-
-/* rules - how many tables and routing rules of ours are there */
-static int rules(int ns_fd)
-{
-	return testns_run(ns_fd, TESTNS_ARGV("sh", "-c", "exit $(( $(nft list tables | grep -c nsrelay) * 10 + "
-							 "$(ip rule | grep -c 0x4e2) ))"));
 }
 
 static void assert_relayed(int from, const char *address, int listener)
@@ -218,11 +111,11 @@ static void a_pod_with_a_service_is_enrolled_by_its_name(void **state)
 	here.pod = testns_new_named("web");
 	testns_join(here.pod, here.server);
 	here.relay = relayproc_start_config(HEAD RELAYS);
-	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", "web", "--name", "shop/web", "--control", CONTROL));
+	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", "web", "--name", "shop/web", "--control", ENROLLING_CONTROL));
 	assert_relayed(here.pod, "10.0.0.2:80", testns_listen(here.server, "10.0.0.2:80"));
-	nsctlproc_succeed(-1, TESTNS_ARGV("enrolled", "we", "-j", "--control", CONTROL));
+	nsctlproc_succeed(-1, TESTNS_ARGV("enrolled", "we", "-j", "--control", ENROLLING_CONTROL));
 	assert_string_equal(nsctlproc_json("/enrolments/0/name"), "shop/web");
-	nsctlproc_succeed(-1, TESTNS_ARGV("withdraw", "web", "--control", CONTROL));
+	nsctlproc_succeed(-1, TESTNS_ARGV("withdraw", "web", "--control", ENROLLING_CONTROL));
 	assert_int_equal(count_enrolled("", "served"), 0);
 }
 
@@ -233,7 +126,7 @@ static void one_that_was_enrolled_by_its_process_ends_with_it(void **state)
 	begin();
 	pid_t process = testns_spawn(here.pod, TESTNS_ARGV("sleep", "100"));
 	snprintf(pid, sizeof(pid), "pid:%d", (int)process);
-	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", pid, "--uid", "pod", "--control", CONTROL));
+	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", pid, "--uid", "pod", "--control", ENROLLING_CONTROL));
 	assert_relayed(here.pod, "10.0.0.2:80", testns_listen(here.server, "10.0.0.2:80"));
 	kill(process, SIGKILL);
 	AWAIT(count_enrolled("", "served") == 0);
@@ -249,7 +142,7 @@ static void a_process_that_has_ended_is_refused(void **state)
 	int pid_fd = testns_keep_fd(pidfd_open(process, 0));
 	kill(process, SIGKILL);
 	testns_await_exit(process); /* its pid may be another's from now on */
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), pid_fd, "NamespaceRefused", "has ended");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), pid_fd, "NamespaceRefused", "has ended");
 	assert_int_equal(count_enrolled("", "served") + count_enrolled("", "pending"), 0);
 }
 
@@ -264,17 +157,17 @@ static void what_cannot_be_enrolled_is_refused(void **state)
 	int file = testns_keep_fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 	const int wrong[] = {testns_keep_fd(pipe_fds[0]), testns_keep_fd(pipe_fds[1]), mounts, file};
 	for (size_t i = 0; i < 4; i++)
-		fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), wrong[i], "NamespaceRefused",
+		enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), wrong[i], "NamespaceRefused",
 			    "neither a network namespace nor a process");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), -1, "NamespaceRefused", "no descriptor came");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), host, "NamespaceRefused", "the daemon's own");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "a pod"), here.pod, "NamespaceRefused", "blanks");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", ""), here.pod, "NamespaceRefused", "empty");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "a\nb"), here.pod, "NamespaceRefused", "control characters");
-	fail_saying(CALL("Enrol"), json_pack("{s:s, s:s}", "uid", "pod", "policy", "pod"), here.pod, "NamespaceRefused",
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), -1, "NamespaceRefused", "no descriptor came");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), host, "NamespaceRefused", "the daemon's own");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "a pod"), here.pod, "NamespaceRefused", "blanks");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", ""), here.pod, "NamespaceRefused", "empty");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "a\nb"), here.pod, "NamespaceRefused", "control characters");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s, s:s}", "uid", "pod", "policy", "pod"), here.pod, "NamespaceRefused",
 		    "did you mean 'pods'?");
 	enrol("pod", here.pod);
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "twin"), here.pod, "NamespaceRefused", "enrolled as 'pod' already");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "twin"), here.pod, "NamespaceRefused", "enrolled as 'pod' already");
 	assert_int_equal(count_enrolled("", "served"), 1);
 }
 
@@ -282,7 +175,7 @@ static void who_has_no_relay_for_it_is_told(void **state)
 {
 	(void)state;
 	begin_with(HEAD "relays: [ { name: a, listen: '/127.0.0.1:9', to: '/127.0.0.1:10' } ]\n");
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), here.pod, "NamespaceRefused",
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "pod"), here.pod, "NamespaceRefused",
 		    "no relay listens in enrolled namespaces");
 }
 
@@ -382,14 +275,14 @@ static void what_is_not_in_a_snapshot_is_withdrawn(void **state)
 	enrol("agent/2", second);
 	enrol("agent/3", third);
 	enrol("other", fourth);
-	fail_saying(CALL("Keep"), json_pack("{s:s, s:s}", "uid", "agent/9", "snapshot", "b"), -1, "NotFound", "agent/9");
-	succeed(CALL("Keep"), json_pack("{s:s, s:s}", "uid", "agent/1", "snapshot", "b"));
+	enrolling_refused(CALL("Keep"), json_pack("{s:s, s:s}", "uid", "agent/9", "snapshot", "b"), -1, "NotFound", "agent/9");
+	enrolling_succeed(CALL("Keep"), json_pack("{s:s, s:s}", "uid", "agent/1", "snapshot", "b"));
 	enrol_as(json_pack("{s:s, s:s}", "uid", "agent/2", "snapshot", "b"), second, "served");
-	succeed(CALL("SnapshotSent"), json_pack("{s:s, s:s}", "snapshot", "b", "prefix", "agent/"));
+	enrolling_succeed(CALL("SnapshotSent"), json_pack("{s:s, s:s}", "snapshot", "b", "prefix", "agent/"));
 	assert_int_equal(count_enrolled("agent/", "served"), 2);
 	assert_int_equal(count_enrolled("agent/3", "served"), 0);
 	assert_int_equal(count_enrolled("other", "served"), 1);
-	succeed(CALL("SnapshotSent"), json_pack("{s:s}", "snapshot", "c"));
+	enrolling_succeed(CALL("SnapshotSent"), json_pack("{s:s}", "snapshot", "c"));
 	assert_int_equal(count_enrolled("", "served"), 0);
 	AWAIT(rules(third) == 0);
 }
@@ -418,7 +311,7 @@ static void one_that_keeps_failing_is_given_up_and_stops_nobody(void **state)
 	testns_listen(here.pod, "[::]:15001");
 	enrol_as(json_pack("{s:s, s:i}", "uid", "bad", "deadline_ms", 1), here.pod, "pending");
 	enrol("good", good);
-	fail_saying(CALL("Enrol"), json_pack("{s:s}", "uid", "bad"), here.pod, "EnrolmentFailed", "15001");
+	enrolling_refused(CALL("Enrol"), json_pack("{s:s}", "uid", "bad"), here.pod, "EnrolmentFailed", "15001");
 	relayproc_await_record(here.relay, "enrolment_failed", &record);
 	assert_string_equal(relayproc_text(&record, "uid", text, sizeof(text)), "bad");
 	assert_int_equal(count_enrolled("", "served"), 1);
@@ -453,7 +346,7 @@ static void killed_daemon_finds_them_again(void **state)
 	int out = testns_listen(here.server, "10.0.0.2:80");
 	pid_t process = testns_spawn(here.pod, TESTNS_ARGV("sleep", "100"));
 	snprintf(uid, sizeof(uid), "pid:%d", (int)process);
-	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", uid, "--control", CONTROL));
+	nsctlproc_succeed(-1, TESTNS_ARGV("enrol", uid, "--control", ENROLLING_CONTROL));
 	for (int i = 1; i < PODS; i++) {
 		snprintf(uid, sizeof(uid), "pod-%d", i);
 		pods[i] = testns_new_named(uid); /* or nobody could find it */
@@ -587,7 +480,7 @@ static void many_at_once_are_served_but_the_bad_one(void **state)
 	for (int i = 0; i < PODS; i++) {
 		snprintf(path, sizeof(path), "path:/proc/%d/fd/%d", (int)getpid(), pods[i]);
 		snprintf(uid, sizeof(uid), "pod-%d", i);
-		asking[i] = testns_spawn(-1, nsctlproc_argv(TESTNS_ARGV("enrol", path, "--uid", uid, "--control", CONTROL)));
+		asking[i] = testns_spawn(-1, nsctlproc_argv(TESTNS_ARGV("enrol", path, "--uid", uid, "--control", ENROLLING_CONTROL)));
 	}
 	for (int i = 0; i < PODS; i++) {
 		int status = testns_await_exit(asking[i]);
