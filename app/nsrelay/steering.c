@@ -13,6 +13,8 @@
 enum {
 	LOOK_MS = 1000,
 	LOOKS = 16, /* namespaces in one look; each takes some 0.3 ms */
+	/* Beyond the drain: resets that end it have to be translated still, or those who were steered do not know them. */
+	GRACE_MS = 250,
 	ROUTE_TABLE = 1249,
 	RULE_PRIORITY = 1249,
 };
@@ -303,7 +305,7 @@ void steering_commit(struct steering *steering, const struct setup *setup, uint6
 			continue;
 		}
 		if (whole)
-			withdraw(steered, now_ms + drain_ms(setup, steered->space) + 1);
+			withdraw(steered, now_ms + drain_ms(setup, steered->space) + GRACE_MS);
 		intercept_fini(&steered->next);
 	}
 	plan_look(steering, now_ms);
