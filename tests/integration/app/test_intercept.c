@@ -419,6 +419,24 @@ static void pod_that_cannot_be_steered_changes_nothing(void **state)
 	assert_int_equal(relayproc_stop(here.relay), 0);
 }
 
+/*
+ * From the pod into the server's namespace, whose own rules bring the answers back: the relay connects inside it, so that no link
+ * between the two is needed, and the server sees the pod's address.
+ */
+static void the_clients_address_is_kept_into_another_namespace(void **state)
+{
+	(void)state;
+	begin_named(HEAD "- { name: out, listen: 'pod/[::]:15001', to: 'server/10.0.0.2:80', intercept: { mode: redirect, steer: outbound, "
+			 "source: client } }\n"
+			 "- { name: in, listen: 'server/[::]:15006', to: original, intercept: { mode: redirect, steer: inbound, "
+			 "source: client } }\n");
+	int listener = testns_listen(here.server, "10.0.0.2:80");
+	for (int i = 0; i < 3; i++)
+		assert_relayed(here.pod, "10.0.0.2:80", listener, "10.0.0.1");
+	assert_relayed(here.pod, "10.0.0.77:80", listener, "10.0.0.1"); /* where nobody is */
+	assert_int_equal(relayproc_stop(here.relay), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +451,7 @@ int main(void)
 		relayproc_test(the_example_relays_between_pods),
 		relayproc_test(so_it_is_with_tproxy),
 		relayproc_test(what_is_excluded_goes_straight),
+		relayproc_test(the_clients_address_is_kept_into_another_namespace),
 		relayproc_test(pods_come_and_go_by_reload),
 		relayproc_test(without_a_daemon_connections_pass),
 		relayproc_test(or_are_refused),
