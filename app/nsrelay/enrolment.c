@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "app/nsrelay/enrolment_private.h"
-#include "base/check.h"
 #include "base/log.h"
 
 enum { RETRY_FIRST_MS = 50 };
@@ -127,17 +126,19 @@ static void note_leaving(struct enrolments *enrolments, uint64_t cookie)
 		leaving->cookie = cookie;
 }
 
-/* drop - what it has in its namespace goes with the next change */
+/* drop - what it has in its namespace goes with the next change, and then it is noted, once for all */
 static void drop(struct enrolments *enrolments, struct enrolment *enrolment, const char *why)
 {
+	bool was_pending = enrolment->state == ENROLMENT_PENDING;
 	log_enrolment(LOG_LEVEL_INFO, "withdrawn", enrolment, why);
-	if (enrolment->state != ENROLMENT_PENDING) {
+	if (!was_pending) {
 		note_leaving(enrolments, enrolment->cookie);
 		enrolments->withdrawn = true;
 	}
 	tell(enrolments, enrolment->is.serial, ECANCELED, "it was withdrawn meanwhile");
 	free_enrolment(enrolments, enrolment);
-	enrolments_note(enrolments);
+	if (was_pending)
+		enrolments_note(enrolments);
 }
 
 static void end_all(struct enrolments *enrolments)
@@ -515,6 +516,7 @@ static void settle_withdrawals(struct enrolments *enrolments, bool well, uint64_
 void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t now_ms, uint64_t settled_ms)
 {
 	uint32_t started = enrolments->started;
+	bool is_another = started || enrolments->withdrawn_in_change;
 	struct enrolment *hopeless;
 	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
 		if (enrolment_of(link)->state != ENROLMENT_STARTING)
@@ -527,7 +529,7 @@ void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t 
 	while ((hopeless = find_hopeless(enrolments)))
 		give_up(enrolments, hopeless);
 	settle_withdrawals(enrolments, !why, now_ms, settled_ms);
-	if (!why && started)
+	if (!why && is_another)
 		enrolments_note(enrolments);
 }
 
