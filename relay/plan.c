@@ -56,7 +56,7 @@ static uint32_t find_target_of(struct plan *plan, const struct config_relay *rel
 					 .endpoint = endpoint,
 					 .family = family,
 					 .transparent = relay->source == CONFIG_SOURCE_CLIENT && family != AF_UNIX,
-					 .mark = relay->intercept ? relay->mark : 0,
+					 .mark = relay->intercept || relay->source == CONFIG_SOURCE_CLIENT ? relay->mark : 0,
 					 .tcp = &relay->tcp,
 				 });
 }

@@ -96,6 +96,7 @@ struct publish_draft {
 	struct published from, to;
 	const struct yaml_node *from_node, *to_node;
 	enum config_proxy announce;
+	enum config_source source;
 };
 
 static void read_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -128,12 +129,14 @@ static void read_published_to(struct schema_reader *reader, const struct yaml_no
 static void read_client(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct publish_draft *draft = target;
-	if (!schema_check_kind(reader, node, YAML_SCALAR, "hide or announce"))
+	if (!schema_check_kind(reader, node, YAML_SCALAR, "hide, announce or keep"))
 		return;
 	if (strcmp(node->text, "announce") == 0)
 		draft->announce = CONFIG_PROXY_V2;
+	else if (strcmp(node->text, "keep") == 0)
+		draft->source = CONFIG_SOURCE_CLIENT;
 	else if (strcmp(node->text, "hide") != 0)
-		report_add(&reader->report, node->at, "'%.64s' is not known; expected hide or announce", node->text);
+		report_add(&reader->report, node->at, "'%.64s' is not known; expected hide, announce or keep", node->text);
 }
 
 static const struct schema_field fields[] = {
@@ -141,8 +144,8 @@ static const struct schema_field fields[] = {
          "ports of the program's own namespace, by which it is reached", NULL},
         {"to", read_published_to, "to: NETNS/ADDRESS:PORT", "ENDPOINT, or with as many ports: NETNS/ADDRESS:FIRST-LAST",
          "where they lead", NULL},
-        {"client", read_client, NULL, "hide or announce", "announce: servers are told the client's address, by PROXY protocol v2",
-         NULL},
+        {"client", read_client, NULL, "hide, announce or keep",
+         "announce: servers are told the client's address, by PROXY protocol v2; keep: they see it", NULL},
 };
 const struct schema config_publish_schema = SCHEMA("publish", fields, NULL);
 
@@ -159,6 +162,7 @@ static void publish_port(struct loader *loader, const struct yaml_node *node, co
 	memcpy(pool->name, relay->name, sizeof(pool->name));
 	relay->pool = loader->config.pool_count - 1;
 	relay->proxy_send = draft->announce ? draft->announce : relay->proxy_send;
+	relay->source = draft->source ? draft->source : relay->source;
 	loader->reader.out_of_memory |= config_relay_add_listener(relay, &from) < 0 || config_pool_add_backend(pool, &to) < 0;
 	loader_remember(loader, CONFIG_PART_RELAY, node);
 	loader_remember(loader, CONFIG_PART_LISTENER, draft->from_node);

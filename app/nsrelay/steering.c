@@ -26,6 +26,7 @@ struct steered {
 	struct nl *nft;      /* an owned table's owner; NULL: none is open */
 	struct intercept wanted;
 	struct intercept next; /* what the configuration has, while it is read */
+	bool accepts_marks;    /* by us: it did not before */
 	uint64_t remove_ms; /* it is withdrawn, and goes then; 0: it is not */
 };
 
@@ -80,38 +81,94 @@ static int steer_to(struct intercept_direction *direction, const struct endpoint
 	return take_scope(direction, scope);
 }
 
-static int take_listener(struct intercept *wanted, const struct config_relay *relay, const struct endpoint *endpoint)
+/* A namespace that a relay has rules in: for a listener, or, without one, for what its servers answer. */
+struct place {
+	const struct config_relay *relay;
+	struct space *space;
+	const struct endpoint *listener; /* NULL: for the answers */
+};
+
+/* take_place - for @wanted too; -ENOMEM */
+static int take_place(struct intercept *wanted, const struct place *place)
 {
+	const struct config_relay *relay = place->relay;
 	wanted->owned = relay->when_gone == CONFIG_GONE_PASS;
 	wanted->mark = relay->mark;
 	wanted->answer_mark = relay->answer_mark;
 	wanted->mask = relay->mark_mask;
+	/* What is steered outbound is answered elsewhere. */
+	wanted->answers |= !place->listener || (relay->source == CONFIG_SOURCE_CLIENT && relay->steer == CONFIG_STEER_INBOUND);
+	if (!place->listener)
+		return 0;
 	if (relay->steer == CONFIG_STEER_OUTBOUND)
-		return steer_to(&wanted->outbound, endpoint, &relay->scope);
+		return steer_to(&wanted->outbound, place->listener, &relay->scope);
 	wanted->tproxy = relay->intercept == CONFIG_INTERCEPT_TPROXY;
-	return steer_to(&wanted->inbound, endpoint, &relay->scope);
+	return steer_to(&wanted->inbound, place->listener, &relay->scope);
+}
+
+typedef int look_fn(void *ctx, const struct place *place);
+
+/* each_backend - the namespaces of servers that are to see their clients' addresses. Not the program's own, and not where somebody
+ * else has made rules. */
+static int each_backend(const struct setup *setup, const struct plan_route *route, look_fn *look, void *ctx)
+{
+	const struct config_relay *relay = &setup->config.relays[route->relay];
+	const struct config_pool *pool = &setup->config.pools[route->pool];
+	int rc = 0;
+	if (relay->source != CONFIG_SOURCE_CLIENT || (relay->intercept && !relay->steer))
+		return 0;
+	for (size_t i = 0; rc >= 0 && i < pool->backend_count; i++) {
+		uint32_t target = route->targets[i];
+		struct space *space = target == PLAN_NO_TARGET
+		                              ? NULL
+		                              : setup->opened.targets->rows[setup->opened.numbers[target]].space;
+		if (space && space->ref.kind != NETNS_SELF)
+			rc = look(ctx, &(struct place){relay, space, NULL});
+	}
+	return rc;
+}
+
+/* each_place - @look for all of @setup, until it returns -errno, which is the result */
+static int each_place(const struct setup *setup, look_fn *look, void *ctx)
+{
+	int rc = 0;
+	for (uint32_t i = 0; rc >= 0 && i < setup->plan.listener_count; i++) {
+		const struct plan_listener *listener = &setup->plan.listeners[i];
+		const struct config_relay *relay = &setup->config.relays[listener->relay];
+		if (relay->steer)
+			rc = look(ctx, &(struct place){relay, setup->opened.listeners[i].space, listener->endpoint});
+	}
+	for (uint32_t i = 0; rc >= 0 && i < setup->plan.route_count; i++)
+		rc = each_backend(setup, &setup->plan.routes[i], look, ctx);
+	return rc;
 }
 
 /* Nobody is steered. */
 static const struct intercept nothing = {
 	.table = "nsrelay", .route_table = ROUTE_TABLE, .rule_priority = RULE_PRIORITY};
 
+/* What is wanted for one namespace. */
+struct want {
+	const struct space *space;
+	struct intercept *wanted;
+};
+
+static int take_wanted(void *ctx, const struct place *place)
+{
+	const struct want *want = ctx;
+	return place->space == want->space ? take_place(want->wanted, place) : 0;
+}
+
 /* want - what @setup has for the namespace @space; to be given to intercept_fini(), also on failure */
 static int want(const struct setup *setup, const struct space *space, struct intercept *ret)
 {
-	int rc = 0;
 	*ret = nothing;
-	for (uint32_t i = 0; rc == 0 && i < setup->plan.listener_count; i++) {
-		const struct config_relay *relay = &setup->config.relays[setup->plan.listeners[i].relay];
-		if (relay->steer && setup->opened.listeners[i].space == space)
-			rc = take_listener(ret, relay, setup->plan.listeners[i].endpoint);
-	}
-	return rc;
+	return each_place(setup, take_wanted, &(struct want){space, ret});
 }
 
 static bool steers(const struct intercept *intercept)
 {
-	return intercept->outbound.port || intercept->inbound.port;
+	return intercept->outbound.port || intercept->inbound.port || intercept->answers;
 }
 
 /* ---- one namespace ---- */
@@ -131,6 +188,15 @@ static void log_failure(const struct space *space, const struct err *err)
 	log_record_end(&log);
 }
 
+/* accept_marks - servers are to find the way of their answers by marks; where that cannot be set, they need a route to their clients */
+static void accept_marks(struct steered *steered)
+{
+	if (steered->wanted.answers && !steered->accepts_marks)
+		steered->accepts_marks = intercept_accept_marks(steered->space->fd, true, NULL) == 0;
+	else if (!steered->wanted.answers && steered->accepts_marks)
+		steered->accepts_marks = intercept_accept_marks(steered->space->fd, false, NULL) < 0;
+}
+
 /* in_namespace - call @change with both sockets */
 static int in_namespace(struct steered *steered,
 			int (*change)(struct nl *nft, struct nl *route, const struct intercept *intercept, struct err *err),
@@ -144,6 +210,7 @@ static int in_namespace(struct steered *steered,
 		rc = nl_open(steered->space->fd, NETLINK_ROUTE, name, &route, err);
 	if (rc < 0)
 		return rc;
+	accept_marks(steered);
 	rc = change(steered->nft, route, &steered->wanted, err);
 	nl_close(route);
 	if (!steered->wanted.owned) {
@@ -227,6 +294,7 @@ static void withdraw(struct steered *steered, uint64_t remove_ms)
 	if (steered->remove_ms)
 		return;
 	steered->wanted.outbound.port = steered->wanted.inbound.port = 0;
+	steered->wanted.answers = false;
 	steered->remove_ms = remove_ms;
 	if (in_namespace(steered, intercept_apply, &err) < 0)
 		log_failure(steered->space, &err);
@@ -252,47 +320,51 @@ static uint32_t drain_ms(const struct setup *setup, const struct space *space)
 
 /* ---- all of a configuration ---- */
 
-/* prepare - the namespace of one listener, unless it has rules by now; 1: it has got them */
-static int prepare(struct steering *steering, const struct setup *setup, uint32_t listener, struct err *err)
+/* Rules that are made before anything is changed for good. */
+struct preparing {
+	struct steering *steering;
+	const struct setup *setup;
+	struct err *err;
+	uint32_t made;
+};
+
+/* prepare - the namespace of a place, unless it has rules by now */
+static int prepare(void *ctx, const struct place *place)
 {
-	struct space *space = setup->opened.listeners[listener].space;
+	struct preparing *preparing = ctx;
 	struct intercept wanted;
-	if (!setup->config.relays[setup->plan.listeners[listener].relay].steer || space->steered)
+	if (place->space->steered)
 		return 0;
-	if (want(setup, space, &wanted) < 0) {
+	if (want(preparing->setup, place->space, &wanted) < 0) {
 		intercept_fini(&wanted);
-		return err_set(err, ENOMEM, "steer connections: out of memory");
+		return err_set(preparing->err, ENOMEM, "steer connections: out of memory");
 	}
-	int rc = begin(steering, space, &wanted, err);
-	return rc < 0 ? err_prefix(err, "relay '%s'", setup->config.relays[setup->plan.listeners[listener].relay].name) : 1;
+	int rc = begin(preparing->steering, place->space, &wanted, preparing->err);
+	preparing->made += rc >= 0;
+	return rc < 0 ? err_prefix(preparing->err, "relay '%s'", place->relay->name) : 0;
 }
 
 int steering_prepare(struct steering *steering, const struct setup *setup, struct err *err)
 {
-	uint32_t made = 0;
-	int rc = 0;
-	for (uint32_t i = 0; rc >= 0 && i < setup->plan.listener_count; i++) {
-		rc = prepare(steering, setup, i, err);
-		made += rc > 0;
-	}
-	while (rc < 0 && made-- > 0) /* they are the last ones */
+	struct preparing preparing = {steering, setup, err, 0};
+	int rc = each_place(setup, prepare, &preparing);
+	while (rc < 0 && preparing.made-- > 0) /* they are the last ones */
 		take_away(LIST_ENTRY(steering->all.prev, struct steered, link));
-	return rc < 0 ? rc : 0;
+	return rc;
+}
+
+static int take_next(void *ctx, const struct place *place)
+{
+	(void)ctx;
+	return place->space->steered ? take_place(&place->space->steered->next, place) : 0;
 }
 
 /* read_next - what @setup has for all namespaces, into .next; false: no memory */
 static bool read_next(struct steering *steering, const struct setup *setup)
 {
-	bool whole = true;
 	for (struct list *link = steering->all.next; link != &steering->all; link = link->next)
 		LIST_ENTRY(link, struct steered, link)->next = nothing;
-	for (uint32_t i = 0; i < setup->plan.listener_count; i++) {
-		const struct config_relay *relay = &setup->config.relays[setup->plan.listeners[i].relay];
-		const struct space *space = setup->opened.listeners[i].space;
-		if (relay->steer && space->steered)
-			whole &= take_listener(&space->steered->next, relay, setup->plan.listeners[i].endpoint) == 0;
-	}
-	return whole;
+	return each_place(setup, take_next, NULL) == 0;
 }
 
 void steering_commit(struct steering *steering, const struct setup *setup, uint64_t now_ms)

@@ -7,6 +7,9 @@
  * With `when_gone: pass` a namespace's table belongs to a socket of ours and goes with this process, however it ends. With
  * `refuse` it stays.
  *
+ * Where servers are to see their clients' addresses (`source: client`), their namespaces have rules for the answers: those of
+ * backends too, but for relays whose rules are somebody else's (intercept without steer) and for the program's own namespace.
+ *
  * What somebody else has changed is put right: a few namespaces are looked at each second.
  */
 #ifndef NSRELAY_APP_NSRELAY_STEERING_H

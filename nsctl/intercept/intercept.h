@@ -22,6 +22,7 @@
  *	}
  *	chain remember {			type filter hook prerouting
  *		meta mark & MASK == MARK ct mark set ANSWER	connections of the relay's to servers in here
+ *					 meta mark set ANSWER
  *	}
  *	chain answer {				type route hook output
  *		ct mark & MASK == ANSWER meta mark set ANSWER	what these servers answer: it is for the relay
@@ -35,9 +36,11 @@
  * nat is there: intercept_apply() of an intercept with neither direction leaves the chains and steers nobody any more;
  * intercept_remove() ends it when nobody needs it.
  *
- * Caveats: a server can answer only where it has a route to, as it looks for one before the mark is there: a pod without a
- * default route sees the addresses of its neighbours, and no others; and it cannot begin what is to be steered to where it
- * has no route.
+ * A server looks for a route to its client before netfilter sees the answer. With intercept_accept_marks() it has the mark by
+ * then, and finds the one over the loopback: a pod without any route sees the addresses of its clients. Without that, those of its
+ * neighbours and no others.
+ *
+ * Caveat: a pod cannot begin what is to be steered to where it has no route.
  *
  * Outbound connections are redirected under TPROXY too: for these nothing is lost, as they come from here.
  */
@@ -72,6 +75,7 @@ struct intercept {
 	                         anything else is */
 	uint32_t mask;        /* which bits of a mark are meant; the others are left as they are */
 	uint32_t route_table, rule_priority;
+	bool answers; /* for the caller: the table is there for the answers alone, or for them as well */
 	struct intercept_direction outbound, inbound;
 };
 
@@ -99,6 +103,13 @@ int intercept_apply(struct nl *nft, struct nl *route, const struct intercept *in
 
 /* intercept_remove - take table, rules and routes away; what is not there is not missed. Errors: as above. */
 int intercept_remove(struct nl *nft, struct nl *route, const struct intercept *intercept, struct err *err);
+
+/*
+ * intercept_accept_marks - sockets accepted in the namespace @ns_fd take over the mark of the packet that began their connection,
+ * or do so no more (net.ipv4.tcp_fwmark_accept, Linux 3.15; for IPv6 too)
+ * Returns 1 when it was so before, 0, or -errno: those of netns_enter(), EROFS, EACCES, ENOENT.
+ */
+int intercept_accept_marks(int ns_fd, bool on, struct err *err);
 
 /* intercept_text - the table that is wanted, without what is counted; allocated; NULL: no memory */
 char *intercept_text(const struct intercept *intercept);

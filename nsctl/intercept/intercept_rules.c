@@ -196,7 +196,10 @@ static void put_steers(struct nl_batch *batch, const struct intercept *intercept
 		put_steer_ports(batch, intercept, chain, direction, NULL);
 }
 
-/* put_remember - servers in the namespace answer to the clients' addresses: their connections are known by the mark */
+/*
+ * put_remember - servers in the namespace answer to the clients' addresses: their connections are known by the mark. It is the
+ * answers' from here on: a socket that is accepted takes it over (intercept_accept_marks()), and so is routed by it at once.
+ */
 static void put_remember(struct nl_batch *batch, const struct intercept *intercept)
 {
 	struct rule rule = begin(batch, intercept, REMEMBER, "connections of the relay to servers here");
@@ -206,6 +209,9 @@ static void put_remember(struct nl_batch *batch, const struct intercept *interce
 	nft_put_load_ct(rule.message, NFT_CT_MARK);
 	nft_put_bits(rule.message, ~intercept->mask, intercept->answer_mark);
 	nft_put_set_ct(rule.message, NFT_CT_MARK);
+	nft_put_load_meta(rule.message, NFT_META_MARK);
+	nft_put_bits(rule.message, ~intercept->mask, intercept->answer_mark);
+	nft_put_set_meta(rule.message, NFT_META_MARK);
 	end(&rule);
 }
 

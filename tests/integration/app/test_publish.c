@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,6 +97,55 @@ static void an_announced_client_is_told_to_the_server(void **state)
 	assert_int_equal(relayproc_stop(here.relay), 0);
 }
 
+/* flag - net.ipv4.tcp_fwmark_accept of the pod */
+static bool accepts_marks(void)
+{
+	return testns_run(here.pod, TESTNS_ARGV("grep", "-q", "1", "/proc/sys/net/ipv4/tcp_fwmark_accept")) == 0;
+}
+
+static bool has_rules(void)
+{
+	return testns_run(here.pod, TESTNS_ARGV("sh", "-c", "nft list tables | grep -q nsrelay || ip rule | grep -q 0x4e2")) == 0;
+}
+
+static void assert_seen(int client_ns, const char *from, int listener, const char *source)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	char text[INET6_ADDRSTRLEN];
+	int client = testns_connect(client_ns, from), server = testns_accept(listener);
+	testns_assert_connected(client, server);
+	assert_int_equal(getpeername(server, (struct sockaddr *)&peer, &size), 0);
+	const void *address = peer.ss_family == AF_INET ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
+							: (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr;
+	assert_string_equal(inet_ntop(peer.ss_family, address, text, sizeof(text)), source);
+	testns_close(client);
+	testns_close(server);
+}
+
+/* The pod has no route to anybody: its servers' answers find their way by a mark. */
+static void a_kept_clients_address_is_seen_by_the_server(void **state)
+{
+	(void)state;
+	begin();
+	int far = testns_new();
+	testns_join(here.host, far);
+	start("drain: 0s\npublish:\n- { from: 8080, to: 'pod/127.0.0.1:80', client: keep }\n"
+	      "- { from: 8081, to: 'pod/[::1]:81', client: keep }\n- { from: 8082, to: 'pod/127.0.0.1:82' }\n");
+	assert_true(accepts_marks() && has_rules());
+	int four = testns_listen(here.pod, "127.0.0.1:80"), six = testns_listen(here.pod, "[::1]:81");
+	int hidden = testns_listen(here.pod, "127.0.0.1:82");
+	for (int i = 0; i < 3; i++) { /* sockets that were bound are used again */
+		assert_seen(far, "10.0.0.1:8080", four, "10.0.0.2");
+		assert_seen(far, "[fd00::1]:8081", six, "fd00::2");
+		assert_seen(far, "10.0.0.1:8082", hidden, "127.0.0.1");
+		assert_seen(here.host, "127.0.0.1:8080", four, "127.0.0.1");
+	}
+	assert_int_equal(relayproc_stop(here.relay), 0);
+	assert_false(accepts_marks() || has_rules());
+	assert_int_equal(testns_run(-1, TESTNS_ARGV("ip", "link", "del", "veth0")), 0);
+}
+
 static void ports_come_and_go_while_it_runs(void **state)
 {
 	(void)state;
@@ -135,6 +185,7 @@ int main(void)
 		relayproc_test(ports_lead_into_a_pod_without_any_route),
 		relayproc_test(a_thousand_ports_are_one_process),
 		relayproc_test(an_announced_client_is_told_to_the_server),
+		relayproc_test(a_kept_clients_address_is_seen_by_the_server),
 		relayproc_test(ports_come_and_go_while_it_runs),
 		relayproc_test(example_publishes),
 	};

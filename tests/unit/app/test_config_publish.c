@@ -23,8 +23,11 @@ static void each_port_is_a_relay(void **state)
 	struct config config = rig_accept("namespaces: { pod: { path: /run/x } }\ndefaults: { timeouts: { idle: 7s } }\npublish:\n"
 					  "- { from: 8080, to: 'pod/127.0.0.1:80' }\n"
 					  "- { from: '127.0.0.1:2000-2002', to: 'web/[::1]:65533-65535', client: announce }\n"
-					  "- { from: '[::1]:9', to: 'web/10.0.0.1:9', client: hide }\n");
-	assert_int_equal(config.relay_count, 5);
+					  "- { from: '[::1]:9', to: 'web/10.0.0.1:9', client: hide }\n"
+					  "- { from: 10, to: 'web/10.0.0.1:10', client: keep }\n");
+	assert_int_equal(config.relay_count, 6);
+	assert_int_equal(config.relays[4].source, CONFIG_SOURCE_OWN);
+	assert_int_equal(config.relays[5].source, CONFIG_SOURCE_CLIENT);
 	assert_relay(&config, 0, "publish-8080", "host/[::]:8080", "path:/run/x/127.0.0.1:80");
 	assert_relay(&config, 1, "publish-127.0.0.1-2000", "host/127.0.0.1:2000", "web/[::1]:65533");
 	assert_relay(&config, 3, "publish-127.0.0.1-2002", "host/127.0.0.1:2002", "web/[::1]:65535");
@@ -63,7 +66,7 @@ static void mistakes_are_refused(void **state)
 		{PUBLISH("80", "1.2.3.4:1", ""), 1, 30, "'1.2.3.4:1'", "'1.2.3.4:1' is no endpoint; expected NETNS/ADDRESS:PORT"},
 		{PUBLISH("80", "a/1.2.3.4", ""), 1, 30, "'a/1.2.3.4'", "'a/1.2.3.4' is no endpoint"},
 		{PUBLISH("80-89", "a/1.2.3.4:1-9", ""), 1, 33, "'a/1.2.3.4:1-9'", "10 ports lead to 9; expected as many"},
-		{PUBLISH("80", "a/1.2.3.4:1", ", client: keep"), 1, 53, "keep", "'keep' is not known; expected hide or announce"},
+		{PUBLISH("80", "a/1.2.3.4:1", ", client: show"), 1, 53, "show", "'show' is not known; expected hide, announce or keep"},
 		{PUBLISH("80", "a/1.2.3.4:1", ", clients: hide"), 1, 45, "clients", "unknown key 'clients' in publish; did you mean 'client'?"},
 		{"publish: [ { to: a/1.2.3.4:1 } ]\n", 1, 12, "{", "there is no 'from' in publish; expected from: PORT"},
 		{"publish: []\n", 1, 10, "[", "the list is empty"},
