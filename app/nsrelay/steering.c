@@ -348,8 +348,11 @@ int steering_prepare(struct steering *steering, const struct setup *setup, struc
 {
 	struct preparing preparing = {steering, setup, err, 0};
 	int rc = each_place(setup, prepare, &preparing);
-	while (rc < 0 && preparing.made-- > 0) /* they are the last ones */
-		take_away(LIST_ENTRY(steering->all.prev, struct steered, link));
+	/* What was made so far stands last. */
+	for (struct list *link = steering->all.prev, *prev; rc < 0 && preparing.made-- > 0; link = prev) {
+		prev = link->prev;
+		take_away(LIST_ENTRY(link, struct steered, link));
+	}
 	return rc;
 }
 
