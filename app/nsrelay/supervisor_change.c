@@ -303,12 +303,13 @@ static int prepare(struct supervisor *s, const struct change_wish *wish, struct 
 	return rc;
 }
 
-static void begin(struct supervisor *s, const struct change_wish *wish)
+/* begin - @enrols: for who is enrolled alone; else what @wish says, or, without one, the file once more */
+static void begin(struct supervisor *s, const struct change_wish *wish, bool enrols)
 {
 	struct err err = ERR_INIT;
 	struct config config;
 	s->change.ticket = wish ? wish->ticket : 0;
-	s->change.enrols = !wish && !s->change.wanted;
+	s->change.enrols = enrols;
 	s->change.began_ms = supervisor_now();
 	if (!s->change.enrols)
 		notify_systemd("RELOADING=1");
@@ -358,13 +359,13 @@ static uint64_t act(struct supervisor *s, uint64_t now_ms)
 	uint64_t next_ms;
 	if (asked && s->change.settled_ms <= now_ms) {
 		struct change_wish *wish = take_wish(s);
-		begin(s, wish);
+		begin(s, wish, false);
 		free_wish(wish);
 		return now_ms;
 	}
 	/* Which need not wait for listeners of other namespaces to close. */
 	if (enrolments_due(&s->enrolments, now_ms, &next_ms)) {
-		begin(s, NULL);
+		begin(s, NULL, true);
 		return now_ms;
 	}
 	return asked && (next_ms == 0 || s->change.settled_ms < next_ms) ? s->change.settled_ms : next_ms;
