@@ -102,7 +102,7 @@ static int read_deadline(const char *word, uint64_t *ret_ms, struct err *err)
 	return rc;
 }
 
-/* check_words - that they are of bytes that a log and a file can hold; how long they may be is the fields' matter */
+/* check_word - that it is of bytes that a log and a file can hold; and no longer than what it goes into */
 static int check_word(const char *what, const char *word, size_t size, struct err *err)
 {
 	for (const char *at = word; *at; at++)
