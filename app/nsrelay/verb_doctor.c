@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/nsrelay/try_intercept.h"
 #include "base/check.h"
 #include "io/probe.h"
 #include "io/ring.h"
@@ -333,6 +334,20 @@ static struct finding look_cookie(const struct machine *machine, const struct ch
 	return finding;
 }
 
+static struct finding look_intercept(const struct machine *machine, const struct check *check)
+{
+	struct err err = ERR_INIT;
+	(void)machine;
+	return try_intercept(check->value, &err) < 0 ? short_of(check, "%s", err.text) : ok("works");
+}
+
+static struct finding look_accepting_marks(const struct machine *machine, const struct check *check)
+{
+	struct err err = ERR_INIT;
+	(void)machine;
+	return try_accepting_marks(&err) < 0 ? short_of(check, "%s", err.text) : ok("can be set");
+}
+
 static struct finding look_seccomp(const struct machine *machine, const struct check *check)
 {
 	(void)machine;
@@ -442,7 +457,14 @@ static const struct check checks[] = {
 	{"setns", look_setns, "other namespaces cannot be entered: start as root, allow setns(2) in seccomp",
 	 MISSING, 0},
 	{"pidfd", look_pidfd, "pid:N as a namespace does not work", FALLBACK, 0},
-	{"SO_NETNS_COOKIE", look_cookie, "a namespace is told from another by its inode only", FALLBACK, 0},
+	{"SO_NETNS_COOKIE", look_cookie, "namespaces cannot be enrolled, and are told apart by inodes only",
+	 FALLBACK, 0},
+	{"interception, redirect", look_intercept,
+	 "connections cannot be steered: load nf_tables, nft_chain_nat, nft_redir and nf_conntrack, Linux 5.12 or later", FALLBACK, false},
+	{"interception, tproxy", look_intercept,
+	 "mode: tproxy does not work, redirect may: load nft_tproxy, nf_tproxy_ipv4 and nf_tproxy_ipv6", FALLBACK, true},
+	{"tcp_fwmark_accept", look_accepting_marks,
+	 "source: client needs servers that have a route to their clients: let /proc/sys be written", FALLBACK, 0},
 	{NETNS_RUN_DIR, look_named_namespaces,
 	 "no namespace has a name yet: `ip netns add NAME` makes one; pid: and path: work", FALLBACK, 0},
 	{"seccomp", look_seccomp, "the relay process runs only with --no-sandbox", MISSING, 0},

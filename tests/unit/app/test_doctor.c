@@ -178,6 +178,7 @@ static void without_privileges_namespaces_are_missing(void **state)
 	assert_string_equal(state_of(visit->report, "CAP_SYS_ADMIN"), "missing");
 	assert_string_equal(state_of(visit->report, "CAP_SETUID"), "fallback");
 	assert_string_equal(state_of(visit->report, "setns"), "missing");
+	assert_string_equal(state_of(visit->report, "interception, redirect"), "fallback");
 	assert_int_equal(visit->status, 1);
 	visit_free(visit);
 }
