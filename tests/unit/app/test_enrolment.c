@@ -121,6 +121,23 @@ static void of_a_failed_change_each_is_tried_alone(void **state)
 	assert_answer(1, 11, 0, "served");
 }
 
+static void one_that_failed_joins_no_others(void **state)
+{
+	(void)state;
+	add("before", 7, 11);
+	change(0, NULL);
+	enrolments_withdraw(&enrolments, "before", 0);
+	change(0, NULL);
+	add("a", 7, 12); /* it has to wait, and is the first of the list */
+	add("b", 8, 13);
+	add("c", 9, 14);
+	assert_int_equal(change(0, "no"), 2);
+	assert_int_equal(change(150, NULL), 1);
+	assert_answer(1, 12, 0, "served");
+	assert_int_equal(change(150, NULL), 2);
+	assert_int_equal(change(150, NULL), 3);
+}
+
 static void one_that_keeps_failing_is_given_up(void **state)
 {
 	uint64_t now_ms = 0, next_ms;
@@ -246,6 +263,7 @@ int main(void)
 		ENROLMENT_TEST(all_that_waits_is_in_one_change),
 		ENROLMENT_TEST(change_of_something_else_serves_nobody_new),
 		ENROLMENT_TEST(of_a_failed_change_each_is_tried_alone),
+		ENROLMENT_TEST(one_that_failed_joins_no_others),
 		ENROLMENT_TEST(one_that_keeps_failing_is_given_up),
 		ENROLMENT_TEST(withdrawal_is_answered_when_its_change_is_over),
 		ENROLMENT_TEST(one_that_is_withdrawn_while_it_starts_goes_with_the_next_change),
