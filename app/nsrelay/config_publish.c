@@ -58,6 +58,9 @@ static int published_parse_to(const char *text, struct published *ret, struct er
 	const char *colon = strrchr(text, ':');
 	if (!colon || !strchr(text, '/'))
 		return err_set(err, EINVAL, "'%.64s' is no endpoint; expected NETNS/ADDRESS:PORT or NETNS/ADDRESS:FIRST-LAST", text);
+	if (strncmp(text, "unix:", strlen("unix:")) == 0) /* its last digits are part of a path, and no port */
+		return err_set(err, EINVAL,
+		               "'%.64s' has no port; expected NETNS/ADDRESS:PORT, or a relay under 'relays' that leads there", text);
 	return parse(text, text, (size_t)(colon - text + 1), colon + 1, ret, err);
 }
 
@@ -91,12 +94,24 @@ static const char *published_name(const struct published *from, uint32_t index, 
 
 /* ---- reading ---- */
 
+/* What servers learn of the client: all of it, whatever `defaults:` has. */
+struct publish_client {
+	const char *word;
+	enum config_proxy proxy_send;
+	enum config_source source;
+};
+static const struct publish_client clients[] = {
+        {"hide", CONFIG_PROXY_OFF, CONFIG_SOURCE_OWN},
+        {"announce", CONFIG_PROXY_V2, CONFIG_SOURCE_OWN},
+        {"keep", CONFIG_PROXY_OFF, CONFIG_SOURCE_CLIENT},
+};
+
 /* An item of `publish:` while it is read. */
 struct publish_draft {
 	struct published from, to;
 	const struct yaml_node *from_node, *to_node;
-	enum config_proxy announce;
-	enum config_source source;
+	const struct yaml_node *client_node;
+	const struct publish_client *client; /* NULL: as in `defaults:` */
 };
 
 static void read_from(struct schema_reader *reader, const struct yaml_node *node, void *target)
@@ -125,17 +140,16 @@ static void read_published_to(struct schema_reader *reader, const struct yaml_no
 	draft->to_node = node;
 }
 
-/* read_client - what servers learn of it */
 static void read_client(struct schema_reader *reader, const struct yaml_node *node, void *target)
 {
 	struct publish_draft *draft = target;
 	if (!schema_check_kind(reader, node, YAML_SCALAR, "hide, announce or keep"))
 		return;
-	if (strcmp(node->text, "announce") == 0)
-		draft->announce = CONFIG_PROXY_V2;
-	else if (strcmp(node->text, "keep") == 0)
-		draft->source = CONFIG_SOURCE_CLIENT;
-	else if (strcmp(node->text, "hide") != 0)
+	draft->client_node = node;
+	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
+		if (strcmp(node->text, clients[i].word) == 0)
+			draft->client = &clients[i];
+	if (!draft->client)
 		report_add(&reader->report, node->at, "'%.64s' is not known; expected hide, announce or keep", node->text);
 }
 
@@ -161,8 +175,10 @@ static void publish_port(struct loader *loader, const struct yaml_node *node, co
 	published_name(&draft->from, index, relay->name);
 	memcpy(pool->name, relay->name, sizeof(pool->name));
 	relay->pool = loader->config.pool_count - 1;
-	relay->proxy_send = draft->announce ? draft->announce : relay->proxy_send;
-	relay->source = draft->source ? draft->source : relay->source;
+	if (draft->client) {
+		relay->proxy_send = draft->client->proxy_send;
+		relay->source = draft->client->source;
+	}
 	loader->reader.out_of_memory |= config_relay_add_listener(relay, &from) < 0 || config_pool_add_backend(pool, &to) < 0;
 	loader_remember(loader, CONFIG_PART_RELAY, node);
 	loader_remember(loader, CONFIG_PART_LISTENER, draft->from_node);
@@ -180,6 +196,12 @@ static void read_published(struct schema_reader *reader, const struct yaml_node 
 	if (draft.from.count != draft.to.count) {
 		report_add(&reader->report, draft.to_node->at, "%u ports lead to %u; expected as many", draft.from.count,
 		           draft.to.count);
+		return;
+	}
+	/* No rules are made in the program's own namespace (steering.c), so that answers would go past the relay. */
+	if (draft.client && draft.client->source == CONFIG_SOURCE_CLIENT && draft.to.first.netns.kind == NETNS_SELF) {
+		report_add(&reader->report, draft.client_node->at,
+		           "servers in the program's own namespace cannot see their clients' addresses; expected hide or announce");
 		return;
 	}
 	for (uint32_t i = 0; i < draft.from.count && !reader->out_of_memory; i++)

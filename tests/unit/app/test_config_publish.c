@@ -38,6 +38,25 @@ static void each_port_is_a_relay(void **state)
 	config_fini(&config);
 }
 
+/* What a port says of the client stands, whatever else is said for all. */
+static void client_of_a_port_goes_before_the_defaults(void **state)
+{
+	(void)state;
+	struct config config = rig_accept("defaults: { proxy_protocol: { send: v1 }, intercept: { source: client } }\npublish:\n"
+					  "- { from: 1, to: 'web/10.0.0.1:1' }\n"
+					  "- { from: 2, to: 'web/10.0.0.1:2', client: hide }\n"
+					  "- { from: 3, to: 'web/10.0.0.1:3', client: announce }\n"
+					  "- { from: 4, to: 'web/10.0.0.1:4', client: keep }\n");
+	static const enum config_proxy send[] = {CONFIG_PROXY_V1, CONFIG_PROXY_OFF, CONFIG_PROXY_V2, CONFIG_PROXY_OFF};
+	static const enum config_source source[] = {CONFIG_SOURCE_CLIENT, CONFIG_SOURCE_OWN, CONFIG_SOURCE_OWN, CONFIG_SOURCE_CLIENT};
+	assert_int_equal(config.relay_count, 4);
+	for (size_t i = 0; i < config.relay_count; i++) {
+		assert_int_equal(config.relays[i].proxy_send, send[i]);
+		assert_int_equal(config.relays[i].source, source[i]);
+	}
+	config_fini(&config);
+}
+
 static void they_stand_beside_relays_and_in_fragments(void **state)
 {
 	struct config config, added;
@@ -65,6 +84,8 @@ static void mistakes_are_refused(void **state)
 		{PUBLISH("web/1.2.3.4:80", "a/1.2.3.4:1", ""), 1, 20, "'web/1.2.3.4:80'", "'web/1.2.3.4:80' has a namespace; expected PORT"},
 		{PUBLISH("80", "1.2.3.4:1", ""), 1, 30, "'1.2.3.4:1'", "'1.2.3.4:1' is no endpoint; expected NETNS/ADDRESS:PORT"},
 		{PUBLISH("80", "a/1.2.3.4", ""), 1, 30, "'a/1.2.3.4'", "'a/1.2.3.4' is no endpoint"},
+		{PUBLISH("80-81", "unix:/a/b:80-81", ""), 1, 33, "'unix:/a/b:80-81'", "'unix:/a/b:80-81' has no port; expected NETNS/"},
+		{PUBLISH("80", "host/1.2.3.4:1", ", client: keep"), 1, 56, "keep", "servers in the program's own namespace cannot see"},
 		{PUBLISH("80-89", "a/1.2.3.4:1-9", ""), 1, 33, "'a/1.2.3.4:1-9'", "10 ports lead to 9; expected as many"},
 		{PUBLISH("80", "a/1.2.3.4:1", ", client: show"), 1, 53, "show", "'show' is not known; expected hide, announce or keep"},
 		{PUBLISH("80", "a/1.2.3.4:1", ", clients: hide"), 1, 45, "clients", "unknown key 'clients' in publish; did you mean 'client'?"},
@@ -80,6 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(each_port_is_a_relay, rig_teardown),
+		cmocka_unit_test_teardown(client_of_a_port_goes_before_the_defaults, rig_teardown),
 		cmocka_unit_test_teardown(they_stand_beside_relays_and_in_fragments, rig_teardown),
 		cmocka_unit_test_teardown(mistakes_are_refused, rig_teardown),
 	};
