@@ -265,8 +265,11 @@ static int begin(struct steering *steering, struct space *space, struct intercep
 	space_hold(space);
 	list_append(&steering->all, &steered->link);
 	int rc = in_namespace(steered, intercept_apply, err);
-	if (rc < 0)
+	if (rc < 0) {
+		steered->wanted.answers = false;
+		accept_marks(steered);
 		forget(steered);
+	}
 	return rc;
 }
 

@@ -146,6 +146,21 @@ static void a_kept_clients_address_is_seen_by_the_server(void **state)
 	assert_int_equal(testns_run(-1, TESTNS_ARGV("ip", "link", "del", "veth0")), 0);
 }
 
+/* Without its loopback a pod gets no routes of ours. */
+static void a_pod_whose_answers_cannot_come_back_has_no_marks_accepted(void **state)
+{
+	(void)state;
+	begin();
+	start("publish: { from: '127.0.0.1:8080', to: 'pod/127.0.0.1:80' }\n");
+	assert_int_equal(testns_run(here.pod, TESTNS_ARGV("ip", "link", "set", "lo", "down")), 0);
+	const char *file = relayproc_file("publish: { from: '127.0.0.1:8081', to: 'pod/127.0.0.1:81', client: keep }\n");
+	const struct nsctlproc_result *result = nsctlproc_run(-1, TESTNS_ARGV("add", file, "--control", CONTROL));
+	assert_int_equal(result->status, 1);
+	assert_non_null(strstr(result->errors, "relay 'publish-127.0.0.1-8081': namespace pod: "));
+	assert_false(accepts_marks());
+	assert_int_equal(relayproc_stop(here.relay), 0);
+}
+
 static void ports_come_and_go_while_it_runs(void **state)
 {
 	(void)state;
@@ -186,6 +201,7 @@ int main(void)
 		relayproc_test(a_thousand_ports_are_one_process),
 		relayproc_test(an_announced_client_is_told_to_the_server),
 		relayproc_test(a_kept_clients_address_is_seen_by_the_server),
+		relayproc_test(a_pod_whose_answers_cannot_come_back_has_no_marks_accepted),
 		relayproc_test(ports_come_and_go_while_it_runs),
 		relayproc_test(example_publishes),
 	};
