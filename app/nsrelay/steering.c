@@ -26,6 +26,7 @@ struct steered {
 	struct nl *nft;      /* an owned table's owner; NULL: none is open */
 	struct intercept wanted;
 	struct intercept next; /* what the configuration has, while it is read */
+	bool wants_marks;      /* servers are to find the way of their answers by marks: it was tried */
 	bool accepts_marks;    /* by us: it did not before */
 	uint64_t remove_ms; /* it is withdrawn, and goes then; 0: it is not */
 };
@@ -191,10 +192,16 @@ static void log_failure(const struct space *space, const struct err *err)
 /* accept_marks - servers are to find the way of their answers by marks; where that cannot be set, they need a route to their clients */
 static void accept_marks(struct steered *steered)
 {
-	if (steered->wanted.answers && !steered->accepts_marks)
-		steered->accepts_marks = intercept_accept_marks(steered->space->fd, true, NULL) == 0;
-	else if (!steered->wanted.answers && steered->accepts_marks)
-		steered->accepts_marks = intercept_accept_marks(steered->space->fd, false, NULL) < 0;
+	struct err err = ERR_INIT;
+	if (steered->wanted.answers == steered->wants_marks)
+		return;
+	steered->wants_marks = steered->wanted.answers;
+	if (steered->wants_marks)
+		steered->accepts_marks = intercept_accept_marks(steered->space->fd, true, &err) == 0;
+	else if (steered->accepts_marks)
+		steered->accepts_marks = intercept_accept_marks(steered->space->fd, false, &err) < 0;
+	if (err.code)
+		log_failure(steered->space, &err);
 }
 
 /* in_namespace - call @change with both sockets */

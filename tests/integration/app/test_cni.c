@@ -161,11 +161,16 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void start_daemon(void)
+/* new_socket - where nobody listens yet */
+static int new_socket(void)
+{
+	return testns_keep_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+static void serve_by(int fd)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	memcpy(addr.sun_path, here.socket, strlen(here.socket) + 1);
-	int fd = testns_keep_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 8), 0);
 	here.server = (struct varlink_server){.service = &service,
@@ -182,6 +187,11 @@ static void start_daemon(void)
 	                                      .too_many_text = "later"};
 	assert_int_equal(pthread_create(&here.thread, NULL, serve, NULL), 0);
 	here.runs = true;
+}
+
+static void start_daemon(void)
+{
+	serve_by(new_socket());
 }
 
 static int set_up(void **state)
@@ -427,9 +437,8 @@ static void a_pod_that_is_served_too_late_is_withdrawn(void **state)
 /* start_late - the daemon, once a pod waits for it */
 static void *start_late(void *arg)
 {
-	(void)arg;
 	usleep(SLOW_MS * 1000);
-	start_daemon();
+	serve_by(*(const int *)arg);
 	return NULL;
 }
 
@@ -440,7 +449,8 @@ static void a_daemon_that_is_being_started_is_waited_for(void **state)
 	(void)state;
 	start_host();
 	json_t *config = configuration(1, "1.0.0", result);
-	assert_int_equal(pthread_create(&late, NULL, start_late, NULL), 0);
+	int fd = new_socket();
+	assert_int_equal(pthread_create(&late, NULL, start_late, &fd), 0);
 	expect("ADD", here.host, config, 0);
 	pthread_join(late, NULL);
 	assert_int_equal(here.count, 1);
