@@ -275,6 +275,8 @@ static int begin(struct steering *steering, struct space *space, struct intercep
 	if (rc < 0) {
 		steered->wanted.answers = false;
 		accept_marks(steered);
+		if (rc != -EBUSY) /* then they are another one's */
+			in_namespace(steered, intercept_remove, NULL);
 		forget(steered);
 	}
 	return rc;

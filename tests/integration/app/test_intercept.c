@@ -414,6 +414,8 @@ static void pod_that_cannot_be_steered_changes_nothing(void **state)
 	relayproc_text(&record, "error", text, sizeof(text));
 	assert_non_null(strstr(text, "relay 'out': namespace pod: "));
 	assert_false(says("nft list ruleset", "nsrelay"));
+	assert_false(says("ip rule; ip -6 rule", "0x4e2"));
+	assert_false(says("ip route show table all", "1249"));
 	shell(here.pod, "ip link set lo up");
 	testns_await_refused(here.pod, "127.0.0.1:15001");
 	assert_int_equal(relayproc_stop(here.relay), 0);
