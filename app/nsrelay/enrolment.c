@@ -516,8 +516,10 @@ static void settle_withdrawals(struct enrolments *enrolments, bool well, uint64_
 void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t now_ms, uint64_t settled_ms)
 {
 	uint32_t started = enrolments->started;
-	bool is_another = started || enrolments->withdrawn_in_change;
 	struct enrolment *hopeless;
+	/* Before anybody is told: what was answered is found by another daemon. */
+	if (!why && (started || enrolments->withdrawn_in_change))
+		enrolments_note(enrolments);
 	for (struct list *link = enrolments->all.next; link != &enrolments->all; link = link->next) {
 		if (enrolment_of(link)->state != ENROLMENT_STARTING)
 			continue;
@@ -529,8 +531,6 @@ void enrolments_settle(struct enrolments *enrolments, const char *why, uint64_t 
 	while ((hopeless = find_hopeless(enrolments)))
 		give_up(enrolments, hopeless);
 	settle_withdrawals(enrolments, !why, now_ms, settled_ms);
-	if (!why && is_another)
-		enrolments_note(enrolments);
 }
 
 uint64_t enrolments_act(struct enrolments *enrolments, uint64_t now_ms)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -19,10 +20,25 @@ static struct {
 	char text[64];
 } answers[16];
 static size_t answer_count;
+static bool was_noted; /* when the last answer came, what it says was in the file */
+
+/* is_noted - does the file have @uid? */
+static bool is_noted(const char *uid)
+{
+	char line[256];
+	bool found = false;
+	FILE *file = enrolments.path[0] ? fopen(enrolments.path, "re") : NULL;
+	while (file && fgets(line, sizeof(line), file))
+		found |= strncmp(line, uid, strlen(uid)) == 0;
+	if (file)
+		fclose(file);
+	return found;
+}
 
 static void note_answer(void *ctx, uint64_t ticket, int error, const char *text)
 {
 	(void)ctx;
+	was_noted = is_noted("noted ");
 	assert_true(answer_count < ARRAY_COUNT(answers));
 	answers[answer_count].ticket = ticket;
 	answers[answer_count].error = error;
@@ -243,6 +259,20 @@ static void who_waits_too_long_is_told_so(void **state)
 	assert_int_equal(answer_count, 1); /* once */
 }
 
+static void what_is_answered_is_in_the_file_by_then(void **state)
+{
+	(void)state;
+	snprintf(enrolments.path, sizeof(enrolments.path), "/tmp/nsrelay-test-enrolment-%d", (int)getpid());
+	add("noted", 1, 11);
+	change(0, NULL);
+	assert_true(was_noted);
+	enrolments_withdraw(&enrolments, "noted", 21);
+	change(0, NULL);
+	assert_int_equal(answer_count, 2);
+	assert_false(was_noted);
+	assert_int_equal(unlink(enrolments.path), 0);
+}
+
 static void lines_are_of_those_with_the_prefix(void **state)
 {
 	char text[256] = "";
@@ -271,6 +301,7 @@ int main(void)
 		ENROLMENT_TEST(namespace_that_comes_back_waits_for_its_listeners_to_close),
 		ENROLMENT_TEST(who_is_not_in_a_snapshot_goes),
 		ENROLMENT_TEST(who_waits_too_long_is_told_so),
+		ENROLMENT_TEST(what_is_answered_is_in_the_file_by_then),
 		ENROLMENT_TEST(lines_are_of_those_with_the_prefix),
 	};
 	return cmocka_run_group_tests_name("enrolment", tests, NULL, NULL);
