@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/nsrelay/control_change.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/nsrelay/control.h"
 #include "app/nsrelay/control_interface.h"
@@ -26,11 +28,21 @@ static enum varlink_outcome ask(const struct varlink_service *service, struct va
 	return VARLINK_WAITS;
 }
 
-enum varlink_outcome control_request(const struct varlink_service *service, struct varlink_call *call,
-                                     const char *command, int fd, struct answer *ret)
+enum varlink_outcome control_request(const struct varlink_service *service, struct varlink_call *call, int fd,
+                                     struct answer *ret, const char *format, ...)
 {
-	if (call->place[PLACE_TICKET] == 0)
-		return ask(service, call, command, fd);
+	char command[REQUEST_TEXT_MAX];
+	va_list args;
+	if (call->place[PLACE_TICKET] == 0) {
+		va_start(args, format);
+		/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is va_start()'s */
+		int length = vsnprintf(command, sizeof(command), format, args);
+		va_end(args);
+		if (length >= 0 && (size_t)length < sizeof(command))
+			return ask(service, call, command, fd);
+		*ret = (struct answer){.error = EINVAL, .text = strdup("a name is too long"), .fd = -1};
+		return VARLINK_LAST;
+	}
 	if (!request_answer(requests_of(service), call->place[PLACE_TICKET], ret))
 		return VARLINK_WAITS;
 	call->place[PLACE_TICKET] = 0;
@@ -42,16 +54,14 @@ const char *control_reason(const struct answer *answer)
 	return answer->text ? answer->text : "out of memory";
 }
 
-enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
-                                    const char *command, int fd)
+/* finish - a step of what returns nothing */
+static enum varlink_outcome finish(struct varlink_call *call, enum varlink_outcome outcome, struct answer *answer)
 {
-	struct answer answer = {.fd = -1};
-	enum varlink_outcome outcome = control_request(service, call, command, fd, &answer);
 	if (outcome != VARLINK_LAST)
 		return outcome;
-	if (answer.error)
-		outcome = varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", control_reason(&answer), NULL, NULL);
-	answer_fini(&answer);
+	if (answer->error)
+		outcome = varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", control_reason(answer), NULL, NULL);
+	answer_fini(answer);
 	return outcome;
 }
 
@@ -63,8 +73,9 @@ void control_drop_change(const struct varlink_service *service, const struct var
 
 static enum varlink_outcome reload(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
+	struct answer answer = {.fd = -1};
 	(void)out;
-	return control_change(service, call, "reload", -1);
+	return finish(call, control_request(service, call, -1, &answer, "reload"), &answer);
 }
 
 const struct varlink_method control_method_reload = {
@@ -77,25 +88,11 @@ const struct varlink_method control_method_reload = {
 
 /* ---- what edit.h knows ---- */
 
-/* edit - ask for the command that @format makes of the arguments */
-static enum varlink_outcome __attribute__((format(printf, 4, 5)))
-edit(const struct varlink_service *service, struct varlink_call *call, int fd, const char *format, ...)
-{
-	char command[REQUEST_TEXT_MAX];
-	va_list args;
-	va_start(args, format);
-	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is va_start()'s */
-	int length = vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	if (length < 0 || (size_t)length >= sizeof(command))
-		return varlink_fail(call, CONTROL_INTERFACE ".Refused", "reason", "a name is too long", NULL, NULL);
-	return control_change(service, call, command, fd);
-}
-
 static enum varlink_outcome add(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
+	struct answer answer = {.fd = -1};
 	(void)out;
-	return edit(service, call, call->has_file ? call->file : -1, "add");
+	return finish(call, control_request(service, call, call->has_file ? call->file : -1, &answer, "add"), &answer);
 }
 
 const struct varlink_method control_method_add = {
@@ -113,8 +110,12 @@ static const struct varlink_field remove_fields[] = {
 
 static enum varlink_outcome remove_it(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
+	struct answer answer = {.fd = -1};
 	(void)out;
-	return edit(service, call, -1, "remove %s %s", varlink_text(call, "kind"), varlink_text(call, "name"));
+	return finish(call,
+	              control_request(service, call, -1, &answer, "remove %s %s", varlink_text(call, "kind"),
+	                              varlink_text(call, "name")),
+	              &answer);
 }
 
 const struct varlink_method control_method_remove = {
@@ -133,9 +134,12 @@ static const struct varlink_field weight_fields[] = {
 
 static enum varlink_outcome set_weight(const struct varlink_service *service, struct varlink_call *call, struct json *out)
 {
+	struct answer answer = {.fd = -1};
 	(void)out;
-	return edit(service, call, -1, "weight %" PRId64 " %s", varlink_number(call, "weight", 0),
-	            varlink_text(call, "backend"));
+	return finish(call,
+	              control_request(service, call, -1, &answer, "weight %" PRId64 " %s", varlink_number(call, "weight", 0),
+	                              varlink_text(call, "backend")),
+	              &answer);
 }
 
 const struct varlink_method control_method_set_weight = {

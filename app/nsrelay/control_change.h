@@ -10,18 +10,14 @@ extern const struct varlink_method control_method_reload, control_method_add, co
         control_method_set_weight;
 
 /*
- * control_change - a step of a method that asks for @command (relay/request.h) and returns nothing
+ * control_request - a step of a method that asks for the command that @format makes of the arguments (relay/request.h)
  * @fd: a file that belongs to it, borrowed; -1: none
+ * VARLINK_LAST: here is the answer, *@ret, for answer_fini(); one that is too long is answered so, too (EINVAL). Until then
+ * place[0] of the call is in use. control_reason() - what the answer says
  */
-enum varlink_outcome control_change(const struct varlink_service *service, struct varlink_call *call,
-                                    const char *command, int fd);
-
-/*
- * control_request - a step of a method that asks for @command; VARLINK_LAST: here is the answer, *@ret, for answer_fini()
- * place[0] of the call is in use until then. control_reason() - what the answer says
- */
-enum varlink_outcome control_request(const struct varlink_service *service, struct varlink_call *call,
-                                     const char *command, int fd, struct answer *ret);
+enum varlink_outcome __attribute__((format(printf, 5, 6)))
+control_request(const struct varlink_service *service, struct varlink_call *call, int fd, struct answer *ret,
+                const char *format, ...);
 const char *control_reason(const struct answer *answer);
 
 /* control_drop_change - whoever asked has gone */

@@ -2,7 +2,6 @@
 /* Enrol, Keep, SnapshotSent, Withdraw, Enrolled: the supervisor does it (app/nsrelay/supervisor_enrol.c). */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,23 +11,6 @@
 #include "relay/request.h"
 
 enum { DEADLINE_MS = 10000, ROWS_A_REPLY = 64 };
-
-/* ask - a step of a method that asks for the command that @format makes of the arguments; VARLINK_LAST: *@ret is the
- * caller's */
-static enum varlink_outcome __attribute__((format(printf, 5, 6)))
-ask(const struct varlink_service *service, struct varlink_call *call, int fd, struct answer *ret, const char *format, ...)
-{
-	char command[REQUEST_TEXT_MAX];
-	va_list args;
-	va_start(args, format);
-	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it is va_start()'s */
-	int length = vsnprintf(command, sizeof(command), format, args);
-	va_end(args);
-	if (length < 0 || (size_t)length >= sizeof(command))
-		return varlink_fail(call, CONTROL_INTERFACE ".NamespaceRefused", "reason", "a uid, name or prefix is too long",
-		                    NULL, NULL);
-	return control_request(service, call, command, fd, ret);
-}
 
 /* or_none - as it is said when it was left out */
 static const char *or_none(const struct varlink_call *call, const char *name)
@@ -65,10 +47,10 @@ static enum varlink_outcome enrol(const struct varlink_service *service, struct 
 {
 	struct answer answer = {.fd = -1};
 	int64_t deadline_ms = varlink_number(call, "deadline_ms", DEADLINE_MS);
-	enum varlink_outcome outcome = ask(service, call, call->has_file ? call->file : -1, &answer,
-	                                   "enrol %s %s %" PRId64 " %s %s", varlink_text(call, "uid"),
-	                                   or_none(call, "policy"), deadline_ms < 0 ? 0 : deadline_ms, or_none(call, "name"),
-	                                   or_none(call, "snapshot"));
+	enum varlink_outcome outcome = control_request(
+	        service, call, call->has_file ? call->file : -1, &answer, "enrol %s %s %" PRId64 " %s %s",
+	        varlink_text(call, "uid"), or_none(call, "policy"), deadline_ms < 0 ? 0 : deadline_ms, or_none(call, "name"),
+	        or_none(call, "snapshot"));
 	if (outcome != VARLINK_LAST)
 		return outcome;
 	if (answer.error)
@@ -115,7 +97,7 @@ static enum varlink_outcome keep(const struct varlink_service *service, struct v
 	struct answer answer = {.fd = -1};
 	(void)out;
 	return finish(call,
-	              ask(service, call, -1, &answer, "keep %s %s", varlink_text(call, "uid"), varlink_text(call, "snapshot")),
+	              control_request(service, call, -1, &answer, "keep %s %s", varlink_text(call, "uid"), varlink_text(call, "snapshot")),
 	              &answer);
 }
 
@@ -138,7 +120,7 @@ static enum varlink_outcome sweep(const struct varlink_service *service, struct 
 	struct answer answer = {.fd = -1};
 	(void)out;
 	return finish(call,
-	              ask(service, call, -1, &answer, "sweep %s %s", varlink_text(call, "snapshot"), or_none(call, "prefix")),
+	              control_request(service, call, -1, &answer, "sweep %s %s", varlink_text(call, "snapshot"), or_none(call, "prefix")),
 	              &answer);
 }
 
@@ -156,7 +138,7 @@ static enum varlink_outcome withdraw(const struct varlink_service *service, stru
 {
 	struct answer answer = {.fd = -1};
 	(void)out;
-	return finish(call, ask(service, call, -1, &answer, "withdraw %s", varlink_text(call, "uid")), &answer);
+	return finish(call, control_request(service, call, -1, &answer, "withdraw %s", varlink_text(call, "uid")), &answer);
 }
 
 const struct varlink_method control_method_withdraw = {
@@ -236,7 +218,7 @@ static enum varlink_outcome list(const struct varlink_service *service, struct v
 {
 	struct answer answer = {.fd = -1};
 	if (call->place[PLACE_FILE] == 0) {
-		enum varlink_outcome outcome = ask(service, call, -1, &answer, "enrolled %s", or_none(call, "prefix"));
+		enum varlink_outcome outcome = control_request(service, call, -1, &answer, "enrolled %s", or_none(call, "prefix"));
 		if (outcome != VARLINK_LAST)
 			return outcome;
 		if (answer.error || answer.fd < 0) {
