@@ -105,8 +105,9 @@ void worker_leftovers_fired(struct worker *worker)
 	const struct plan *plan = worker->plan;
 	uint32_t index = 0;
 	for (struct session *session; (session = slab_next(&worker->sessions, &index));) {
-		if (is_over(worker, worker_relay(worker, session)->leftover_until_ms) ||
-		    is_over(worker, plan->listeners[session->listener].until_ms))
+		if (is_over(worker, plan->listeners[session->listener].until_ms))
+			session_abort(worker, session, CAUSE_NAMESPACE_GONE);
+		else if (is_over(worker, worker_relay(worker, session)->leftover_until_ms))
 			session_abort(worker, session, CAUSE_DRAINED);
 	}
 	for (uint32_t i = plan->listener_count; i > 0 && plan->listeners[i - 1].leftover; i--)

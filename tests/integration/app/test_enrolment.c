@@ -188,9 +188,11 @@ static void withdrawn_namespace_is_left_alone(void **state)
 	enrol("pod", here.pod);
 	int out = testns_listen(here.server, "10.0.0.2:80");
 	int client = testns_connect(here.pod, "10.0.0.2:80"), server = testns_accept(out);
+	struct relayproc_record closed;
 	testns_assert_connected(client, server);
 	withdraw("pod");
 	assert_reset(client);
+	relayproc_await_closed(here.relay, "namespace_gone", &closed);
 	testns_close(server);
 	testns_await_refused(here.pod, "127.0.0.1:15001");
 	AWAIT(rules(here.pod) == 0);
