@@ -33,20 +33,10 @@ static json_t *parameters(const struct nsctl_options *options, const char *uid)
 }
 
 /* ask - @given is taken */
-static int ask(const struct nsctl_options *options, const char *method, json_t *given, int fd, json_t **ret, struct err *err)
+static int ask(struct varlink_client *client, const char *method, json_t *given, int fd, json_t **ret, struct err *err)
 {
-	struct varlink_client client;
-	if (!given)
-		return err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
-	int r = varlink_connect(&client, options->control_path, err);
-	if (r < 0) {
-		json_decref(given);
-		return r;
-	}
-	varlink_wait(&client); /* the daemon knows the deadline */
-	r = varlink_ask(&client, method, given, fd, ret, err);
-	varlink_disconnect(&client);
-	return r;
+	return given ? varlink_ask(client, method, given, fd, ret, err)
+	             : err_set(err, EINVAL, "a name is no UTF-8, or memory is out");
 }
 
 static void print(const struct nsctl_options *options, const char *uid, const json_t *reply, FILE *out)
@@ -61,7 +51,7 @@ static void print(const struct nsctl_options *options, const char *uid, const js
 }
 
 /* enrol - status 1 when it is not served by the deadline */
-static int enrol(const struct nsctl_options *options, FILE *out, struct err *err)
+static int enrol(struct varlink_client *client, const struct nsctl_options *options, FILE *out, struct err *err)
 {
 	char text[NETNS_TEXT_MAX + sizeof("path:")];
 	json_t *reply = NULL;
@@ -69,7 +59,7 @@ static int enrol(const struct nsctl_options *options, FILE *out, struct err *err
 	int fd = open_it(&options->netns, err);
 	if (fd < 0)
 		return fd;
-	int r = ask(options, LIVE_INTERFACE "Enrol", parameters(options, uid), fd, &reply, err);
+	int r = ask(client, LIVE_INTERFACE "Enrol", parameters(options, uid), fd, &reply, err);
 	close(fd);
 	if (r < 0)
 		return r;
@@ -80,10 +70,10 @@ static int enrol(const struct nsctl_options *options, FILE *out, struct err *err
 	return r;
 }
 
-static int withdraw(const struct nsctl_options *options, FILE *out, struct err *err)
+static int withdraw(struct varlink_client *client, const struct nsctl_options *options, FILE *out, struct err *err)
 {
 	json_t *reply = NULL;
-	int r = ask(options, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", options->which), -1, &reply, err);
+	int r = ask(client, LIVE_INTERFACE "Withdraw", json_pack("{s:s}", "uid", options->which), -1, &reply, err);
 	if (r < 0)
 		return r;
 	print(options, options->which, reply, out);
@@ -93,5 +83,12 @@ static int withdraw(const struct nsctl_options *options, FILE *out, struct err *
 
 int verb_enrol(const struct nsctl_options *options, FILE *out, struct err *err)
 {
-	return options->verb == NSCTL_ENROL ? enrol(options, out, err) : withdraw(options, out, err);
+	struct varlink_client client;
+	int r = varlink_connect(&client, options->control_path, err);
+	if (r < 0)
+		return r;
+	varlink_wait(&client); /* the daemon knows the deadline */
+	r = options->verb == NSCTL_ENROL ? enrol(&client, options, out, err) : withdraw(&client, options, out, err);
+	varlink_disconnect(&client);
+	return r;
 }
