@@ -150,16 +150,23 @@ static void other_user_is_refused_even_when_the_file_lets_him_in(void **state)
 	assert_int_equal(relayproc_stop(relay), 0);
 }
 
+/* take_all_places - with clients that have asked @question, to which the answer says @expected */
+static void take_all_places(int clients[LIMIT_CONTROL_CLIENTS], const char *question, const char *expected)
+{
+	char text[MESSAGE_TEXT_MAX];
+	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
+		clients[i] = dial_kept();
+		assert_says(answer(clients[i], question, text), expected);
+	}
+}
+
 static void who_asks_for_nothing_gives_its_place_to_who_comes(void **state)
 {
 	int clients[LIMIT_CONTROL_CLIENTS];
 	char text[MESSAGE_TEXT_MAX];
 	(void)state;
 	struct relayproc *relay = start();
-	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
-		clients[i] = dial_kept();
-		assert_says(answer(clients[i], INFO, text), "io.nsrelay.Control");
-	}
+	take_all_places(clients, INFO, "io.nsrelay.Control");
 	ask("status"); /* waits for that */
 	await_end(clients[0]);
 	assert_says(answer(clients[1], INFO, text), "io.nsrelay.Control");
@@ -169,13 +176,9 @@ static void who_asks_for_nothing_gives_its_place_to_who_comes(void **state)
 static void one_client_too_many_is_told_so(void **state)
 {
 	int clients[LIMIT_CONTROL_CLIENTS];
-	char text[MESSAGE_TEXT_MAX];
 	(void)state;
 	struct relayproc *relay = start();
-	for (int i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
-		clients[i] = dial_kept();
-		assert_says(answer(clients[i], "{\"method\":\"io.nsrelay.Control.WatchEvents\",\"more\":true}", text), "events");
-	}
+	take_all_places(clients, "{\"method\":\"io.nsrelay.Control.WatchEvents\",\"more\":true}", "events");
 	assert_int_equal(refused("status")->status, 1);
 	assert_says(refused("status")->errors, "Busy");
 	testns_close(clients[3]);
