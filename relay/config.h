@@ -267,7 +267,8 @@ struct config_relay {
 	enum config_steer steer;
 	struct config_scope scope;  /* of what is steered */
 	enum config_gone when_gone; /* of what is steered */
-	uint32_t mark;        /* SO_MARK of upstream sockets of who intercepts, by which rules leave them alone; 0: none */
+	uint32_t mark;        /* SO_MARK of upstream sockets of who intercepts, or takes clients' addresses, by which rules know
+	                         them; 0: none */
 	uint32_t answer_mark; /* of what servers answer to addresses that upstream sockets have taken */
 	uint32_t mark_mask;   /* which bits of a mark these two are */
 	enum config_source source; /* of connections to TCP backends of the client's family */
